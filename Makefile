@@ -1,0 +1,59 @@
+# Every target is one command that a person types and that .ci/run calls too.
+
+TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
+LINT := $(TOOL) golangci-lint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: ## everything a change must pass, in the order and with the limits of CI
+	bash .ci/run
+
+.PHONY: test
+test: ## the tests, as the README runs them
+	go test ./...
+
+.PHONY: race
+race: ## the tests under the race detector, in random order
+	go test -race -shuffle=on -timeout 5m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each (5s)
+	bash .ci/fuzz
+
+.PHONY: vet
+vet: ## go vet, of the benchmarks too
+	go vet ./...
+	cd bench && go vet ./...
+
+.PHONY: fmt
+fmt: ## fail if gofumpt would change a file
+	$(LINT) fmt --diff
+
+.PHONY: fmt-fix
+fmt-fix: ## let gofumpt change the files
+	$(LINT) fmt
+
+.PHONY: lint
+lint: ## golangci-lint with the short list of .golangci.yml
+	$(LINT) run ./...
+	cd bench && $(LINT) run ./...
+
+.PHONY: tidy
+tidy: ## fail if go mod tidy would change go.mod or go.sum
+	go mod tidy -diff
+	cd bench && go mod tidy -diff
+
+.PHONY: imports
+imports: ## the rules of the house: who imports whom, file sizes, package names, documented dependencies
+	go test -count=1 -run '^TestHouse' .
+
+.PHONY: bench-test
+bench-test: ## the tests of the benchmark module
+	cd bench && go test ./...
+
+.PHONY: bench
+bench: ## Hawser beside the floors in interleaved rounds: one table of medians and ratios
+	cd bench && go run .
