@@ -1,0 +1,52 @@
+// Package vat holds objects and the turns in which they get their messages.
+//
+// A [Vat] is a home of objects that runs one message at a time, a turn, so that an object is a plain Go struct and
+// needs no locks. A [Ref] is a reference to an object or to a promise for one, in this vat, another, or at the far end
+// of a session: to hold it is the permission to send it messages, and the only one there is. What a reference lets its
+// holder do is a [Facet], a Go interface.
+//
+//	type Greeter interface{ Greet(ctx context.Context, name string) (string, error) }
+//
+//	var GreeterFacet = vat.FacetOf[Greeter]("example.Greeter")
+//
+//	v := vat.New(nil)
+//	ref, err := vat.Do(ctx, v, func(ctx context.Context) (vat.Ref, error) {
+//		return GreeterFacet.Spawn(ctx, english{}), nil
+//	})
+//	s, err := vat.Result[string](ref.Send(ctx, "greet", "Ada")).Await(ctx)
+//
+// A turn is a context: handlers get it as their ctx, and Spawn, Self, Go and the like find the turn in it. They panic,
+// with a sentence that says what to do, when called with another.
+//
+// # A turn is a transaction
+//
+// What a handler sends leaves when it returns without an error. If it returns one, or panics, nothing is sent, what it
+// put in a [Cell] or a [Map] is undone, and the caller's promise breaks, once. A handler that returns [Keep](err) lets
+// everything stand and breaks the promise. PLAIN FIELDS OF A STRUCT ARE NOT UNDONE: keep state that must not be half
+// changed in a Cell or a Map, or change it last.
+//
+// [promise.Promise.Await] and [Ref.Await] in a turn COMMIT WHAT IT DID SO FAR AND PARK IT. The vat serves other messages
+// meanwhile, so that when Await returns THE STATE OF THE VAT'S OBJECTS MAY HAVE CHANGED: look again. Only the handler's
+// own goroutine may wait in its turn; the vat notices others and panics.
+//
+// # Facts to rely on
+//
+//  1. A vat runs one turn at a time. Between the start of a handler, or the return of an Await, and the next Await or
+//     the handler's return no other code of the vat runs.
+//  2. Messages sent from one vat on one reference arrive in the order sent, also when the reference is a promise that
+//     settles in between. Messages sent outside turns by one goroutine are ordered likewise.
+//  3. Messages of one turn leave together, in order, when it commits, or not at all.
+//  4. The messages that wait on a promise are moved to where it leads before anyone is told that it has settled.
+//  5. Arguments and results are copied, also between objects of one vat: what a handler receives is its own.
+//  6. Every answer settles: if its vat closes or its session is lost it breaks, once, with an error that unwraps to
+//     net.ErrClosed.
+//  7. The same object, or the same position at the same peer, is the same Ref.
+//
+// Not promised: any order between messages on different references, between messages of different vats, or between an
+// answer and a message sent by the answering turn on another reference.
+//
+// # What a vat does not do
+//
+// It does not keep Go code from opening files, starting goroutines or reading package variables. Objects get only the
+// references they are given; the boundary that holds against hostile code is the peer.
+package vat

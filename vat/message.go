@@ -1,0 +1,107 @@
+package vat
+
+import (
+	"github.com/hawser-go/hawser/passable"
+)
+
+// Op is what a message asks of the reference it is sent to.
+type Op uint8
+
+// The operations of OCapN that bring an answer from where a reference leads.
+const (
+	Deliver Op = iota // deliver the arguments to a target (op:deliver)
+	Get               // the field named Selector of a struct (op:get)
+	Index             // the element at position Pos of a list (op:index)
+	Untag             // the value tagged with Selector (op:untag)
+)
+
+// A Message is one message on its way. Programs send with [Ref.Send]; a Message is for those who implement a [Target].
+type Message struct {
+	Op Op
+	// Selector is the method's name for Deliver, "" for a message without one; a field's name for Get, a tag for Untag.
+	Selector passable.Symbol
+	// Pos is the position asked for by Index.
+	Pos int64
+	// Args are model values of package passable that belong to the message alone; the references in them are [Ref]s.
+	Args []any
+	// Answer is settled with the outcome; nil if nobody waits for it.
+	Answer *Vow
+	// From is who sent the message; nil for this process.
+	From *Caller
+	// ID names the message in traces, and Cause the message whose turn sent it; zero when nothing is traced.
+	ID, Cause MessageID
+	// Held is told once that the message is no longer waiting: its turn begins, or it was refused. Nil if nobody counts.
+	Held Held
+	// Size is what Held is told, the message's weight in bytes.
+	Size int32
+	// Reserved says that room for the message was reserved at the target's budget.
+	Reserved bool
+}
+
+// Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
+type Held interface{ Unhold(size int) }
+
+// taken ends the message's waiting.
+func (m *Message) taken() {
+	if m.Held != nil {
+		m.Held.Unhold(int(m.Size))
+		m.Held = nil
+	}
+}
+
+// Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that no handler
+// has seen are released at once.
+func (m *Message) Refuse(err error) {
+	m.taken()
+	if m.Answer != nil {
+		m.Answer.Break(err)
+	}
+	releaseUnseen(m.Args)
+}
+
+// releaseUnseen lets go of the far references in values that no user code will ever see.
+func releaseUnseen(args []any) {
+	for _, a := range args {
+		switch a := a.(type) {
+		case Ref:
+			if c, ok := a.Target().(Counted); ok {
+				c.Unseen()
+			}
+		case []any:
+			releaseUnseen(a)
+		case passable.Struct:
+			for _, f := range a {
+				releaseUnseen([]any{f.Value})
+			}
+		case passable.Tagged:
+			releaseUnseen([]any{a.Value})
+		}
+	}
+}
+
+// A Caller says on whose behalf a message came.
+type Caller struct {
+	// Transport and Designator name the peer in the words of its netlayer; both are empty for this process.
+	Transport, Designator string
+	// Authenticated says that the netlayer has proven the designator. Do not decide by one that is not.
+	Authenticated bool
+	// Anonymous says that the peer dialled with a key made for that session alone: the designator tells sessions apart
+	// and nothing more.
+	Anonymous bool
+}
+
+// Local reports whether the message came from this process.
+func (c Caller) Local() bool { return c == Caller{} }
+
+// String returns the caller for logs.
+func (c Caller) String() string {
+	switch {
+	case c.Local():
+		return "this process"
+	case c.Anonymous:
+		return "anonymous"
+	case !c.Authenticated:
+		return c.Designator + "." + c.Transport + " (unproven)"
+	}
+	return c.Designator + "." + c.Transport
+}

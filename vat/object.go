@@ -1,0 +1,198 @@
+package vat
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/hawser-go/hawser/passable"
+)
+
+// object is something that lives in a vat and gets its turns there.
+type object struct {
+	node
+	vat  *Vat
+	disp dispatcher
+}
+
+// dispatcher is what an object does with a message, inside a turn of its vat.
+type dispatcher interface {
+	// invoke handles m and returns a model value, or forwarded after passing m on with its answer.
+	invoke(t *turn, m *Message) (any, error)
+	// describe names the object for logs.
+	describe() string
+}
+
+func (t *turn) spawn(d dispatcher) Ref {
+	o := &object{vat: t.vat, disp: d}
+	o.target = o
+	return Ref{&o.node}
+}
+
+// Deliver queues the message for a turn of the object's vat.
+func (o *object) Deliver(m Message) { o.vat.enqueue(delivery{to: o, msg: m}) }
+
+// nearer is a dispatcher with a Go value behind it.
+type nearer interface{ near() any }
+
+// home follows r through settled promises, and caretakers of ctx's vat, to an object of that vat.
+func home(t *turn, r Ref) *object {
+	for range 64 {
+		if r.n == nil {
+			return nil
+		}
+		switch x := r.n.target.(type) {
+		case *object:
+			if x.vat != t.vat {
+				return nil
+			}
+			c, ok := x.disp.(*caretaker)
+			if !ok {
+				return x
+			}
+			if c.revoked != nil {
+				return nil
+			}
+			r = c.inner
+		case *Vow:
+			v, err, ok := x.cell.Outcome()
+			next, isRef := v.(Ref)
+			if !ok || err != nil || !isRef || next == r {
+				return nil
+			}
+			r = next
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// Near returns the Go value behind r, as an I, if it is an object of the vat whose turn ctx is, and an I. It sees
+// through settled promises and through caretakers of the same vat. It panics outside a turn.
+func Near[I any](ctx context.Context, r Ref) (I, bool) {
+	var zero I
+	o := home(mustTurn(ctx, "Near"), r)
+	if o == nil {
+		return zero, false
+	}
+	n, ok := o.disp.(nearer)
+	if !ok {
+		return zero, false
+	}
+	i, ok := n.near().(I)
+	return i, ok
+}
+
+// Same reports whether a and b lead to the same place: they are equal, or, seen from the vat whose turn ctx is, they
+// are settled promises for, or caretakers of, one object. It panics outside a turn.
+func Same(ctx context.Context, a, b Ref) bool {
+	t := mustTurn(ctx, "Same")
+	if a == b {
+		return true
+	}
+	x, y := home(t, a), home(t, b)
+	if x != nil || y != nil {
+		return x == y
+	}
+	return settledRef(a) == settledRef(b) && !a.IsNull()
+}
+
+// settledRef returns what a settled promise for a reference leads to.
+func settledRef(r Ref) Ref {
+	if w, ok := r.Target().(*Vow); ok {
+		if v, _, ok := w.cell.Outcome(); ok {
+			if s, ok := v.(Ref); ok {
+				return s
+			}
+		}
+	}
+	return r
+}
+
+// Self returns the reference through which the present turn's object got its message: what to hand to others who
+// should call back the same facet. It is null in a turn of Do. It panics outside a turn.
+func Self(ctx context.Context) Ref {
+	t := mustTurn(ctx, "Self")
+	if t.self == nil {
+		return Ref{}
+	}
+	return Ref{&t.self.node}
+}
+
+// CallerOf returns on whose behalf the present turn's message came. It panics outside a turn.
+func CallerOf(ctx context.Context) Caller {
+	t := mustTurn(ctx, "CallerOf")
+	if t.msg.From == nil {
+		return Caller{}
+	}
+	return *t.msg.From
+}
+
+// SpawnFunc makes an object of fn, which gets each message as it came: its arguments as model values, the selector, if
+// there is one, first as a passable.Symbol. What it returns is copied as an argument would be. It is the way to serve
+// what no Go interface describes. It panics outside a turn.
+func SpawnFunc(ctx context.Context, fn func(ctx context.Context, args []any) (any, error)) Ref {
+	return mustTurn(ctx, "SpawnFunc").spawn(rawFunc(fn))
+}
+
+type rawFunc func(ctx context.Context, args []any) (any, error)
+
+func (f rawFunc) invoke(t *turn, m *Message) (any, error) {
+	if m.Op != Deliver {
+		return nil, ErrBadSelect
+	}
+	v, err := f(t, allArgs(m))
+	if err != nil {
+		return nil, err
+	}
+	return copyResult(v)
+}
+
+func (rawFunc) describe() string { return "function" }
+
+// allArgs returns the arguments as OCapN has them, the selector first.
+func allArgs(m *Message) []any {
+	if m.Selector == "" {
+		return m.Args
+	}
+	return append([]any{m.Selector}, m.Args...)
+}
+
+func copyResult(v any) (any, error) {
+	c, err := passable.Copy(v, asRef)
+	if err != nil {
+		return nil, ErrInternal.because(err, "the result cannot pass: %v", err)
+	}
+	return c, nil
+}
+
+// Func makes an object of a Go function with typed arguments — func([ctx,] args...) [result] [, error] — for callbacks:
+// the message's arguments, without a selector, are converted to fn's parameters as those of a method are. It panics
+// outside a turn, and if fn is no such function.
+func Func(ctx context.Context, fn any) Ref {
+	t := mustTurn(ctx, "Func")
+	v := reflect.ValueOf(fn)
+	if v.Kind() != reflect.Func {
+		panic("vat: Func wants a function, not a " + v.Kind().String())
+	}
+	s, err := signatureOf(v.Type())
+	if err != nil {
+		panic("vat: Func: " + err.Error())
+	}
+	return t.spawn(&typedFunc{s, v})
+}
+
+type typedFunc struct {
+	sig *signature
+	fn  reflect.Value
+}
+
+func (f *typedFunc) invoke(t *turn, m *Message) (any, error) {
+	if m.Op != Deliver {
+		return nil, ErrBadSelect
+	}
+	return f.sig.call(t, f.fn, allArgs(m))
+}
+
+func (f *typedFunc) describe() string { return "function" }
+func (f *typedFunc) near() any        { return f.fn.Interface() }
