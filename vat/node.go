@@ -6,7 +6,7 @@ import (
 )
 
 // A Target is where a reference leads: an object, a promise, or something at the far end of a session. Programs never
-// implement one; sessions do, with [NewRemote].
+// implement one; sessions do, with a [Node].
 type Target interface {
 	// Deliver takes the message over. It must not block, nor run user code, and keeps the order of its calls.
 	Deliver(m Message)
@@ -36,17 +36,22 @@ type Counted interface {
 	Drop()
 }
 
-// node is what a Ref points to: the first field of an object, a Vow or a remote.
+// node is what a Ref points to: the first field of an object, a Vow or a Node.
 type node struct{ target Target }
 
-// remote is the node of a reference into a session.
-type remote struct{ node }
+// A Node is what a reference into a session points to. It is a field of the [Target] it leads to, so that whoever holds
+// the target — a message under way, say — keeps the reference in use.
+type Node struct{ node node }
 
-// NewRemote returns a new reference whose messages go to t. The caller keeps identity: one reference for each position.
-func NewRemote(t Target) Ref {
-	r := &remote{node{t}}
-	return Ref{&r.node}
+// Init makes the node lead to t and returns the reference. Called once; the caller keeps one node for each position, so
+// that equal positions are equal references.
+func (n *Node) Init(t Target) Ref {
+	n.node.target = t
+	return n.Ref()
 }
+
+// Ref returns the reference that points to the node.
+func (n *Node) Ref() Ref { return Ref{&n.node} }
 
 // Target returns where r leads, for sessions to recognise their own; nil for the null reference.
 func (r Ref) Target() Target {
