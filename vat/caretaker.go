@@ -59,7 +59,7 @@ func (c *caretaker) invoke(t *turn, m *Message) (any, error) {
 		return nil, ErrNull
 	}
 	fwd := *m
-	fwd.Held, fwd.Reserved, fwd.Cause = nil, false, m.ID
+	fwd.Held, fwd.Reserved, fwd.Cause = nil, nil, m.ID
 	t.send(c.inner.n.target, fwd)
 	return forwarded, nil
 }

@@ -34,8 +34,9 @@ type Message struct {
 	Held Held
 	// Size is what Held is told, the message's weight in bytes.
 	Size int32
-	// Reserved says that room for the message was reserved at the target's budget.
-	Reserved bool
+	// Reserved is the budget at which the turn that sent the message reserved room for it; nil if none was. Who takes the
+	// message over gives the room back, or keeps it and sets this to nil.
+	Reserved Budget
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
@@ -46,6 +47,10 @@ func (m *Message) taken() {
 	if m.Held != nil {
 		m.Held.Unhold(int(m.Size))
 		m.Held = nil
+	}
+	if m.Reserved != nil {
+		m.Reserved.Release(1)
+		m.Reserved = nil
 	}
 }
 

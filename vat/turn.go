@@ -151,7 +151,7 @@ func (t *turn) reserve() error {
 		if b == nil {
 			continue
 		}
-		e.msg.Reserved = true
+		e.msg.Reserved = b
 		k := 0
 		for k < len(taken) && taken[k] != b {
 			k++
@@ -167,7 +167,7 @@ func (t *turn) reserve() error {
 				taken[j].Release(counts[j])
 			}
 			for i := range t.out {
-				t.out[i].msg.Reserved = false
+				t.out[i].msg.Reserved = nil
 			}
 			return err
 		}
