@@ -86,5 +86,3 @@ func (p Peer) writeHints(b *strings.Builder, redact bool) {
 		escape(b, p.Hints[name], ":/,@")
 	}
 }
-
-const redacted = "REDACTED"

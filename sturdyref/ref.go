@@ -79,7 +79,7 @@ func parseSwiss(segment string) (SwissNum, error) {
 		return SwissNum{}, badURI("the swiss number holds control characters: one that is not text is written in base64url")
 	}
 	s := SwissNumOf([]byte(text))
-	s.p.asText = true
+	s.p().asText = true
 	return s, nil
 }
 
@@ -94,14 +94,16 @@ func (s SwissNum) segment() string {
 	if s.p == nil {
 		return ""
 	}
-	if s.p.asText {
+	if s.p().asText {
 		var b strings.Builder
-		escape(&b, string(s.p.b), "")
-		if _, mistaken := decodeBase64URL(b.String()); !mistaken {
-			return b.String()
+		escape(&b, string(s.p().b), "")
+		// A dot segment would be taken away by whoever normalises the locator.
+		text := b.String()
+		if _, mistaken := decodeBase64URL(text); !mistaken && text != "." && text != ".." {
+			return text
 		}
 	}
-	return base64.RawURLEncoding.EncodeToString(s.p.b)
+	return base64.RawURLEncoding.EncodeToString(s.p().b)
 }
 
 // Door returns the secret of the peer's closed door, carried in the hint "door" as base64url; ok is false if there is
@@ -113,6 +115,17 @@ func (r Ref) Door() (door SwissNum, ok bool) {
 	}
 	door = SwissNumOf(b)
 	return door, !door.Weak()
+}
+
+// Key returns what admits a dialler because of r: the swiss number where it may be a key, else the secret of the door;
+// ok is false if r has neither.
+func (r Ref) Key() (key SwissKey, ok bool) {
+	if keys, err := r.Swiss.Keys(); err == nil {
+		return keys.Key(), true
+	}
+	door, _ := r.Door()
+	keys, err := door.Keys()
+	return keys.Key(), err == nil
 }
 
 // String returns the sturdyref with its secrets replaced.

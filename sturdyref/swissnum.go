@@ -17,9 +17,7 @@ var ErrWeak = errors.New("sturdyref: a swiss number of less than 16 bytes, or of
 // SwissNum is a bearer secret: who knows it may use the object it stands for. It is bytes on the wire. The zero value
 // is no swiss number. It is a small handle, cheap to copy; it does not compare with ==, use Equal.
 type SwissNum struct {
-	_ [0]func()
-	// p is a pointer so that printing a struct with a SwissNum in an unexported field shows an address, not the bytes.
-	p *swiss
+	p func() *swiss // nil for the zero value, see conceal
 }
 
 type swiss struct {
@@ -34,7 +32,7 @@ func NewSwissNum() SwissNum {
 		b := make([]byte, 32)
 		rand.Read(b) // never fails: crypto/rand ends the program instead
 		if !isText(b) {
-			return SwissNum{p: &swiss{b: b}}
+			return SwissNum{conceal(swiss{b: b})}
 		}
 	}
 }
@@ -45,7 +43,7 @@ func SwissNumOf(b []byte) SwissNum {
 	if len(b) == 0 {
 		return SwissNum{}
 	}
-	return SwissNum{p: &swiss{b: bytes.Clone(b)}}
+	return SwissNum{conceal(swiss{b: bytes.Clone(b)})}
 }
 
 // IsZero reports whether s is no swiss number at all.
@@ -56,22 +54,22 @@ func (s SwissNum) Reveal() []byte {
 	if s.p == nil {
 		return nil
 	}
-	return bytes.Clone(s.p.b)
+	return bytes.Clone(s.p().b)
 }
 
 // Equal compares in time that depends on the lengths only. Zero values are equal to each other.
 func (s SwissNum) Equal(o SwissNum) bool {
 	if s.p == nil || o.p == nil {
-		return s.p == o.p
+		return s.p == nil && o.p == nil
 	}
-	return subtle.ConstantTimeCompare(s.p.b, o.p.b) == 1
+	return subtle.ConstantTimeCompare(s.p().b, o.p().b) == 1
 }
 
 // Weak reports whether the number might be guessed and must therefore never become a pre-shared key or a proof key:
 // it is shorter than 16 bytes, or it is text, that is valid UTF-8 without control characters other than tab, line
 // feed and carriage return. Both ends decide this from the bytes alone, so they always agree.
 func (s SwissNum) Weak() bool {
-	return s.p == nil || len(s.p.b) < 16 || isText(s.p.b)
+	return s.p == nil || len(s.p().b) < 16 || isText(s.p().b)
 }
 
 func isText(b []byte) bool {
