@@ -42,8 +42,8 @@ type Message struct {
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
 type Held interface{ Unhold(size int) }
 
-// taken ends the message's waiting.
-func (m *Message) taken() {
+// Taken ends the message's waiting: its turn begins, or it has been passed on. Room reserved for it is given back.
+func (m *Message) Taken() {
 	if m.Held != nil {
 		m.Held.Unhold(int(m.Size))
 		m.Held = nil
@@ -57,7 +57,7 @@ func (m *Message) taken() {
 // Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that no handler
 // has seen are released at once.
 func (m *Message) Refuse(err error) {
-	m.taken()
+	m.Taken()
 	if m.Answer != nil {
 		m.Answer.Break(err)
 	}

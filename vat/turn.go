@@ -182,7 +182,7 @@ func budgetOf(to Target) Budget {
 		case nil, *object:
 			return nil
 		case *Vow:
-			to = x.ahead()
+			to = x.Ahead()
 		case Budgeted:
 			return x.Budget()
 		default:
@@ -215,7 +215,7 @@ func (v *Vat) execute(t *turn) {
 	if t.job != nil {
 		result, err = t.job(t)
 	} else {
-		t.msg.taken()
+		t.msg.Taken()
 		result, err = t.self.disp.invoke(t, &t.msg)
 	}
 	t.end(result, err)

@@ -196,8 +196,8 @@ func (o outcomeOf) Settled(c *promise.Cell) {
 	o.w.cell.Fulfill(v, true)
 }
 
-// ahead returns the target that a message delivered now would end at as far as can be told, for reserving room there.
-func (w *Vow) ahead() Target {
+// Ahead returns the target that a message delivered now would go to, nil if it would wait.
+func (w *Vow) Ahead() Target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.phase == routed {
@@ -220,7 +220,7 @@ func (t valueTarget) Deliver(m Message) {
 		m.Refuse(err)
 		return
 	}
-	m.taken()
+	m.Taken()
 	if m.Answer != nil {
 		m.Answer.Resolve(v)
 	}
