@@ -79,7 +79,7 @@ func (f Facet[I]) Spawn(ctx context.Context, impl I) Ref {
 	if any(impl) == nil {
 		panic("vat: Spawn of a nil " + f.plan.name)
 	}
-	return t.spawn(&facetObject[I]{f.plan, impl})
+	return t.vat.spawn(&facetObject[I]{f.plan, impl})
 }
 
 // facetObject is a Go value seen through a facet.

@@ -22,8 +22,8 @@ type dispatcher interface {
 	describe() string
 }
 
-func (t *turn) spawn(d dispatcher) Ref {
-	o := &object{vat: t.vat, disp: d}
+func (v *Vat) spawn(d dispatcher) Ref {
+	o := &object{vat: v, disp: d}
 	o.target = o
 	return Ref{&o.node}
 }
@@ -49,10 +49,11 @@ func home(t *turn, r Ref) *object {
 			if !ok {
 				return x
 			}
-			if c.revoked != nil {
+			inner, err := c.state()
+			if err != nil {
 				return nil
 			}
-			r = c.inner
+			r = inner
 		case *Vow:
 			v, err, ok := x.cell.Outcome()
 			next, isRef := v.(Ref)
@@ -132,7 +133,7 @@ func CallerOf(ctx context.Context) Caller {
 // there is one, first as a passable.Symbol. What it returns is copied as an argument would be. It is the way to serve
 // what no Go interface describes. It panics outside a turn.
 func SpawnFunc(ctx context.Context, fn func(ctx context.Context, args []any) (any, error)) Ref {
-	return mustTurn(ctx, "SpawnFunc").spawn(rawFunc(fn))
+	return mustTurn(ctx, "SpawnFunc").vat.spawn(rawFunc(fn))
 }
 
 type rawFunc func(ctx context.Context, args []any) (any, error)
@@ -179,7 +180,7 @@ func Func(ctx context.Context, fn any) Ref {
 	if err != nil {
 		panic("vat: Func: " + err.Error())
 	}
-	return t.spawn(&typedFunc{s, v})
+	return t.vat.spawn(&typedFunc{s, v})
 }
 
 type typedFunc struct {

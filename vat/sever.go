@@ -16,7 +16,7 @@ type Severable interface {
 }
 
 // OnSever has fn called, as a turn of the vat whose turn ctx is, when r stops leading anywhere: the session it came
-// over has ended, it was revoked (if its caretaker is in this vat), or it was a promise that broke. fn is called once
+// over has ended, it was revoked (if its caretaker is in this process), or it was a promise that broke. fn is called once
 // at the most, also if that has happened already. A reference to an object of this process is never severed. stop makes
 // sure that fn will not be called, unless its turn is waiting already. OnSever panics outside a turn.
 func OnSever(ctx context.Context, r Ref, fn func(ctx context.Context, reason error)) (stop func()) {
@@ -44,16 +44,8 @@ func (w *severWatch) attach(r Ref) {
 		x.cell.Subscribe(w)
 		w.hold(func() { x.cell.Unsubscribe(w) })
 	case *object:
-		if c, ok := x.disp.(*caretaker); ok && c.vat == w.vat {
-			if c.revoked != nil {
-				w.fire(c.revoked)
-				return
-			}
-			if c.watchers == nil {
-				c.watchers = make(map[*severWatch]struct{})
-			}
-			c.watchers[w] = struct{}{}
-			w.hold(func() {})
+		if c, ok := x.disp.(*caretaker); ok {
+			c.watch(w)
 		}
 	}
 }
