@@ -32,6 +32,9 @@ var (
 	// ErrCrossed says that the peer dialled us at the same moment and that its connection is the one that stays:
 	// wait for it with Accept and say there what was to be said here.
 	ErrCrossed = errors.New("netlayer: the peer's own dial wins")
+	// ErrLost says that a dial failed after frames of Dial.Early went out, in a way that does not tell whether the peer
+	// admitted us and executed them: the network broke, or the dial was given up, before the answer came.
+	ErrLost = errors.New("netlayer: the connection was lost before the peer's answer: what was sent with the dial may have been executed")
 )
 
 // A Frame is one message as it came in, and the duty that comes with it.
@@ -91,6 +94,14 @@ type Conn interface {
 	Close(reason string) error
 }
 
+// A KeepAliver is a Conn that ends when nothing is heard of the peer for long, and that can be told that somebody needs
+// it. A netlayer whose connections stay without help has no such method.
+type KeepAliver interface {
+	// KeepAlive says whether the connection is to be kept alive while nothing is sent; it is not, at first. Either end
+	// may ask for it. It may be called by any goroutine, at any time.
+	KeepAlive(on bool)
+}
+
 // A Dial says whom to call and how to be admitted.
 type Dial struct {
 	// Peer is the party wanted: a connection to anybody else is never returned.
@@ -99,7 +110,7 @@ type Dial struct {
 	Key Key
 	// Early, if not nil, is called at most once for an attempt that goes on to its last handshake message: it returns
 	// frames, of at most limit bytes together (each counted with 4 bytes more), that travel with that message. It does
-	// not hand them over: if Connect then fails, none of them was executed by the peer.
+	// not hand them over: if Connect then fails, none of them was executed by the peer, unless the error matches ErrLost.
 	Early func(info Info, limit int) [][]byte
 }
 
@@ -144,8 +155,8 @@ type Netlayer interface {
 	Transport() string
 	// Location is where others find this identity, with the hints of now.
 	Location() sturdyref.Peer
-	// Connect dials. It returns when the peer has admitted us, with an error that matches ErrRefused, ErrUnreachable or
-	// ErrCrossed, or when ctx ends. It never returns a connection to a party whose designator it could not verify,
+	// Connect dials. It returns when the peer has admitted us, with an error that matches ErrRefused, ErrUnreachable,
+	// ErrCrossed or ErrLost, or when ctx ends. It never returns a connection to a party whose designator it could not verify,
 	// on netlayers that can verify one.
 	Connect(ctx context.Context, d Dial) (Conn, error)
 	// Accept waits for the next dialler. After Close it returns an error that unwraps to net.ErrClosed.
