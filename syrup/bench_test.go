@@ -87,7 +87,7 @@ func pullRecord(d *syrup.Decoder, out *cborRecord) error {
 		return err
 	}
 	var err error
-	if out.Op, err = d.String(); err != nil {
+	if out.Op, err = d.Key(); err != nil {
 		return err
 	}
 	if out.Pos, err = d.Int(); err != nil {

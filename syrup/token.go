@@ -297,8 +297,18 @@ func (d *Decoder) BytesInto(dst []byte) error {
 	return nil
 }
 
-// String reads a String. Short ones that come again and again are interned.
+// String reads a String.
 func (d *Decoder) String() (string, error) {
+	b, err := d.text('"')
+	if err != nil {
+		return "", err
+	}
+	return d.utf8(b)
+}
+
+// Key reads a String that is a name, such as a key of a struct. Short ones that
+// come again and again are interned.
+func (d *Decoder) Key() (string, error) {
 	b, err := d.text('"')
 	if err != nil {
 		return "", err
@@ -416,8 +426,8 @@ func (d *Decoder) OpenList() error { return d.bracket('[') }
 // CloseList reads the closing bracket of a list.
 func (d *Decoder) CloseList() error { return d.bracket(']') }
 
-// OpenStruct reads the opening bracket of a struct. Keys are read with String,
-// and their order is for the caller to check; Value checks it.
+// OpenStruct reads the opening bracket of a struct. Keys are read with Key, and
+// their order is for the caller to check; Value checks it.
 func (d *Decoder) OpenStruct() error { return d.bracket('{') }
 
 // CloseStruct reads the closing bracket of a struct.

@@ -143,13 +143,10 @@ func (d *Decoder) list() ([]any, error) {
 	return out, nil
 }
 
-// List reads a list of values. It returns nil for an empty one.
-func (d *Decoder) List() ([]any, error) {
-	if err := d.OpenList(); err != nil {
-		return nil, err
-	}
-	return d.list()
-}
+// Rest reads the values that are left of a list whose opening bracket, and
+// perhaps some elements, have been read, and its closing bracket. It returns nil
+// if there are none.
+func (d *Decoder) Rest() ([]any, error) { return d.list() }
 
 // push doubles the stack when it is full; append alone would copy a large one
 // more often.
@@ -184,7 +181,7 @@ func (d *Decoder) fields() (passable.Struct, error) {
 			break
 		}
 		at := d.pos
-		key, err := d.String()
+		key, err := d.Key()
 		if err != nil {
 			return nil, err
 		}
