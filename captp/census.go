@@ -1,0 +1,44 @@
+package captp
+
+import "fmt"
+
+// A Census counts what a session holds. It is for tests and inspection.
+type Census struct {
+	// Exports are positions the peer can name, without the bootstrap object; Resolvers those of them that wait for an
+	// answer. Imports are the peer's positions in use here.
+	Exports, Resolvers, Imports int
+	// Questions are answer positions in use at the peer; Answers those the peer uses here; Replies outcomes it waits for.
+	Questions, Answers, Replies int
+	// Waiting are the peer's messages whose turn has not begun, Calls this side's that have not been answered.
+	Waiting, Calls int
+	// Unsent are the bytes that wait for the network.
+	Unsent int
+}
+
+// Empty reports whether nothing is held.
+func (c Census) Empty() bool { return c == Census{} }
+
+// String returns the counts that are not zero.
+func (c Census) String() string {
+	type plain Census
+	return fmt.Sprintf("%+v", plain(c))
+}
+
+// Tables counts what the session holds.
+func (s *Session) Tables() (c Census) {
+	s.withLock(func(l *locked) {
+		c.Waiting, c.Calls = int(s.inflow.count.Load()), int(s.budget.used.Load())
+		t := l.t
+		if t == nil || l.state == closed {
+			return
+		}
+		for i := range t.exports.entries {
+			if e := &t.exports.entries[i]; e.used && e.v.res != nil {
+				c.Resolvers++
+			}
+		}
+		c.Exports, c.Imports = t.exports.len()-1-c.Resolvers, len(t.imports)
+		c.Questions, c.Answers, c.Replies, c.Unsent = t.questions.len()-1, len(t.answers), t.replies, len(t.out)
+	})
+	return c
+}

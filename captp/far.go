@@ -1,0 +1,136 @@
+package captp
+
+import (
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// far is where a reference into the session leads: an object or a promise of the peer's, or the answer to a question
+// of ours.
+type far struct {
+	node vat.Node // of objects; a promise's node is its vow
+	kind farKind
+	s    *Session
+	// What follows is guarded by the session's mu.
+	pos      msg.Pos
+	broken   error // a message nobody waits for could not be sent: no later one is
+	released bool  // the position has been given back: the vow leads elsewhere
+	settled  bool  // the outcome has come
+	asked    bool  // holds a unit of the budget
+	handing  bool  // an earlier session's message, being handed over: late keeps the outcome until that is done
+	late     *outcome
+
+	vow *vat.Vow // of promises and questions
+}
+
+type farKind uint8
+
+const (
+	farObject farKind = iota
+	farBootstrap
+	farPromise  // a promise the peer exported
+	farQuestion // the answer to a call of ours
+)
+
+func newFar(s *Session, kind farKind, vow *vat.Vow) *far {
+	return &far{kind: kind, s: s, vow: vow}
+}
+
+// session returns the session that carries f: the one it was made for, or where that was handed over to.
+func (f *far) session() *Session {
+	s := f.s
+	for next := s.movedTo.Load(); next != nil; next = s.movedTo.Load() {
+		s = next
+	}
+	return s
+}
+
+// mention returns the descriptor that names f to the peer.
+func (f *far) mention() msg.Desc {
+	if f.kind == farQuestion {
+		return msg.Desc{Kind: msg.Answer, Pos: f.pos}
+	}
+	return msg.Desc{Kind: msg.Export, Pos: f.pos}
+}
+
+// String describes f for logs.
+func (f *far) String() string { return "far " + f.session().peer() }
+
+// Deliver implements vat.Target: the message goes into the session's write buffer.
+func (f *far) Deliver(m vat.Message) { f.session().send(outgoing{to: f, m: m}) }
+
+// Budget implements vat.Budgeted.
+func (f *far) Budget() vat.Budget { return &f.session().budget }
+
+// Unseen implements vat.Counted: when no user code has seen any mention of an object it is given back at once.
+func (f *far) Unseen() {
+	if f.kind != farObject {
+		return
+	}
+	s := f.session()
+	s.withLock(func(l *locked) {
+		if l.state != live || f.released {
+			return
+		}
+		e := l.t.imports[f.pos]
+		if e == nil {
+			return
+		}
+		if r, ok := e.weak.Ref(); !ok || r != f.node.Ref() {
+			return
+		}
+		if e.refused++; e.refused == e.count {
+			f.released = true
+			l.t.bury(f.pos, e)
+		}
+	})
+	s.releaseSoon()
+}
+
+// Drop implements vat.Counted.
+func (f *far) Drop() {
+	if nudge := f.session().cfg.Nudge; nudge != nil {
+		nudge()
+	}
+}
+
+// OnSever implements vat.Severable.
+func (f *far) OnSever(fire func(error)) (cancel func()) {
+	s := f.session()
+	w := &watch{fire}
+	var err error
+	s.withLock(func(l *locked) {
+		if l.state == closed {
+			err = l.ending()
+			return
+		}
+		if l.watches == nil {
+			l.watches = make(map[*watch]struct{})
+		}
+		l.watches[w] = struct{}{}
+	})
+	if err != nil {
+		fire(err)
+		return func() {}
+	}
+	return func() { s.withLock(func(l *locked) { delete(l.watches, w) }) }
+}
+
+type watch struct{ fire func(error) }
+
+// resolver is what a resolver of ours is, should the peer name it as if it were any object.
+type resolver struct {
+	node vat.Node
+	q    *far
+}
+
+// Deliver implements vat.Target.
+func (r *resolver) Deliver(m vat.Message) {
+	if m.Op == vat.Deliver {
+		r.q.session().settle(r.q, m.Selector, m.Args)
+	}
+	m.Taken()
+	if m.Answer != nil {
+		m.Answer.Resolve(nil)
+	}
+}

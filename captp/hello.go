@@ -1,0 +1,54 @@
+package captp
+
+import (
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Hello returns the frame with this side's op:start-session, for a netlayer that sends it with its admission: for
+// netlayer.Incoming.Accept. Start must then be called with the connection that returns.
+func (s *Session) Hello(info netlayer.Info) [][]byte { return s.Early(info, netlayer.MaxFrame) }
+
+// hello is the session's op:start-session: a key of this session's own, and where we are, signed with it.
+func (s *Session) hello() *msg.StartSession {
+	op := &msg.StartSession{Version: s.dialect.Version(), Location: s.cfg.Location}
+	if err := s.dialect.SignHello(op, s.key); err != nil {
+		s.log.Error("this node's own location cannot be stated", "error", err)
+	}
+	return op
+}
+
+// startSession handles the peer's op:start-session (CapTP Specification, "op:start-session", "Receiving").
+func (s *Session) startSession(info netlayer.Info, op *msg.StartSession) error {
+	if !s.dialect.Accepts(op.Version) {
+		return violation("captp-version", "expected %q, got %q", s.dialect.Version(), op.Version)
+	}
+	if op.PublicKey == s.public {
+		return violation("session-pubkey", "the peer sent our own key back")
+	}
+	if err := wire.VerifyHello(op); err != nil {
+		return err
+	}
+	if info.Authenticated && op.Location.ID() != info.Remote.ID() {
+		return violation("acceptable-location", "is %s, but the connection is with %s", op.Location.ID(), info.Remote.ID())
+	}
+	if !info.Authenticated {
+		s.caller.Store(&vat.Caller{Transport: op.Location.Transport, Designator: op.Location.Designator})
+	}
+	again := false
+	s.withLock(func(l *locked) {
+		again = l.started
+		if again {
+			return
+		}
+		l.started, l.peerKey = true, op.PublicKey
+		l.id = wire.SessionID(s.dialect.PublicID(s.public), s.dialect.PublicID(op.PublicKey))
+		l.space = messageSpaces(l.id, info.Outbound)
+	})
+	if again {
+		return violation("op:start-session", "came twice")
+	}
+	return nil
+}

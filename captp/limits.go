@@ -1,0 +1,80 @@
+package captp
+
+import (
+	"sync/atomic"
+
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Limits bounds what a session holds. A peer that goes beyond one that is its to keep gets op:abort; this side beyond
+// its own gets vat.ErrOverloaded. Zero means the default.
+type Limits struct {
+	// MaxExports bounds the positions exported to the peer, counting resolvers of calls under way (default 1 048 576).
+	MaxExports int
+	// MaxImports bounds the positions imported from the peer (default 1 048 576).
+	MaxImports int
+	// MaxAnswers bounds the peer's calls whose answers it has not released, and its listeners (default 65 536).
+	MaxAnswers int
+	// MaxQuestions bounds this side's calls under way (default 65 536).
+	MaxQuestions int
+	// MaxWaiting and MaxWaitingBytes bound the peer's messages whose turn has not begun (default 65 536 and 64 MiB).
+	MaxWaiting, MaxWaitingBytes int
+	// MaxUnsent bounds the bytes that wait for the network (default 64 MiB).
+	MaxUnsent int
+	// MaxOpening bounds the messages that wait for the connection (default 4 096).
+	MaxOpening int
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	set(&l.MaxExports, 1<<20)
+	set(&l.MaxImports, 1<<20)
+	set(&l.MaxAnswers, 1<<16)
+	set(&l.MaxQuestions, 1<<16)
+	set(&l.MaxWaiting, 1<<16)
+	set(&l.MaxWaitingBytes, 64<<20)
+	set(&l.MaxUnsent, 64<<20)
+	set(&l.MaxOpening, 1<<12)
+	return l
+}
+
+// budget counts this side's calls under way, from the turn that reserved room to the answer.
+type budget struct {
+	max  int64
+	used atomic.Int64
+	full atomic.Bool // too much waits for the network
+}
+
+// Reserve implements vat.Budget.
+func (b *budget) Reserve(n int) error {
+	if b.used.Add(int64(n)) > b.max || b.full.Load() {
+		b.used.Add(-int64(n))
+		return vat.ErrOverloaded
+	}
+	return nil
+}
+
+// Release implements vat.Budget.
+func (b *budget) Release(n int) { b.used.Add(-int64(n)) }
+
+// inflow counts the peer's messages that wait for their turn. It implements vat.Held.
+type inflow struct {
+	limits      *Limits
+	count, size atomic.Int64
+}
+
+// hold counts one more message and reports whether that is within the limits.
+func (f *inflow) hold(size int) bool {
+	n, b := f.count.Add(1), f.size.Add(int64(size))
+	return n <= int64(f.limits.MaxWaiting) && b <= int64(f.limits.MaxWaitingBytes)
+}
+
+// Unhold implements vat.Held.
+func (f *inflow) Unhold(size int) {
+	f.count.Add(-1)
+	f.size.Add(-int64(size))
+}

@@ -1,0 +1,233 @@
+package captp
+
+import (
+	"time"
+
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// outgoing is a message of ours on its way to the write buffer.
+type outgoing struct {
+	to *far
+	m  vat.Message
+	q  *far // the question m asks; made when the message is taken, nil if nobody waits for an answer
+	// late, if set, makes the message's only argument once the connection is known.
+	late func(netlayer.Info) (any, error)
+	// handed says that the message comes from a session that is being handed over.
+	handed bool
+}
+
+// refusal is a message that cannot go out, to be refused when mu is released.
+type refusal struct {
+	m   vat.Message
+	err error
+}
+
+func refuseAll(rs []refusal) {
+	for i := range rs {
+		rs[i].m.Refuse(rs[i].err)
+	}
+}
+
+// Fetch sends the bootstrap message "fetch" with one argument, which arg makes of what is known about the connection
+// when the message is encoded, and again if the connection is another in the end: a proof bound to it, say. arg is
+// called with locks held, and must be quick.
+func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
+	w := vat.NewVow(nil)
+	s.send(outgoing{to: s.boot, m: vat.Message{Selector: "fetch", Answer: w}, late: arg})
+	return w.Ref()
+}
+
+// send takes a message over.
+func (s *Session) send(o outgoing) {
+	var err error
+	bounce, next := false, s.movedTo.Load()
+	if next != nil {
+		next.send(o)
+		return
+	}
+	routed := o.q != nil
+	s.withLock(func(l *locked) {
+		switch l.state {
+		case opening:
+			err = l.postpone(&o)
+		case live:
+			if o.to.released {
+				bounce = true
+				return
+			}
+			if err = l.transmit(&o); err != nil && o.m.Answer == nil {
+				// The sender cannot learn that this message is missing, so none may come after it.
+				o.to.broken = err
+			}
+		case moved:
+			next = s.movedTo.Load()
+		case closed:
+			err = l.ending()
+		}
+	})
+	switch {
+	case bounce:
+		// The answer came while the message was on its way here: its vow knows where it leads now.
+		if o.to.vow != nil {
+			o.to.vow.Deliver(o.m)
+		} else {
+			o.m.Refuse(vat.ErrNotReference)
+		}
+	case next != nil:
+		next.send(o)
+	case err != nil:
+		if o.m.Answer == nil {
+			s.log.Warn("a message nobody waits for could not be sent: its reference is broken", "peer", s.peer(), "method",
+				string(o.m.Selector), "error", err)
+		}
+		o.m.Refuse(err)
+	default:
+		if o.q != nil && !routed {
+			o.m.Answer.Route(o.q)
+		}
+		s.poke()
+	}
+}
+
+// postpone keeps a message for when there is a connection. Its answer gets a position at once, the same in every
+// attempt to connect.
+func (l *locked) postpone(o *outgoing) error {
+	if len(l.opening) >= l.s.cfg.Limits.MaxOpening {
+		return vat.ErrOverloaded
+	}
+	if o.m.Answer != nil {
+		if o.q == nil {
+			o.q = newFar(l.s, farQuestion, o.m.Answer)
+		}
+		l.answers++
+		o.q.pos = l.answers
+	}
+	l.opening = append(l.opening, *o)
+	return nil
+}
+
+// transmit encodes a message into the write buffer.
+func (l *locked) transmit(o *outgoing) error {
+	t := l.t
+	if o.to.broken != nil {
+		return o.to.broken
+	}
+	if o.m.Reserved == nil && l.s.budget.full.Load() {
+		return vat.ErrOverloaded
+	}
+	if o.m.Answer != nil {
+		reserved := o.m.Reserved == vat.Budget(&l.s.budget)
+		if !reserved {
+			if err := l.s.budget.Reserve(1); err != nil {
+				return err
+			}
+		}
+		if o.q == nil {
+			o.q = newFar(l.s, farQuestion, o.m.Answer)
+		}
+		o.q.handing = o.handed
+		o.q.pos = t.questions.put(struct{}{})
+		if err := t.encode(o); err != nil {
+			t.questions.free(o.q.pos)
+			if !reserved {
+				l.s.budget.Release(1)
+			}
+			return err
+		}
+		o.q.asked = true
+		if reserved {
+			o.m.Reserved = nil // held until the answer comes
+		}
+	} else if err := t.encode(o); err != nil {
+		return err
+	}
+	o.m.Taken()
+	l.s.budget.full.Store(len(t.out) > l.s.cfg.Limits.MaxUnsent)
+	l.trace("wire-send", &o.m)
+	return nil
+}
+
+// encode appends the operations of a message to the write buffer, or nothing.
+func (t *tables) encode(o *outgoing) (err error) {
+	start, ends := len(t.out), len(t.ends)
+	t.mentions = t.mentions[:0]
+	defer func() {
+		if err != nil {
+			t.out, t.ends = t.out[:start], t.ends[:ends]
+			t.takeBack()
+		}
+	}()
+	var resolve msg.Desc
+	if o.q != nil {
+		if t.exports.len() >= t.s.cfg.Limits.MaxExports {
+			return vat.ErrOverloaded
+		}
+		pos := t.exports.put(export{res: o.q, count: 1})
+		t.mentions = append(t.mentions, pos)
+		resolve = msg.Desc{Kind: msg.ImportObject, Pos: pos}
+	}
+	m := &o.m
+	if m.Op == vat.Deliver {
+		d := &msg.Deliver{To: o.to.mention(), Selector: m.Selector, Args: m.Args}
+		if o.late != nil {
+			arg, err := o.late(t.info)
+			if err != nil {
+				return err
+			}
+			d.Args = []any{arg}
+		}
+		if o.q != nil {
+			d.Answer, d.HasAnswer, d.Resolve, d.HasResolve = o.q.pos, true, resolve, true
+		}
+		return t.append(d)
+	}
+	if o.q == nil {
+		return nil // nobody wants the part of a value that is asked for
+	}
+	var op msg.Op
+	switch m.Op {
+	case vat.Get:
+		op = &msg.Get{To: o.to.mention(), Field: string(m.Selector), Answer: o.q.pos}
+	case vat.Index:
+		op = &msg.Index{To: o.to.mention(), Index: m.Pos, Answer: o.q.pos}
+	default:
+		op = &msg.Untag{To: o.to.mention(), Tag: string(m.Selector), Answer: o.q.pos}
+	}
+	if err := t.append(op); err != nil {
+		return err
+	}
+	return t.append(&msg.Listen{To: o.q.mention(), Resolve: resolve})
+}
+
+// append encodes one operation as a frame of the write buffer.
+func (t *tables) append(op msg.Op) error {
+	start := len(t.out)
+	out, err := t.enc.Append(t.out, op, t.describe)
+	if err != nil {
+		t.out = t.out[:start]
+		return err
+	}
+	if len(out)-start > netlayer.MaxFrame {
+		t.out = out[:start]
+		return errTooLarge
+	}
+	t.out = out
+	t.ends = append(t.ends, len(out))
+	return nil
+}
+
+var errTooLarge = vat.NewError("hawser.too-large", "captp: the message is larger than a session carries (1 MiB): send it in parts")
+
+func (l *locked) trace(kind string, m *vat.Message) {
+	if l.s.cfg.Tracer == nil || !l.started {
+		return
+	}
+	l.sent++
+	l.s.cfg.Tracer.Trace(vat.Event{
+		Time: time.Now(), Kind: kind, Where: l.s.peer(), ID: vat.MessageID{Space: l.space[0], N: l.sent}, Cause: m.ID,
+		Method: string(m.Selector),
+	})
+}
