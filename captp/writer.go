@@ -74,10 +74,7 @@ func (w *writer) keep(out []byte, ends []int) {
 	if cap(out) > huge {
 		out = nil
 	}
-	if out != nil || w.spare == nil {
-		w.spare = out
-	}
-	w.ends = ends
+	w.spare, w.ends = out, ends
 }
 
 func (w *writer) write(out []byte, ends []int) error {
