@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,4 +136,28 @@ func TestCopyGivesModelValues(t *testing.T) {
 			t.Errorf("%s: got %#v, want %#v", name, got, c.want)
 		}
 	}
+}
+
+// TestPlansAreMadeOnce meets a family of recursive types in many goroutines at
+// the same time; the race detector watches.
+func TestPlansAreMadeOnce(t *testing.T) {
+	type leaf struct{ Up *leaf }
+	type branch struct {
+		Leaves []leaf
+		Inner  *branch
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			v, err := passable.Copy(branch{Leaves: []leaf{{}, {&leaf{}}}, Inner: &branch{}}, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if b, err := passable.To[branch](v); err != nil || len(b.Leaves) != 2 || b.Leaves[1].Up == nil || b.Inner == nil {
+				t.Errorf("%+v, %v", b, err)
+			}
+		})
+	}
+	wg.Wait()
 }
