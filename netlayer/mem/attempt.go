@@ -41,7 +41,7 @@ func (h *Host) newAttempt(to *Host, d netlayer.Dial) (*attempt, error) {
 	a := &attempt{from: h, to: to, verdict: make(chan verdict, 1)}
 	dialler := h.self
 	if h.cfg.Anonymous {
-		dialler.Designator = spell(h.net.draw())
+		dialler.Designator = sturdyref.Designator(h.net.draw())
 		dialler.Hints = nil
 	}
 	info := netlayer.Info{

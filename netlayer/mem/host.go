@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/ecdh"
 	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -63,9 +61,9 @@ func (n *Network) Host(cfg HostConfig) *Host {
 	switch {
 	case cfg.Anonymous:
 		h.static = n.draw()
-		designator = spell(h.static)
+		designator = sturdyref.Designator(h.static)
 	case cfg.Static != [32]byte{}:
-		designator = spell(cfg.Static)
+		designator = sturdyref.Designator(cfg.Static)
 	case cfg.Name != "":
 		h.static = namedKey(cfg.Name)
 	default:
@@ -83,11 +81,6 @@ func (n *Network) Host(cfg HostConfig) *Host {
 	}
 	n.hosts[h.addr] = h
 	return h
-}
-
-// spell writes a key as a designator: base32, lower-case, without padding.
-func spell(key [32]byte) string {
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(key[:]))
 }
 
 // namedKey returns the public key of a host that has only a name. Nobody needs the private one.
