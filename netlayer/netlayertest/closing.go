@@ -90,7 +90,9 @@ func closeEndsReadAndWrite(w *world) {
 			written <- err
 		})
 		w.write(other, []byte("go"))
-		<-read // the frame: from now on the next Read waits
+		if err := <-read; err != nil { // from now on the next Read waits
+			w.Fatalf("Read: %v", err)
+		}
 		w.spawn(func() {
 			_, err := c.Read()
 			read <- err

@@ -176,7 +176,7 @@ func dialToSomebodyElse(w *world) {
 		w.spawn(func() {
 			if incoming, err := n.Accept(ctx); err == nil {
 				w.Errorf("a dial for %v came to %v", incoming.Info.Local.ID(), n.Location().ID())
-				incoming.Accept(nil)
+				incoming.Refuse(netlayer.ErrRefused)
 			}
 		})
 	}

@@ -31,8 +31,8 @@ func newWorld(t *testing.T, s Subject) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Patience)
 	w.ctx = ctx
 	watchdog := time.AfterFunc(s.Patience+s.Patience/4, func() {
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-		panic(fmt.Sprintf("netlayertest: %s hangs", t.Name()))
+		err := pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+		panic(fmt.Sprint("netlayertest: ", t.Name(), " hangs ", err))
 	})
 	t.Cleanup(func() {
 		w.group.Wait()
