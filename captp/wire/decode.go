@@ -52,7 +52,9 @@ func NewDecoder(d Dialect, limits Limits) *Decoder {
 //
 // The operation belongs to the caller until the next call of the decoder, save
 // the arguments of a Deliver and all of a StartSession or an Abort, which are
-// the caller's to keep. Nothing aliases frame.
+// the caller's to keep. Nothing aliases frame. Whoever takes the arguments out of
+// a Deliver sets its Args to nil, or the decoder keeps them, and the references in
+// them, alive while it waits.
 func (d *Decoder) Decode(frame []byte, refs func(msg.Desc) (passable.Reference, error)) (msg.Op, error) {
 	if err := d.s.Reset(frame); err != nil {
 		return nil, &Error{Err: err}
@@ -77,7 +79,7 @@ func (d *Decoder) Next(refs func(msg.Desc) (passable.Reference, error)) (msg.Op,
 func (d *Decoder) Seen() Seen { return d.seen }
 
 func (d *Decoder) decode(refs func(msg.Desc) (passable.Reference, error)) (msg.Op, error) {
-	d.refs = refs
+	d.refs, d.deliver.Args = refs, nil
 	op, err := d.op()
 	d.refs = nil
 	d.see(d.s.Seen())
