@@ -12,8 +12,12 @@ import (
 func (s *Session) Hello(info netlayer.Info) [][]byte { return s.Early(info, netlayer.MaxFrame) }
 
 // hello is the session's op:start-session: a key of this session's own, and where we are, signed with it.
-func (s *Session) hello() *msg.StartSession {
+// An anonymous side learns only from the connection what key it has this time.
+func (s *Session) hello(info netlayer.Info) *msg.StartSession {
 	op := &msg.StartSession{Version: s.dialect.Version(), Location: s.cfg.Location}
+	if op.Location.Designator == "" {
+		op.Location = info.Local
+	}
 	if err := s.dialect.SignHello(op, s.key); err != nil {
 		s.log.Error("this node's own location cannot be stated", "error", err)
 	}

@@ -23,7 +23,7 @@ func (s *Session) Early(info netlayer.Info, limit int) [][]byte {
 		}
 		a := &attempt{binding: info.Binding, t: l.freshTables(info)}
 		size := func() int { return len(a.t.out) + 4*len(a.t.ends) }
-		if a.t.append(s.hello()) != nil || size() > limit {
+		if a.t.append(s.hello(info)) != nil || size() > limit {
 			return
 		}
 		kept := l.opening[:0]
@@ -87,7 +87,7 @@ func (l *locked) connect(info netlayer.Info) (refused []refusal) {
 		}
 	} else {
 		l.t = l.freshTables(info)
-		_ = l.t.append(l.s.hello())
+		_ = l.t.append(l.s.hello(info))
 	}
 	for i := range l.opening {
 		o := &l.opening[i]

@@ -1,0 +1,91 @@
+package hawser
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/home"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Config configures a node. Nil, and the zero value of each field, mean the defaults; Open copies it.
+type Config struct {
+	// Dir is where the node keeps its identity, the names of what it publishes and its port. It is made if it does not
+	// exist, readable by its owner alone, and belongs to one process at a time. Empty keeps everything in memory: a new
+	// identity each time.
+	Dir string
+	// Identity is whom the node acts as. Nil uses the one in Dir, made at the first Open.
+	Identity sturdyref.Identity
+	// Listen is the UDP address to listen at. The default is a port the system chooses, kept in Dir for the next time.
+	Listen string
+	// Advertise lists the addresses that go into sturdyrefs, "host:port". The default is those of the interfaces that are
+	// up, loopback last.
+	Advertise []string
+	// Door says who may have a session; the default is whoever knows the public key.
+	Door home.Door
+	// Locator finds addresses for peers whose sturdyref has none that work. Default: nobody.
+	Locator home.Locator
+	// Limits bounds what each session holds.
+	Limits captp.Limits
+	// DialTimeout bounds a dial, all addresses together (default 20 s).
+	DialTimeout time.Duration
+	// Network makes the netlayer, in place of Noise-QUIC on UDP: for tests on a simulated network, say.
+	Network func(NetworkConfig) (netlayer.Netlayer, error)
+	// LazyRelease is for programs in a testing/synctest bubble: see captp.Config.
+	LazyRelease bool
+	// Logger hears of what goes wrong unasked. Default: warnings and errors to standard error.
+	Logger hclog.Logger
+	// Tracer is told of every message and turn. Default: nobody.
+	Tracer vat.Tracer
+}
+
+// NetworkConfig is what Config.Network is called with.
+type NetworkConfig struct {
+	// Identity is whom the netlayer acts as; nil for an anonymous one, which only dials.
+	Identity   sturdyref.Identity
+	Listen     string
+	Advertise  []string
+	Doorkeeper netlayer.Doorkeeper
+	Features   []string
+	Logger     hclog.Logger
+}
+
+// features is what every session of this version can do.
+func features() []string { return []string{home.FeatureFetchProof, captp.FeatureMovesQueues} }
+
+var errTilde = errors.New("a leading ~ is the shell's to expand and would be taken for a folder of that name here: give the path in full, or use os.UserHomeDir")
+
+func (c *Config) validated() (Config, error) {
+	var v Config
+	if c != nil {
+		v = *c
+	}
+	if strings.HasPrefix(v.Dir, "~") {
+		return v, fmt.Errorf("hawser: Dir %q: %w", v.Dir, errTilde)
+	}
+	if v.Dir != "" {
+		abs, err := filepath.Abs(v.Dir)
+		if err != nil {
+			return v, fmt.Errorf("hawser: Dir %q: %w", v.Dir, err)
+		}
+		v.Dir = abs
+	}
+	v.Advertise = append([]string(nil), v.Advertise...)
+	v.Door.Known = append([]sturdyref.PeerID(nil), v.Door.Known...)
+	if v.Logger == nil {
+		v.Logger = hclog.New(&hclog.LoggerOptions{Name: "hawser", Level: hclog.Warn, Output: os.Stderr})
+	}
+	if v.Network == nil {
+		v.Network = noiseQUIC
+	}
+	return v, nil
+}
