@@ -152,7 +152,7 @@ func (d *Decoder) Rest() ([]any, error) { return d.list() }
 // more often.
 func (d *Decoder) push(v any) {
 	if n := len(d.stack); n == cap(d.stack) {
-		d.stack = slices.Grow(d.stack, max(8, n))
+		d.stack = append(make([]any, 0, max(8, 2*n)), d.stack...)
 	}
 	d.stack = append(d.stack, v)
 }
