@@ -31,8 +31,8 @@ func newWorld(t *testing.T, s Subject) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Patience)
 	w.ctx = ctx
 	watchdog := time.AfterFunc(s.Patience+s.Patience/4, func() {
-		err := pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-		panic(fmt.Sprint("netlayertest: ", t.Name(), " hangs ", err))
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+		panic(fmt.Sprintf("netlayertest: %s hangs, its goroutines are above", t.Name()))
 	})
 	t.Cleanup(func() {
 		w.group.Wait()
