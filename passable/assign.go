@@ -368,6 +368,7 @@ func assignExact(p *plan, dst reflect.Value, model any) error {
 		}
 		*dst.Addr().Interface().(*time.Time) = t
 		return nil
+	default:
 	}
 	if model == nil && p.pointer {
 		dst.SetZero()

@@ -107,8 +107,11 @@ func ptr[T any](v T) *T { return &v }
 func TestNothingIsShared(t *testing.T) {
 	fresh := func() []any {
 		return []any{
-			[]byte{1}, []any{[]byte{2}}, passable.Struct{{Key: "k", Value: []byte{3}}},
-			passable.Tagged{Tag: "t", Value: []byte{4}}, new(big.Int).Lsh(big.NewInt(1), 90),
+			[]byte{1},
+			[]any{[]byte{2}},
+			passable.Struct{{Key: "k", Value: []byte{3}}},
+			passable.Tagged{Tag: "t", Value: []byte{4}},
+			new(big.Int).Lsh(big.NewInt(1), 90),
 		}
 	}
 	spoil := func(m []any) {
@@ -168,7 +171,8 @@ func TestTo(t *testing.T) {
 
 func TestTimesAreExact(t *testing.T) {
 	for _, at := range []time.Time{
-		{}, time.Unix(0, 0), time.Unix(0, -1), time.Unix(-1, 999999999), time.Unix(1<<40, 123456789),
+		{},
+		time.Unix(0, 0), time.Unix(0, -1), time.Unix(-1, 999999999), time.Unix(1<<40, 123456789),
 		time.Date(-9999, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		time.Unix(0, math.MaxInt64), time.Unix(0, math.MinInt64), time.Unix(9223372036, 854775808), time.Unix(-9223372037, 145224191),
 	} {

@@ -241,8 +241,9 @@ func (c *copier) reflected(p *plan, v reflect.Value, depth int) (any, error) {
 		return Undefined{}, nil
 	case opReference, opStub:
 		return c.reflectedReference(p, v)
+	default:
+		return c.exact(p, v, depth)
 	}
-	return c.exact(p, v, depth)
 }
 
 // exact handles the types that cross by their own Go value.

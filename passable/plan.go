@@ -11,16 +11,14 @@ import (
 // facts about types and are worked out once; there are as many as the program
 // has types.
 type plan struct {
-	op   op
-	typ  reflect.Type
-	zero reflect.Value // the zero value of typ
+	op  op
+	typ reflect.Type
 
 	refuse  error   // opRefuse: why
 	elem    *plan   // pointers, slices, arrays, maps, stubs
 	fields  []field // opStruct, sorted by wire name
 	bare    bool    // opReference: values of typ are references themselves
 	setter  bool    // opReference: *typ is a ReferenceSetter
-	flat    bool    // opSlice, opArray: elements are bytes
 	pointer bool    // opReference, opError, opOpaque: typ is a pointer, nil is null
 }
 
@@ -108,7 +106,7 @@ func (b planner) plan(t reflect.Type) *plan {
 	if p, ok := b[t]; ok {
 		return p
 	}
-	p := &plan{typ: t, zero: reflect.Zero(t)}
+	p := &plan{typ: t}
 	b[t] = p
 	b.fill(p, t)
 	return p

@@ -46,11 +46,11 @@ type twiceEmbedded struct {
 	ID int
 }
 
-type hiddenOnly struct{ a, b int }
+type hiddenOnly struct{ _, _ int }
 
 type taggedHidden struct {
 	A int
-	b int `ocapn:"b"`
+	_ int `ocapn:"b"`
 }
 
 type badOption struct {
@@ -109,7 +109,7 @@ func TestWhatCannotPass(t *testing.T) {
 		"embedded field shadowed": {twiceEmbedded{}, passable.ErrCannotPass, "", `two fields are called "id" on the wire`},
 		"nothing exported":        {hiddenOnly{}, passable.ErrCannotPass, "", "no exported fields"},
 		"mutex":                   {embedsMutex{}, passable.ErrCannotPass, "", "no exported fields"},
-		"tag on hidden":           {taggedHidden{}, passable.ErrCannotPass, "", "field b has a tag and is not exported"},
+		"tag on hidden":           {taggedHidden{}, passable.ErrCannotPass, "", "field _ has a tag and is not exported"},
 		"unknown option":          {badOption{}, passable.ErrCannotPass, "", `unknown tag option "omitzero"`},
 		"embedded pointer":        {embedsPointer{}, passable.ErrCannotPass, "", "embeds the pointer"},
 		"string":                  {"\xff", passable.ErrNotUTF8, "", "not valid UTF-8"},
@@ -262,6 +262,9 @@ func TestSecretsDoNotPrint(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	if err := passable.Check(reflect.TypeOf(embedsTwo{}.roomRef)); err != nil {
+		t.Errorf("a stub by itself: %v", err)
+	}
 	for _, c := range []struct {
 		t    reflect.Type
 		want string

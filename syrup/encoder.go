@@ -175,11 +175,12 @@ func (e *Encoder) error(dst []byte, v passable.Error) ([]byte, error) {
 			v.Message = v.Code
 		}
 		return append(AppendString(AppendLabel(dst, "desc:error"), v.Message), CloseRecord), nil
+	default:
+		dst = append(AppendLabel(dst, "desc:error"), OpenStruct)
+		if v.Code != "" {
+			dst = AppendString(AppendString(dst, "code"), v.Code)
+		}
+		dst = AppendString(AppendString(dst, "message"), v.Message)
+		return append(dst, CloseStruct, CloseRecord), nil
 	}
-	dst = append(AppendLabel(dst, "desc:error"), OpenStruct)
-	if v.Code != "" {
-		dst = AppendString(AppendString(dst, "code"), v.Code)
-	}
-	dst = AppendString(AppendString(dst, "message"), v.Message)
-	return append(dst, CloseStruct, CloseRecord), nil
 }

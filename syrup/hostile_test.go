@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hawser-go/hawser/syrup"
 )
@@ -101,7 +102,7 @@ func checkError(t *testing.T, from, text string, err, kind error, offset int64) 
 		t.Errorf("%s %q: got %v, want %v at offset %d", from, text, err, kind, offset)
 		return
 	}
-	if msg := err.Error(); !strings.HasPrefix(msg, "syrup: offset ") || strings.ContainsAny(msg, "\n\xff") || len(msg) > 200 {
+	if msg := err.Error(); !strings.HasPrefix(msg, "syrup: offset ") || strings.Contains(msg, "\n") || !utf8.ValidString(msg) || len(msg) > 200 {
 		t.Errorf("%s %q: message %q", from, text, msg)
 	}
 }

@@ -90,7 +90,8 @@ func TestForeignShapes(t *testing.T) {
 		{`<10'desc:error3"a.b4"oops>`, passable.Error{Code: "a.b", Message: "oops"}, syrup.SeenErrorPair},
 		{`<16'exn:fail:mystery>`, passable.Error{Message: "an error that the peer does not describe"}, syrup.SeenErrorMystery},
 		{
-			`<10'desc:error{4"name9"TypeError5"cause[]7"message4"oops}>`, passable.Error{Code: "TypeError", Message: "oops"},
+			`<10'desc:error{4"name9"TypeError5"cause[]7"message4"oops}>`,
+			passable.Error{Code: "TypeError", Message: "oops"},
 			syrup.SeenErrorStruct | syrup.SeenErrorExtra,
 		},
 		{`<11'desc:tagged1"t1+>`, passable.Tagged{Tag: "t", Value: int64(1)}, syrup.SeenTagString},
