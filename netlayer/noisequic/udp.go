@@ -1,0 +1,84 @@
+package noisequic
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"syscall"
+)
+
+// listenUDP opens the socket of a netlayer.
+func listenUDP(address string) (net.PacketConn, error) {
+	if address == "" {
+		address = ":0"
+	}
+	a, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("noisequic: cannot listen at %q, expected host:port, :port or nothing: %w", address, err)
+	}
+	c, err := net.ListenUDP("udp", a)
+	if err != nil {
+		if portInUse(err) {
+			return nil, fmt.Errorf("noisequic: UDP port %d is already in use on this machine, perhaps by a copy of this program: stop that one or listen at another port: %w", a.Port, err)
+		}
+		return nil, fmt.Errorf("noisequic: cannot listen at %s: %w", address, err)
+	}
+	return &tolerantUDP{UDPConn: c}, nil
+}
+
+func portInUse(err error) bool {
+	const wsaEADDRINUSE = 10048 // Windows has a number of its own
+	var errno syscall.Errno
+	return errors.As(err, &errno) && (errno == syscall.EADDRINUSE || errno == wsaEADDRINUSE)
+}
+
+// tolerantUDP is a UDP socket whose passing inability to send looks like a lost packet. QUIC recovers from lost packets,
+// but quic-go ends a connection at the first error of its socket (quic-go issue 2809). It has the methods by which
+// quic-go recognises a real UDP socket, so offloading (GSO, ECN, recvmmsg) stays on.
+type tolerantUDP struct {
+	*net.UDPConn
+	asked atomic.Int32
+}
+
+// SyscallConn gives access to the socket, but not to the first two who ask: these are quic-go's check of the buffer
+// sizes, which prints to the standard logger on most machines. It then sets the sizes without looking at the result.
+func (c *tolerantUDP) SyscallConn() (syscall.RawConn, error) {
+	if c.asked.Add(1) <= 2 {
+		return nil, errors.New("noisequic: the buffer sizes are not for looking at")
+	}
+	return c.UDPConn.SyscallConn()
+}
+
+func (c *tolerantUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
+	n, oobn, err = c.UDPConn.WriteMsgUDP(b, oob, addr)
+	if passing(err) {
+		return len(b), len(oob), nil
+	}
+	return n, oobn, err
+}
+
+func (c *tolerantUDP) WriteTo(b []byte, addr net.Addr) (int, error) {
+	n, err := c.UDPConn.WriteTo(b, addr)
+	if passing(err) {
+		return len(b), nil
+	}
+	return n, err
+}
+
+// passing reports whether a send error may go away by itself: no route, an interface that is down, a firewall rule, a
+// full queue. EINVAL and EMSGSIZE are not among them: quic-go learns from these.
+func passing(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, errno := range []syscall.Errno{
+		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.ENOBUFS,
+		syscall.EADDRNOTAVAIL, syscall.EPERM, syscall.EACCES, syscall.ECONNREFUSED,
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
