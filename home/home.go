@@ -241,3 +241,14 @@ type closedError struct{}
 func (*closedError) Error() string     { return "home: the node is closed" }
 func (*closedError) Unwrap() error     { return net.ErrClosed }
 func (*closedError) ErrorCode() string { return "hawser.closed" }
+
+// Sessions lists the peers with which there is a session, in no particular order; an anonymous peer is listed, too.
+func (h *Home) Sessions() []sturdyref.PeerID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]sturdyref.PeerID, 0, len(h.links))
+	for l := range h.links {
+		all = append(all, l.peer)
+	}
+	return all
+}

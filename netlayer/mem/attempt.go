@@ -27,6 +27,7 @@ type attempt struct {
 	verdict chan verdict // gets one
 	mu      sync.Mutex
 	decided bool
+	gone    bool  // the dialler has given up, which the acceptor does not know yet
 	conn    *conn // the dialler's end, once accepted
 }
 
@@ -163,7 +164,7 @@ func (a *attempt) fits(door netlayer.Doorkeeper) bool {
 func (a *attempt) waiting() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !a.decided
+	return !a.decided && !a.gone
 }
 
 func (a *attempt) accept(first [][]byte) (netlayer.Conn, error) {
@@ -183,7 +184,12 @@ func (a *attempt) accept(first [][]byte) (netlayer.Conn, error) {
 		return nil, errHostClosed
 	}
 	a.conn = w.ends[0]
-	a.verdict <- verdict{conn: a.conn}
+	if a.gone {
+		// The word of that is still on its way, as it would be on any network.
+		a.conn.Close(gaveUp)
+	} else {
+		a.verdict <- verdict{conn: a.conn}
+	}
 	return w.ends[1], nil
 }
 
@@ -202,14 +208,16 @@ func (a *attempt) refuse(err error) {
 	a.verdict <- verdict{err: err}
 }
 
-// abandon is the dialler giving up: the attempt can no longer be accepted, or its connection ends.
+// abandon is the dialler giving up: its connection ends, now or as soon as it is accepted.
 func (a *attempt) abandon() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.decided = true
+	a.gone = true
 	if a.conn != nil {
-		a.conn.Close("the dialler gave up")
+		a.conn.Close(gaveUp)
 	}
 }
+
+const gaveUp = "the dialler gave up"
 
 var errDecided = fmt.Errorf("mem: the dialler gave up, or Accept or Refuse was called before: %w", net.ErrClosed)

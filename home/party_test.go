@@ -1,0 +1,157 @@
+package home_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/home"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// party is one Home on a simulated network, and the vat its objects live in.
+type party struct {
+	*home.Home
+	t     *testing.T
+	name  string
+	id    sturdyref.Identity
+	vat   *vat.Vat
+	own   *vat.Vat
+	layer *counted
+}
+
+// counted counts the connections a netlayer makes, both ways.
+type counted struct {
+	netlayer.Netlayer
+	dialled, admitted atomic.Int32
+}
+
+func (c *counted) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
+	conn, err := c.Netlayer.Connect(ctx, d)
+	if err == nil {
+		c.dialled.Add(1)
+	}
+	return conn, err
+}
+
+func (c *counted) Accept(ctx context.Context) (*netlayer.Incoming, error) {
+	in, err := c.Netlayer.Accept(ctx)
+	if err == nil {
+		accept := in.Accept
+		in.Accept = func(first [][]byte) (netlayer.Conn, error) {
+			conn, err := accept(first)
+			if err == nil {
+				c.admitted.Add(1)
+			}
+			return conn, err
+		}
+	}
+	return in, err
+}
+
+func identity(t *testing.T) sturdyref.Identity {
+	t.Helper()
+	id, err := sturdyref.GenerateIdentity(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// join opens a Home. change, if not nil, alters its configuration; a nil identity makes it anonymous.
+func join(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, change func(*home.Config)) *party {
+	t.Helper()
+	log := hclog.New(&hclog.LoggerOptions{Name: name, Output: t.Output(), Level: hclog.Debug})
+	p := &party{t: t, name: name, id: id, vat: vat.New(&vat.Config{Name: name, Logger: log}), own: vat.New(&vat.Config{Name: name + " own", Logger: log})}
+	cfg := home.Config{Identity: id, Vat: p.own, LazyRelease: true, Logger: log}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	p.Home, err = home.New(cfg, func(door netlayer.Doorkeeper) (netlayer.Netlayer, error) {
+		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues}}
+		if id == nil {
+			hc.Anonymous = true
+		} else {
+			hc.Static, hc.Doorkeeper, hc.Addr = id.Public().Static, door, name
+		}
+		p.layer = &counted{Netlayer: n.Host(hc)}
+		return p.layer, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// leave closes the party; every test does it for all, in the order it likes.
+func (p *party) leave() {
+	p.t.Helper()
+	if err := errors.Join(p.Close(), p.vat.Close(), p.own.Close()); err != nil {
+		p.t.Error(p.name, err)
+	}
+}
+
+type echo interface {
+	Echo(ctx context.Context, v any) (any, error)
+	Caller(ctx context.Context) (string, error)
+}
+
+var echoFacet = vat.FacetOf[echo]("test.Echo")
+
+type echoer struct{}
+
+func (echoer) Echo(_ context.Context, v any) (any, error) { return v, nil }
+func (echoer) Caller(ctx context.Context) (string, error) { return vat.CallerOf(ctx).String(), nil }
+
+// publish publishes a fresh echo object.
+func (p *party) publish(name string) sturdyref.Ref {
+	p.t.Helper()
+	s, err := p.Publish(name, p.spawn())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+func (p *party) spawn() vat.Ref {
+	p.t.Helper()
+	ref, err := vat.Do(context.Background(), p.vat, func(ctx context.Context) (vat.Ref, error) {
+		return echoFacet.Spawn(ctx, echoer{}), nil
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return ref
+}
+
+// call sends echo(v) and waits.
+func call(ref vat.Ref, v int) (int, error) {
+	return vat.Result[int](ref.Send(context.Background(), "echo", v)).Await(context.Background())
+}
+
+// works fails the test unless ref answers.
+func works(t *testing.T, what string, ref vat.Ref) {
+	t.Helper()
+	if v, err := call(ref, 7); v != 7 || err != nil {
+		t.Errorf("%s: %v, %v", what, v, err)
+	}
+}
+
+// refused fails the test unless ref breaks with the one refusal there is, or with one of the netlayer's.
+func refused(t *testing.T, what string, ref vat.Ref) {
+	t.Helper()
+	_, err := call(ref, 7)
+	if e, ok := errors.AsType[*vat.Error](err); ok && e.Code == home.ErrRefused.Code || errors.Is(err, netlayer.ErrRefused) {
+		return
+	}
+	t.Errorf("%s: not refused: %v", what, err)
+}
