@@ -90,10 +90,10 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		}
 	case *vat.Vow:
 		promise = true
-		if f, ok := x.Ahead().(*far); ok {
-			if f.kind == farPromise && f.vow == x && f.session() == t.s && !f.released {
-				return f.mention(), nil
-			}
+		if f, ok := x.Ahead().(*far); ok && f.kind == farPromise && f.vow == x && f.session() == t.s && !f.released {
+			return f.mention(), nil
+		}
+		if f, ok := ahead(ref).(*far); ok {
 			if err := t.sameRealm(f); err != nil {
 				return msg.Desc{}, err
 			}

@@ -61,7 +61,10 @@ func (m *Message) Refuse(err error) {
 	if m.Answer != nil {
 		m.Answer.Break(err)
 	}
-	releaseUnseen(m.Args)
+	if m.From != nil {
+		// What a peer mentioned; what this process sends its sender has seen.
+		releaseUnseen(m.Args)
+	}
 }
 
 // releaseUnseen lets go of the far references in values that no user code will ever see.
