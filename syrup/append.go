@@ -31,21 +31,25 @@ func AppendBool(dst []byte, b bool) []byte {
 // AppendInt appends n.
 func AppendInt(dst []byte, n int64) []byte {
 	if n < 0 {
-		return append(appendDigits(dst, -uint64(n)), '-')
+		return appendNumeral(dst, -uint64(n), '-')
 	}
-	return append(appendDigits(dst, uint64(n)), '+')
+	return appendNumeral(dst, uint64(n), '+')
 }
 
 // AppendUint appends n.
-func AppendUint(dst []byte, n uint64) []byte {
-	return append(appendDigits(dst, n), '+')
-}
+func AppendUint(dst []byte, n uint64) []byte { return appendNumeral(dst, n, '+') }
 
-func appendDigits(dst []byte, n uint64) []byte {
-	if n < 10 {
-		return append(dst, '0'+byte(n))
+// appendNumeral appends n and the mark that says what it is.
+func appendNumeral(dst []byte, n uint64, mark byte) []byte {
+	switch {
+	case n < 10:
+		return append(dst, '0'+byte(n), mark)
+	case n < 100:
+		return append(dst, '0'+byte(n/10), '0'+byte(n%10), mark)
+	case n < 1000:
+		return append(dst, '0'+byte(n/100), '0'+byte(n/10%10), '0'+byte(n%10), mark)
 	}
-	return strconv.AppendUint(dst, n, 10)
+	return append(strconv.AppendUint(dst, n, 10), mark)
 }
 
 // AppendBig appends n.
@@ -73,17 +77,17 @@ func AppendFloat(dst []byte, f float64) []byte {
 
 // AppendString appends s, which must be valid UTF-8.
 func AppendString(dst []byte, s string) []byte {
-	return append(append(appendDigits(dst, uint64(len(s))), '"'), s...)
+	return append(appendNumeral(dst, uint64(len(s)), '"'), s...)
 }
 
 // AppendSymbol appends s, which must be valid UTF-8.
 func AppendSymbol(dst []byte, s passable.Symbol) []byte {
-	return append(append(appendDigits(dst, uint64(len(s))), '\''), s...)
+	return append(appendNumeral(dst, uint64(len(s)), '\''), s...)
 }
 
 // AppendBytes appends b.
 func AppendBytes(dst []byte, b []byte) []byte {
-	return append(append(appendDigits(dst, uint64(len(b))), ':'), b...)
+	return append(appendNumeral(dst, uint64(len(b)), ':'), b...)
 }
 
 // AppendLabel opens a record with the given label.

@@ -61,6 +61,16 @@ func BenchmarkEncode(b *testing.B) {
 			b.Fatalf("%q", buf)
 		}
 	})
+	b.Run("cbor-by-hand", func(b *testing.B) {
+		b.ReportAllocs()
+		var buf []byte
+		for b.Loop() {
+			buf = handAppend(buf[:0])
+		}
+		if want, _ := cbor.Marshal(record); !bytes.Equal(buf, want) {
+			b.Fatalf("%x, want %x", buf, want)
+		}
+	})
 	b.Run("cbor-struct", func(b *testing.B) {
 		b.ReportAllocs()
 		mode, _ := cbor.CoreDetEncOptions().UserBufferEncMode()
@@ -143,6 +153,16 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 	text, _ := cbor.Marshal(record)
+	b.Run("cbor-by-hand", func(b *testing.B) {
+		b.ReportAllocs()
+		names := map[string]string{"op:deliver": "op:deliver"}
+		var out cborRecord
+		for b.Loop() {
+			if !handDecode(text, names, &out) {
+				b.Fatal("not decoded")
+			}
+		}
+	})
 	b.Run("cbor-struct", func(b *testing.B) {
 		b.ReportAllocs()
 		var out cborRecord

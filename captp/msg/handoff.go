@@ -2,6 +2,7 @@ package msg
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -39,6 +40,11 @@ type HandoffReceive struct {
 func (e *SigEnvelope) PassableEqual(other passable.Opaque) bool {
 	o, ok := other.(*SigEnvelope)
 	return ok && o != nil && e != nil && bytes.Equal(e.Encoded, o.Encoded) && e.Signature == o.Signature
+}
+
+// Format writes what kind of certificate e is, and no bytes.
+func (e *SigEnvelope) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "<desc:sig-envelope %T>", e.Signed)
 }
 
 // SturdyRef is a sturdyref as an argument (ocapn-sturdyref). Like the sturdyref

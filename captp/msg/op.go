@@ -1,6 +1,8 @@
 package msg
 
 import (
+	"fmt"
+
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -80,6 +82,23 @@ type GCAnswers struct {
 // whatever the peer chose to write.
 type Abort struct {
 	Reason string
+}
+
+// Format writes s without its bytes, in which hints stand in clear.
+func (s *StartSession) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "<op:start-session %q %s>", s.Version, s.Location)
+}
+
+// Format writes d without its arguments, among which may be secrets.
+func (d *Deliver) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "<op:deliver %s %q and %d arguments", d.To, string(d.Selector), len(d.Args))
+	if d.HasAnswer {
+		fmt.Fprintf(f, ", answer %d", d.Answer)
+	}
+	if d.HasResolve {
+		fmt.Fprintf(f, ", resolve %s", d.Resolve)
+	}
+	fmt.Fprint(f, ">")
 }
 
 func (*StartSession) op() {}

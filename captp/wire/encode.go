@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
@@ -50,26 +51,14 @@ func (e *Encoder) op(dst []byte, op msg.Op) ([]byte, error) {
 	case *msg.Listen:
 		return e.listen(dst, op)
 	case *msg.Get:
-		const label = "op:get"
-		dst, err := e.selection(dst, label, op.To)
-		if err != nil {
-			return dst, err
-		}
-		return answer(syrup.AppendString(dst, op.Field), op.Answer), nil
+		dst, err := e.selection(dst, "op:get", op.To, op.Field)
+		return answer(syrup.AppendString(dst, op.Field), op.Answer), err
 	case *msg.Index:
-		const label = "op:index"
-		dst, err := e.selection(dst, label, op.To)
-		if err != nil {
-			return dst, err
-		}
-		return answer(syrup.AppendInt(dst, op.Index), op.Answer), nil
+		dst, err := e.selection(dst, "op:index", op.To, "")
+		return answer(syrup.AppendInt(dst, op.Index), op.Answer), err
 	case *msg.Untag:
-		const label = "op:untag"
-		dst, err := e.selection(dst, label, op.To)
-		if err != nil {
-			return dst, err
-		}
-		return answer(syrup.AppendString(dst, op.Tag), op.Answer), nil
+		dst, err := e.selection(dst, "op:untag", op.To, op.Tag)
+		return answer(syrup.AppendString(dst, op.Tag), op.Answer), err
 	case *msg.GCExports:
 		return e.gcExports(dst, op)
 	case *msg.GCAnswers:
@@ -93,6 +82,9 @@ func (e *Encoder) deliver(dst []byte, op *msg.Deliver) ([]byte, error) {
 	}
 	if op.HasResolve && op.Resolve.Kind != msg.ImportObject && op.Resolve.Kind != msg.ImportPromise {
 		return dst, in(label, "resolve-me-desc", descError(op.Resolve, wantImport))
+	}
+	if !utf8.ValidString(string(op.Selector)) {
+		return dst, in(label, "args[0]", errUTF8)
 	}
 	only := e.dialect.DeliverOnly && !op.HasAnswer && !op.HasResolve
 	if only {
@@ -157,13 +149,16 @@ func (e *Encoder) listen(dst []byte, op *msg.Listen) ([]byte, error) {
 	return append(dst, syrup.CloseRecord), nil
 }
 
-// selection begins op:get, op:index or op:untag.
-func (e *Encoder) selection(dst []byte, label string, to msg.Desc) ([]byte, error) {
+// selection begins op:get, op:index or op:untag. The name is only checked.
+func (e *Encoder) selection(dst []byte, label string, to msg.Desc, name string) ([]byte, error) {
 	if e.dialect.NoSelection {
 		return dst, in(label, "", fmt.Errorf("%w: %s", ErrNoShape, e.dialect.Name))
 	}
 	if to.Kind != msg.Export && to.Kind != msg.Answer {
 		return dst, in(label, "receiver-desc", descError(to, wantTarget))
+	}
+	if !utf8.ValidString(name) {
+		return dst, in(label, "", errUTF8)
 	}
 	return appendDesc(syrup.AppendLabel(dst, passable.Symbol(label)), to), nil
 }

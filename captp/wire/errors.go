@@ -2,10 +2,12 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/syrup"
 )
 
 var (
@@ -48,6 +50,9 @@ func unknownOp(label passable.Symbol) error {
 	}
 	return &Error{Op: strconv.QuoteToASCII(string(label)), Err: ErrUnknownOp}
 }
+
+// errUTF8 is the refusal of a name to be written, which would cost the session.
+var errUTF8 = fmt.Errorf("a name is %w", syrup.ErrUTF8)
 
 // descError is the refusal of a descriptor to be written.
 func descError(d msg.Desc, want string) error {

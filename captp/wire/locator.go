@@ -25,7 +25,7 @@ func validText(s string) string { return strings.ToValidUTF8(s, "�") }
 func (d Dialect) AppendPeer(dst []byte, p sturdyref.Peer) ([]byte, error) {
 	for _, s := range []string{p.Transport, p.Designator} {
 		if !utf8.ValidString(s) {
-			return dst, in(labelPeer, "", syrup.ErrUTF8)
+			return dst, in(labelPeer, "", errUTF8)
 		}
 	}
 	dst = syrup.AppendSymbol(syrup.AppendLabel(dst, labelPeer), passable.Symbol(p.Transport))
