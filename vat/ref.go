@@ -179,7 +179,19 @@ func (r Ref) PromiseCell() *promise.Cell {
 
 // Await waits until r is settled and returns the settled reference, which == compares. A promise that turns out to be
 // for data gives ErrNotReference: use [Result]. Inside a turn it COMMITS AND PARKS the turn: see package promise.
-func (r Ref) Await(ctx context.Context) (Ref, error) { return Result[Ref](r).Await(ctx) }
+func (r Ref) Await(ctx context.Context) (Ref, error) {
+	v, err := Result[any](r).Await(ctx)
+	if err != nil {
+		return Ref{}, err
+	}
+	switch v := v.(type) {
+	case Ref:
+		return v, nil
+	case nil:
+		return Ref{}, nil
+	}
+	return Ref{}, ErrNotReference
+}
 
 // Result returns the promise for what r brings, seen as a T: the answer of a call as data, or as a stub.
 func Result[T any](r Ref) promise.Promise[T] { return promise.Of[T](r.PromiseCell()) }

@@ -1,0 +1,173 @@
+package hawser_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/vat"
+)
+
+func TestSameDirSameURI(t *testing.T) {
+	ctx := t.Context()
+	dir := filepath.Join(t.TempDir(), "new", "node")
+	guest := open(t, nil)
+	uri := ""
+	for i := range 3 {
+		host, err := hawser.Open(ctx, &hawser.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		invite, err := host.Publish(ctx, "greeter", spawnGreeter(t, host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			uri = invite.URI()
+		} else if invite.URI() != uri {
+			t.Errorf("after restart %d the URI is another", i)
+		}
+		// The guest's session with the run before ends by itself; what it enlivens now reaches this one.
+		for {
+			s, err := vat.Result[string](guest.Enliven(invite).Send(ctx, "greet", "Ada")).Await(ctx)
+			if err == nil && s == "hello Ada" {
+				break
+			}
+			if !errors.Is(err, net.ErrClosed) {
+				t.Fatal(s, err)
+			}
+		}
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]os.FileMode{"": 0o700 | os.ModeDir, "identity": 0o600, "publications": 0o600, "port": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v", name, info.Mode(), want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*new-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestDirIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, &hawser.Config{Dir: dir})
+	_, err := hawser.Open(t.Context(), &hawser.Config{Dir: dir})
+	if !errors.Is(err, hawser.ErrDirInUse) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a second node in one directory: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, &hawser.Config{Dir: dir})
+}
+
+// TestOpenRefuses shows what Open says, in one line each, and that it changes nothing.
+func TestOpenRefuses(t *testing.T) {
+	ctx := t.Context()
+	port := func() string {
+		c, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_, p, _ := net.SplitHostPort(c.LocalAddr().String())
+		return p
+	}()
+	with := func(name, content string) string {
+		dir := t.TempDir()
+		n, err := hawser.Open(ctx, &hawser.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Publish(ctx, "greeter", spawnGreeter(t, n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		cfg  hawser.Config
+		says string
+	}{
+		{"a tilde", hawser.Config{Dir: "~/hawser"}, "leading ~"},
+		{"a file for a directory", hawser.Config{Dir: file}, file},
+		{"a damaged identity", hawser.Config{Dir: with("identity", "garbage")}, "damaged"},
+		{"an empty identity", hawser.Config{Dir: with("identity", "")}, "damaged"},
+		{"damaged publications", hawser.Config{Dir: with("publications", "garbage")}, "damaged"},
+		{"no port in port", hawser.Config{Dir: with("port", "many")}, "does not hold a port"},
+		{"a port in use", hawser.Config{Listen: ":" + port}, port},
+		{"the kept port in use", hawser.Config{Dir: with("port", port)}, port},
+		{"no address", hawser.Config{Listen: "nonsense"}, "nonsense"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, err := hawser.Open(ctx, &c.cfg)
+			if err == nil {
+				_ = n.Close()
+				t.Fatal("opened")
+			}
+			if s := err.Error(); !strings.Contains(s, c.says) || strings.Contains(s, "\n") {
+				t.Errorf("says %q, want one line with %q", s, c.says)
+			}
+			if strings.HasPrefix(c.cfg.Dir, "~") {
+				if _, err := os.Stat("~"); err == nil {
+					t.Error("made a directory named ~")
+				}
+			}
+			// The lock is free again.
+			if d, err := os.Stat(c.cfg.Dir); err == nil && d.IsDir() {
+				_, again := hawser.Open(ctx, &c.cfg)
+				if errors.Is(again, hawser.ErrDirInUse) {
+					t.Error("still locked after it could not be opened")
+				}
+			}
+		})
+	}
+}
+
+func TestClosedNode(t *testing.T) {
+	ctx := t.Context()
+	n, other := open(t, nil), open(t, nil)
+	invite, err := other.Publish(ctx, "greeter", spawnGreeter(t, other))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := n.Enliven(invite)
+	if _, err := g.Send(ctx, "greet", "Ada").Await(ctx); !errors.Is(err, vat.ErrNotReference) {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+	for _, r := range []vat.Ref{g, n.Enliven(invite)} {
+		if _, err := r.Send(ctx, "greet", "Ada").Await(ctx); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+	if _, err := n.Anonymous(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Anonymous after Close: %v", err)
+	}
+}
