@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"sync"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -13,9 +14,23 @@ import (
 type door struct {
 	mu     sync.Mutex
 	locks  map[[16]byte]netlayer.Lock
-	admit  func(netlayer.Info) error
-	infos  []netlayer.Info // asked about, in order
 	closed bool            // to those who show no key
+	answer error           // to all others
+	infos  []netlayer.Info // asked about, in order
+}
+
+// say sets the answer to those who come next.
+func (d *door) say(answer error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answer = answer
+}
+
+// asked returns what Admit was asked about so far.
+func (d *door) asked() []netlayer.Info {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.infos)
 }
 
 func (d *door) Lock(id [16]byte) (netlayer.Lock, bool) {
@@ -32,10 +47,7 @@ func (d *door) Admit(info netlayer.Info) error {
 	if d.closed && info.AdmittedBy == [16]byte{} {
 		return netlayer.ErrRefused
 	}
-	if d.admit != nil {
-		return d.admit(info)
-	}
-	return nil
+	return d.answer
 }
 
 // A password is a key and a lock that do not depend on the handshake: a swiss number.
@@ -110,10 +122,11 @@ func doorkeeperSees(w *world) {
 	keeper := &door{}
 	a, b := w.host(Host{}), w.host(Host{Doorkeeper: keeper})
 	out, in := w.connect(a, b, dial(b))
-	if len(keeper.infos) != 1 {
-		w.Fatalf("Admit was called %d times for one dial", len(keeper.infos))
+	all := keeper.asked()
+	if len(all) != 1 {
+		w.Fatalf("Admit was called %d times for one dial", len(all))
 	}
-	asked, info := keeper.infos[0], in.Info()
+	asked, info := all[0], in.Info()
 	if asked.Outbound || asked.Remote.ID() != info.Remote.ID() || asked.Authenticated != info.Authenticated ||
 		asked.Binding != out.Info().Binding {
 		w.Errorf("Admit was asked about %+v, the connection is %+v", asked, info)
@@ -124,16 +137,16 @@ func doorkeeperRefuses(w *world) {
 	if w.withoutDoors() {
 		return
 	}
-	var answer error
-	keeper := &door{admit: func(netlayer.Info) error { return answer }}
+	keeper := &door{}
 	a, b := w.host(Host{}), w.host(Host{Doorkeeper: keeper})
-	for _, answer = range []error{netlayer.ErrRefused, netlayer.ErrCrossed} {
+	for _, answer := range []error{netlayer.ErrRefused, netlayer.ErrCrossed} {
+		keeper.say(answer)
 		d := dial(b)
 		d.Early = func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("must not be executed")} }
 		_, err := a.Connect(w.ctx, d)
 		w.mustBe("Connect", err, answer)
 	}
-	answer = nil
+	keeper.say(nil)
 	w.nextIs(a, b, "the next dial")
 }
 
@@ -152,7 +165,8 @@ func keyOpensLock(w *world) {
 		d.Early = func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("early")} }
 		out, in := w.connect(a, b, d)
 		id, _ := key.ID([32]byte{})
-		if in.Info().AdmittedBy != id || out.Info().AdmittedBy != id || keeper.infos[len(keeper.infos)-1].AdmittedBy != id {
+		all := keeper.asked()
+		if in.Info().AdmittedBy != id || out.Info().AdmittedBy != id || all[len(all)-1].AdmittedBy != id {
 			w.Errorf("AdmittedBy is %x at the acceptor and %x at the dialler, want %x", in.Info().AdmittedBy, out.Info().AdmittedBy, id)
 		}
 		if !w.lacks.Early {
