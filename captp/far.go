@@ -63,11 +63,11 @@ func (f *far) Deliver(m vat.Message) { f.session().send(outgoing{to: f, m: m}) }
 func (f *far) Budget() vat.Budget { return &f.session().budget }
 
 // Unseen implements vat.Counted: when no user code has seen any mention of an object it is given back at once.
-func (f *far) Unseen() {
-	if f.kind != farObject {
+func (f *far) Unseen(from *vat.Caller) {
+	s := f.session()
+	if f.kind != farObject || from != s.caller.Load() {
 		return
 	}
-	s := f.session()
 	s.withLock(func(l *locked) {
 		if l.state != live || f.released {
 			return

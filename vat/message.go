@@ -63,26 +63,26 @@ func (m *Message) Refuse(err error) {
 	}
 	if m.From != nil {
 		// What a peer mentioned; what this process sends its sender has seen.
-		releaseUnseen(m.Args)
+		releaseUnseen(m.Args, m.From)
 	}
 }
 
 // releaseUnseen lets go of the far references in values that no user code will ever see.
-func releaseUnseen(args []any) {
+func releaseUnseen(args []any, from *Caller) {
 	for _, a := range args {
 		switch a := a.(type) {
 		case Ref:
 			if c, ok := a.Target().(Counted); ok {
-				c.Unseen()
+				c.Unseen(from)
 			}
 		case []any:
-			releaseUnseen(a)
+			releaseUnseen(a, from)
 		case passable.Struct:
 			for _, f := range a {
-				releaseUnseen([]any{f.Value})
+				releaseUnseen([]any{f.Value}, from)
 			}
 		case passable.Tagged:
-			releaseUnseen([]any{a.Value})
+			releaseUnseen([]any{a.Value}, from)
 		}
 	}
 }

@@ -30,8 +30,9 @@ type Budget interface {
 // Counted targets are held by a peer for as long as this process uses a reference to them.
 type Counted interface {
 	Target
-	// Unseen says that a message that mentioned the reference was refused before user code saw it.
-	Unseen()
+	// Unseen says that a message from the peer given, which mentioned the reference, was refused before user code saw
+	// it. The reference is not always that peer's own.
+	Unseen(from *Caller)
 	// Drop is a hint that references to this target were let go of, for the collector to find.
 	Drop()
 }

@@ -81,9 +81,9 @@ func (r Ref) ask(ctx context.Context, m Message, args []any) Ref {
 	t := turnIn(ctx)
 	m.Answer = new(Vow)
 	if t != nil {
-		m.Answer.init(t.vat)
+		m.Answer.Init(t.vat)
 	} else {
-		m.Answer.init(nil)
+		m.Answer.Init(nil)
 	}
 	answer := m.Answer.Ref()
 	if err := copyArgs(&m, args); err != nil {

@@ -50,11 +50,12 @@ type resolution struct {
 // NewVow returns a pending vow. report, if not nil, hears of a break that nobody looks at.
 func NewVow(report promise.Reporter) *Vow {
 	w := new(Vow)
-	w.init(report)
+	w.Init(report)
 	return w
 }
 
-func (w *Vow) init(report promise.Reporter) {
+// Init prepares a vow that is part of something larger, before anybody shares it.
+func (w *Vow) Init(report promise.Reporter) {
 	w.target = w
 	w.cell.Init(w, report)
 }
