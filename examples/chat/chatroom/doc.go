@@ -1,0 +1,38 @@
+// Package chatroom holds the objects of a chat: a room, its users, and what they hand each other.
+//
+// They are those of goblin-chat, the chat of Spritely Goblins that Endo speaks too, with the same selectors and the same
+// meaning. What Hawser adds is marked; a peer that does not know it notices nothing.
+//
+//	Room       self-proposed-name → text; subscribe user → a sealed Finalizer
+//	User       self-proposed-name → text; get-chat-sealed? → Predicate; get-chat-unsealer → Unsealer;
+//	           get-subscription-sealer → Sealer
+//	Finalizer  a function: inbox → Channel, once
+//	Channel    send-message sealed → OK; leave; list-users; history (added)
+//	Inbox      new-message user sealed; user-joined user; user-left user; context → Room. All but the last are one-way.
+//	Sealer     a function: value → Sealed;  Unsealer: Sealed → value;  Predicate: Sealed → bool
+//
+// # How somebody joins
+//
+// A person who wants in calls subscribe with their user object. The room asks that user for its subscription sealer and
+// answers with a Finalizer that only the person behind the user can unseal. So anybody who has met a user may hand it to
+// any room, but only its owner can take the seat. Called with an inbox the Finalizer gives a Channel, the permission to
+// speak, and from then on the inbox hears who comes, who goes and what is said.
+//
+// # How a message proves who wrote it
+//
+// A message travels as a sealed box. Whoever gets one asks its author's own unsealer what is inside, which works only for
+// a box that this author sealed. A member cannot speak in the name of another. The room can, as long as what members send
+// each other passes through it: see the README.
+//
+// # What a program does
+//
+// A program makes a [Person] in a vat of its own and has it join a room:
+//
+//	stay, err := vat.Do(ctx, v, func(ctx context.Context) (*chatroom.Stay, error) {
+//		return chatroom.NewPerson(ctx, "ada").Join(ctx, room, chatroom.Observer(show))
+//	})
+//
+// and whoever wants to host one makes a [Room] with [NewRoom]. Everything a member can make a room keep is bounded by
+// [Limits], and a member that does not answer costs the others nothing: each is told things at its own pace, and is shown
+// out when it falls too far behind.
+package chatroom
