@@ -194,7 +194,7 @@ func (n *Netlayer) identify(payload []byte, dialler, binding [32]byte) (info net
 	}
 	switch says {
 	case sayNamed:
-		info.Identity, err = p.verify(dialler, binding, sturdyref.Dialler, firstFrame(frames))
+		info.Identity, err = n.verify(p, dialler, binding, sturdyref.Dialler, firstFrame(frames))
 	case sayCrossed:
 		err = errMessage
 	}

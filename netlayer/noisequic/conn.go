@@ -33,8 +33,14 @@ type conn struct {
 	gone  chan struct{}               // closed when the peer will say no more
 	done  chan struct{}               // closed when the pump is through and everything is released
 
-	closing sync.Once
+	closing atomic.Bool
+	closed  chan struct{} // closed when the first Close is through
 	keep    keepAlive
+
+	// Of a connection that was dialled; see NetworkUp.
+	transport *quic.Transport
+	probing   sync.Mutex // held while a probe is on its way
+	path      *quic.Path // in use since a probe; under probing
 }
 
 var (
@@ -60,7 +66,10 @@ func (e *closedError) Error() string { return "noisequic: the connection is clos
 func (e *closedError) Unwrap() error { return net.ErrClosed }
 
 func newConn(n *Netlayer, q *quic.Conn, s *quic.Stream, info netlayer.Info, arrived []byte, release func()) *conn {
-	c := &conn{n: n, quic: q, stream: s, info: info, release: release, gone: make(chan struct{}), done: make(chan struct{})}
+	c := &conn{
+		n: n, quic: q, stream: s, info: info, release: release,
+		gone: make(chan struct{}), done: make(chan struct{}), closed: make(chan struct{}),
+	}
 	c.inbox.init(arrived)
 	c.keep.conn = c
 	return c
@@ -139,26 +148,29 @@ func (c *conn) ended(why string) *closedError {
 // Close says goodbye, waits until the peer has taken everything that was written, and closes. What had arrived before
 // can still be read.
 func (c *conn) Close(reason string) error {
-	c.closing.Do(func() {
-		c.ended("it was closed here")
-		c.inbox.discard()
-		deadline := time.Now().Add(c.n.cfg.Linger)
-		c.writing.Lock()
-		if !c.torn {
-			c.stream.SetWriteDeadline(deadline)
-			c.stream.Write(endMark(reason))
-		}
-		c.stream.Close()
-		c.writing.Unlock()
-		timer := time.NewTimer(time.Until(deadline))
-		defer timer.Stop()
-		select {
-		case <-c.gone:
-		case <-timer.C:
-		}
-		c.quic.CloseWithError(codeDone, "")
-		<-c.done
-	})
+	if !c.closing.CompareAndSwap(false, true) {
+		<-c.closed
+		return nil
+	}
+	defer close(c.closed)
+	c.ended("it was closed here")
+	c.inbox.discard()
+	deadline := time.Now().Add(c.n.cfg.Linger)
+	c.writing.Lock()
+	if !c.torn {
+		c.stream.SetWriteDeadline(deadline)
+		c.stream.Write(endMark(reason))
+	}
+	c.stream.Close()
+	c.writing.Unlock()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-c.gone:
+	case <-timer.C:
+	}
+	c.quic.CloseWithError(codeDone, "")
+	<-c.done
 	return nil
 }
 

@@ -191,11 +191,12 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial, release 
 	case says == sayCrossed:
 		return nil, netlayer.ErrCrossed
 	}
-	if a.info.Identity, err = theirs.verify(c.acceptor, a.info.Binding, sturdyref.Acceptor, firstFrame(frames)); err != nil {
+	if a.info.Identity, err = c.n.verify(theirs, c.acceptor, a.info.Binding, sturdyref.Acceptor, firstFrame(frames)); err != nil {
 		return nil, c.unclear(err, len(early) > 0)
 	}
 	a.stream.SetDeadline(time.Time{})
 	conn := newConn(c.n, a.quic, a.stream, a.info, frames, release)
+	conn.transport = c.transport
 	if !c.n.add(conn) {
 		return nil, c.unclear(errClosed, len(early) > 0)
 	}
@@ -219,13 +220,14 @@ func (c *call) noVerdict(ctx context.Context, err error, early bool) error {
 	if errors.As(err, &app) && app.Remote && app.ErrorCode == codeRefused {
 		return netlayer.ErrRefused
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		if early {
-			return fmt.Errorf("%w: %w", netlayer.ErrLost, cause)
-		}
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return c.unclear(errors.New(explain(err)), early)
+	case cause == errSlow || early:
+		return c.unclear(cause, early)
+	default:
 		return fmt.Errorf("noisequic: dial: %w", cause)
 	}
-	return c.unclear(err, early)
 }
 
 // unclear reports a failure after which nobody can tell whether the peer has what was sent.

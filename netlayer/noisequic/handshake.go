@@ -81,14 +81,42 @@ func (s self) prove(binding [32]byte, speaker sturdyref.Role, first []byte) (*pr
 }
 
 // verify checks what a named party says of itself, given the static key that the handshake has proven.
-func (p proof) verify(proven, binding [32]byte, speaker sturdyref.Role, first []byte) (*sturdyref.Record, error) {
-	r, err := sturdyref.VerifyRecord(p.record, proven)
+func (n *Netlayer) verify(p proof, proven, binding [32]byte, speaker sturdyref.Role, first []byte) (*sturdyref.Record, error) {
+	r, err := n.records.verify(p.record, proven)
 	if err != nil {
 		return nil, err
 	}
 	if !sturdyref.Verify(r.Signing, sturdyref.DomainSession, sessionMessage(binding, speaker, first), p.signature[:]) {
 		return nil, errors.New("the signature that binds the session to the identity does not verify")
 	}
+	return r, nil
+}
+
+// recordCache remembers records that have been verified: a record changes seldom and peers come back often.
+type recordCache struct {
+	mu sync.Mutex
+	m  map[string]*sturdyref.Record // by encoding
+}
+
+const maxRecords = 1024
+
+func (c *recordCache) verify(encoded []byte, proven [32]byte) (*sturdyref.Record, error) {
+	c.mu.Lock()
+	r, ok := c.m[string(encoded)]
+	c.mu.Unlock()
+	if ok && r.Static == proven {
+		return r, nil
+	}
+	r, err := sturdyref.VerifyRecord(encoded, proven)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.m) >= maxRecords {
+		clear(c.m)
+	}
+	c.m[string(encoded)] = r
 	return r, nil
 }
 

@@ -28,9 +28,9 @@ type inbox struct {
 }
 
 const (
-	inboxWindow = 256 << 10
+	inboxWindow = 128 << 10
 	// keptBuffer is the largest slice that is kept when it is empty.
-	keptBuffer = 128 << 10
+	keptBuffer = 256 << 10
 )
 
 // init begins with frames, whole, that came with the handshake.

@@ -13,7 +13,8 @@ type keepAlive struct {
 	on      bool
 	stopped bool
 	timer   *time.Timer
-	ringing sync.WaitGroup // one for each timer that is set and has not been stopped
+	armed   bool           // the timer is set, or has fired and ring has not looked yet
+	ringing sync.WaitGroup // one while armed, and one while ring runs
 }
 
 var pingByte = []byte{tagPing}
@@ -35,6 +36,10 @@ func (c *conn) KeepAlive(on bool) {
 
 // set and unset are called with the lock held.
 func (k *keepAlive) set() {
+	if k.armed {
+		return
+	}
+	k.armed = true
 	k.ringing.Add(1)
 	if k.timer == nil {
 		k.timer = time.AfterFunc(pingInterval, k.ring)
@@ -45,16 +50,21 @@ func (k *keepAlive) set() {
 
 func (k *keepAlive) unset() {
 	k.on = false
-	if k.timer != nil && k.timer.Stop() {
+	if k.armed && k.timer.Stop() {
+		k.armed = false
 		k.ringing.Done()
 	}
 }
 
 func (k *keepAlive) ring() {
 	defer k.ringing.Done()
+	k.mu.Lock()
+	k.armed = false
+	on := k.on
+	k.mu.Unlock()
 	c := k.conn
 	// If a Write stands still, the peer is alive and slow, or gone: a ping would change neither.
-	if c.writing.TryLock() {
+	if on && c.writing.TryLock() {
 		if c.end.Load() == nil {
 			c.stream.TryWriteAll(pingByte)
 		}

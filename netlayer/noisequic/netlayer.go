@@ -18,10 +18,11 @@ import (
 
 // Netlayer is a netlayer.Netlayer: one identity on one UDP socket, or an anonymous dialler.
 type Netlayer struct {
-	cfg    Config
-	self   self // zero if anonymous
-	peer   sturdyref.Peer
-	budget *budget
+	cfg     Config
+	self    self // zero if anonymous
+	peer    sturdyref.Peer
+	budget  *budget
+	records recordCache
 
 	// Nil in an anonymous netlayer, whose sessions have a socket each.
 	socket    net.PacketConn
@@ -37,8 +38,8 @@ type Netlayer struct {
 	closed bool
 	conns  map[*conn]struct{}
 
-	closing sync.Once
-	failure error // of Close
+	over    chan struct{} // closed when Close is through
+	failure error         // of Close; valid then
 }
 
 var _ netlayer.Netlayer = (*Netlayer)(nil)
@@ -59,7 +60,9 @@ func Open(c *Config) (*Netlayer, error) {
 		cfg:      cfg,
 		budget:   newBudget(cfg.Limits),
 		incoming: make(chan *netlayer.Incoming),
+		over:     make(chan struct{}),
 		conns:    make(map[*conn]struct{}),
+		records:  recordCache{m: make(map[string]*sturdyref.Record)},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if cfg.Identity == nil {
@@ -152,28 +155,32 @@ func (n *Netlayer) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 // Close ends everything: dialers that wait are refused, dials in progress return, connections close as if by their own
 // Close. It returns when every goroutine is gone, after little more than Config.Linger at most.
 func (n *Netlayer) Close() error {
-	n.closing.Do(func() {
-		n.mu.Lock()
-		n.closed = true
-		conns := make([]*conn, 0, len(n.conns))
-		for c := range n.conns {
-			conns = append(conns, c)
-		}
+	n.mu.Lock()
+	if n.closed {
 		n.mu.Unlock()
-		n.cancel()
-		var closing sync.WaitGroup
-		for _, c := range conns {
-			closing.Go(func() { c.Close("the peer's node closes") })
-		}
-		if n.listener != nil {
-			n.listener.Close()
-		}
-		closing.Wait()
-		n.running.Wait()
-		if n.transport != nil {
-			n.failure = errors.Join(n.transport.Close(), n.socket.Close())
-		}
-	})
+		<-n.over
+		return n.failure
+	}
+	n.closed = true
+	conns := make([]*conn, 0, len(n.conns))
+	for c := range n.conns {
+		conns = append(conns, c)
+	}
+	n.mu.Unlock()
+	defer close(n.over)
+	n.cancel()
+	var closing sync.WaitGroup
+	for _, c := range conns {
+		closing.Go(func() { c.Close("the peer's node closes") })
+	}
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	closing.Wait()
+	n.running.Wait()
+	if n.transport != nil {
+		n.failure = errors.Join(n.transport.Close(), n.socket.Close())
+	}
 	return n.failure
 }
 
@@ -206,9 +213,12 @@ func (n *Netlayer) remove(c *conn) {
 	delete(n.conns, c)
 }
 
+// errSlow is the cause when the time of within is over.
+var errSlow = errors.New("there was no answer in time")
+
 // within returns a context that ends with ctx or with the netlayer, whichever is first, and after d.
 func (n *Netlayer) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, d)
+	ctx, cancel := context.WithTimeoutCause(ctx, d, errSlow)
 	ctx, cancelCause := context.WithCancelCause(ctx)
 	stop := onDone(n.ctx, func() { cancelCause(errClosed) })
 	return ctx, func() {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/quic-go/quic-go"
 )
 
 // listenUDP opens the socket of a netlayer.
@@ -24,7 +26,7 @@ func listenUDP(address string) (net.PacketConn, error) {
 		}
 		return nil, fmt.Errorf("noisequic: cannot listen at %s: %w", address, err)
 	}
-	return &tolerantUDP{UDPConn: c}, nil
+	return &tolerantUDP{udpSocket: c}, nil
 }
 
 func portInUse(err error) bool {
@@ -37,8 +39,15 @@ func portInUse(err error) bool {
 // but quic-go ends a connection at the first error of its socket (quic-go issue 2809). It has the methods by which
 // quic-go recognises a real UDP socket, so offloading (GSO, ECN, recvmmsg) stays on.
 type tolerantUDP struct {
-	*net.UDPConn
+	udpSocket
 	asked atomic.Int32
+}
+
+// udpSocket is what *net.UDPConn is to quic-go.
+type udpSocket interface {
+	net.Conn
+	quic.OOBCapablePacketConn
+	SetWriteBuffer(int) error
 }
 
 // SyscallConn gives access to the socket, but not to the first two who ask: these are quic-go's check of the buffer
@@ -47,11 +56,11 @@ func (c *tolerantUDP) SyscallConn() (syscall.RawConn, error) {
 	if c.asked.Add(1) <= 2 {
 		return nil, errors.New("noisequic: the buffer sizes are not for looking at")
 	}
-	return c.UDPConn.SyscallConn()
+	return c.udpSocket.SyscallConn()
 }
 
 func (c *tolerantUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
-	n, oobn, err = c.UDPConn.WriteMsgUDP(b, oob, addr)
+	n, oobn, err = c.udpSocket.WriteMsgUDP(b, oob, addr)
 	if passing(err) {
 		return len(b), len(oob), nil
 	}
@@ -59,7 +68,7 @@ func (c *tolerantUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int
 }
 
 func (c *tolerantUDP) WriteTo(b []byte, addr net.Addr) (int, error) {
-	n, err := c.UDPConn.WriteTo(b, addr)
+	n, err := c.udpSocket.WriteTo(b, addr)
 	if passing(err) {
 		return len(b), nil
 	}
