@@ -9,10 +9,13 @@ type Census struct {
 	Exports, Resolvers, Imports int
 	// Questions are answer positions in use at the peer; Answers those the peer uses here; Replies outcomes it waits for.
 	Questions, Answers, Replies int
-	// Waiting are the peer's messages whose turn has not begun, Calls this side's that have not been answered.
-	Waiting, Calls int
-	// Unsent are the bytes that wait for the network.
-	Unsent int
+	// Waiting are the peer's messages whose turn has not begun, WaitingBytes their memory. AnswerBytes is the memory of the
+	// results in Answers.
+	Waiting, WaitingBytes, AnswerBytes int
+	// Calls are this side's that take room: of Limits.MaxQuestions.
+	Calls int
+	// Opening are messages that wait for the connection, Unsent bytes that wait for the network.
+	Opening, Unsent int
 }
 
 // Empty reports whether nothing is held.
@@ -27,7 +30,8 @@ func (c Census) String() string {
 // Tables counts what the session holds.
 func (s *Session) Tables() (c Census) {
 	s.withLock(func(l *locked) {
-		c.Waiting, c.Calls = int(s.inflow.count.Load()), int(s.budget.used.Load())
+		c.Waiting, c.WaitingBytes = int(s.inflow.count.Load()), int(s.inflow.size.Load())
+		c.Calls, c.Opening = int(s.budget.used.Load()), len(l.opening)
 		t := l.t
 		if t == nil || l.state == closed {
 			return
@@ -38,7 +42,8 @@ func (s *Session) Tables() (c Census) {
 			}
 		}
 		c.Exports, c.Imports = t.exports.len()-1-c.Resolvers, len(t.imports)
-		c.Questions, c.Answers, c.Replies, c.Unsent = t.questions.len()-1, len(t.answers), t.replies, len(t.out)
+		c.Questions, c.Answers, c.Replies = t.questions.len()-1, len(t.answers), t.replies
+		c.AnswerBytes, c.Unsent = t.answerBytes, len(t.out)
 	})
 	return c
 }

@@ -1,6 +1,7 @@
 package captp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 )
@@ -68,6 +69,11 @@ type ProtocolError struct {
 }
 
 func (e *ProtocolError) Error() string { return "captp: " + e.Clause + ": " + e.What }
+
+var (
+	errStarted = errors.New("captp: Start was called before: a session has one connection")
+	errMoved   = errors.New("captp: the session was handed over: it needs no connection")
+)
 
 func violation(clause, format string, args ...any) error {
 	return &ProtocolError{clause, fmt.Sprintf(format, args...)}

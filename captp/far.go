@@ -9,18 +9,22 @@ import (
 // of ours.
 type far struct {
 	node vat.Node // of objects; a promise's node is its vow
-	kind farKind
 	s    *Session
-	// What follows is guarded by the session's mu.
-	pos      msg.Pos
-	broken   error // a message nobody waits for could not be sent: no later one is
-	released bool  // the position has been given back: the vow leads elsewhere
-	settled  bool  // the outcome has come
-	asked    bool  // holds a unit of the budget
-	handing  bool  // an earlier session's message, being handed over: late keeps the outcome until that is done
-	late     *outcome
+	vow  *vat.Vow // of promises and questions
 
-	vow *vat.Vow // of promises and questions
+	// What follows is guarded by the session's mu.
+	pos   msg.Pos
+	asked *tables // in which a question has its position, nil before it is encoded
+	dead  error   // a question that could not be asked
+	// broken has those who sent a message nobody waits for that could not go out: none of their later ones may. The key
+	// of this process is nil.
+	broken map[*vat.Caller]error
+	late   *outcome // what has come while handing
+
+	kind     farKind
+	released bool // the position has been given back: the vow leads elsewhere
+	settled  bool // the outcome has come
+	handing  bool // an earlier session's message, being handed over: late keeps the outcome until that is done
 }
 
 type farKind uint8
@@ -53,6 +57,14 @@ func (f *far) mention() msg.Desc {
 	return msg.Desc{Kind: msg.Export, Pos: f.pos}
 }
 
+// refusal says why nothing more from a sender can be sent to f, nil if it can.
+func (f *far) refusal(from *vat.Caller) error {
+	if f.dead != nil {
+		return f.dead
+	}
+	return f.broken[from]
+}
+
 // String describes f for logs.
 func (f *far) String() string { return "far " + f.session().peer() }
 
@@ -82,9 +94,9 @@ func (f *far) Unseen(from *vat.Caller) {
 		if e.refused++; e.refused == e.count {
 			f.released = true
 			l.t.bury(f.pos, e)
+			l.releaseSoon()
 		}
 	})
-	s.releaseSoon()
 }
 
 // Drop implements vat.Counted.
@@ -96,27 +108,45 @@ func (f *far) Drop() {
 
 // OnSever implements vat.Severable.
 func (f *far) OnSever(fire func(error)) (cancel func()) {
-	s := f.session()
 	w := &watch{fire}
-	var err error
-	s.withLock(func(l *locked) {
-		if l.state == closed {
-			err = l.ending()
-			return
+	for {
+		s := f.session()
+		moved, err := s.watch(w)
+		switch {
+		case moved:
+			continue
+		case err != nil:
+			fire(err)
+			return func() {}
 		}
-		if l.watches == nil {
-			l.watches = make(map[*watch]struct{})
-		}
-		l.watches[w] = struct{}{}
-	})
-	if err != nil {
-		fire(err)
-		return func() {}
+		return func() { f.session().withLock(func(l *locked) { delete(l.watches, w) }) }
 	}
-	return func() { s.withLock(func(l *locked) { delete(l.watches, w) }) }
 }
 
+// A watch is told of the end of a session.
 type watch struct{ fire func(error) }
+
+// watch adds w to those told of the session's end, unless it has ended, and why, or was handed over.
+func (s *Session) watch(w *watch) (gone bool, err error) {
+	s.withLock(func(l *locked) {
+		switch l.state {
+		case moved:
+			gone = true
+		case closed:
+			err = l.ending()
+		default:
+			l.addWatch(w)
+		}
+	})
+	return gone, err
+}
+
+func (l *locked) addWatch(w *watch) {
+	if l.watches == nil {
+		l.watches = make(map[*watch]struct{})
+	}
+	l.watches[w] = struct{}{}
+}
 
 // resolver is what a resolver of ours is, should the peer name it as if it were any object.
 type resolver struct {
@@ -127,7 +157,7 @@ type resolver struct {
 // Deliver implements vat.Target.
 func (r *resolver) Deliver(m vat.Message) {
 	if m.Op == vat.Deliver {
-		r.q.session().settle(r.q, m.Selector, m.Args)
+		r.q.session().settle(r.q, m.Selector, m.Args, m.From)
 	}
 	m.Taken()
 	if m.Answer != nil {

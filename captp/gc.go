@@ -14,6 +14,9 @@ const releaseDelay = 10 * time.Millisecond
 // manyNotices is how many wait at the most.
 const manyNotices = 256
 
+// noticesInOne is how many positions stand in one operation, which has to fit into a frame.
+const noticesInOne = 1 << 14
+
 // nudgeAfter is the number of imports at which the collector is asked to look for unused ones.
 const nudgeAfter = 4096
 
@@ -54,7 +57,7 @@ func (g *graveyard) take() []grave {
 func (s *Session) watchImport(ref vat.Ref, pos msg.Pos, e *imported) {
 	e.weak = ref.Weak()
 	vat.OnCollect(ref, s.graves.add, grave{pos: pos, e: e})
-	if n := len(s.lk.t.imports); n%nudgeAfter == 0 && s.cfg.Nudge != nil {
+	if len(s.lk.t.imports)%nudgeAfter == 0 && s.cfg.Nudge != nil {
 		s.cfg.Nudge()
 	}
 }
@@ -67,7 +70,7 @@ func (l *locked) collect() {
 			continue
 		}
 		// The position may have been given back, or mentioned again and stand for a new reference.
-		if e := l.t.imports[g.pos]; e == g.e {
+		if e := l.t.imports[g.pos]; e != nil && e == g.e {
 			if _, inUse := e.weak.Ref(); !inUse {
 				l.t.bury(g.pos, e)
 			}
@@ -78,54 +81,75 @@ func (l *locked) collect() {
 // bury gives back every mention of an import and forgets it.
 func (t *tables) bury(pos msg.Pos, e *imported) {
 	delete(t.imports, pos)
+	if e.promise {
+		t.promises--
+	}
 	t.noticeExport(pos, e.count)
 }
 
+// noticeExport gives mentions back with the next write. The bootstrap object stays: some peers export things of their
+// own at its position, and their last mention must not take it along.
 func (t *tables) noticeExport(pos msg.Pos, delta uint64) {
+	if pos == 0 {
+		return
+	}
 	t.gcExports = append(t.gcExports, pos)
 	t.gcDeltas = append(t.gcDeltas, delta)
 }
 
 // notices encodes the release notices that wait. Answer positions are free for use again behind them, not before.
 func (t *tables) notices() {
-	if len(t.gcExports) > 0 {
-		_ = t.append(&msg.GCExports{Positions: t.gcExports, Deltas: t.gcDeltas})
-		t.gcExports, t.gcDeltas = t.gcExports[:0], t.gcDeltas[:0]
+	for i := 0; i < len(t.gcExports); i += noticesInOne {
+		end := min(i+noticesInOne, len(t.gcExports))
+		_ = t.append(&msg.GCExports{Positions: t.gcExports[i:end], Deltas: t.gcDeltas[i:end]})
 	}
-	if len(t.gcAnswers) > 0 {
-		_ = t.append(&msg.GCAnswers{Positions: t.gcAnswers})
-		for _, pos := range t.gcAnswers {
-			t.questions.free(pos)
+	for i := 0; i < len(t.gcAnswers); i += noticesInOne {
+		_ = t.append(&msg.GCAnswers{Positions: t.gcAnswers[i:min(i+noticesInOne, len(t.gcAnswers))]})
+	}
+	for _, pos := range t.gcAnswers {
+		t.questions.free(pos)
+	}
+	t.s.budget.Release(len(t.gcAnswers))
+	t.gcExports, t.gcDeltas, t.gcAnswers = emptied(t.gcExports), emptied(t.gcDeltas), emptied(t.gcAnswers)
+	t.gcPromised = false
+}
+
+// emptied returns the list without its elements, and without its array if one burst made that huge.
+func emptied(list []uint64) []uint64 {
+	if cap(list) > noticesInOne {
+		return nil
+	}
+	return list[:0]
+}
+
+// releaseSoon has waiting notices written shortly, if nothing else is. It is called with mu held.
+func (l *locked) releaseSoon() {
+	if l.state != live {
+		return
+	}
+	n := len(l.t.gcExports) + len(l.t.gcAnswers)
+	switch {
+	case n == 0:
+	case n >= manyNotices:
+		l.s.poke()
+	case !l.t.gcPromised:
+		l.t.gcPromised = true
+		if l.release == nil {
+			l.release = time.AfterFunc(releaseDelay, l.s.poke)
+		} else {
+			l.release.Reset(releaseDelay)
 		}
-		t.gcAnswers = t.gcAnswers[:0]
 	}
 }
 
-// releaseSoon has waiting notices written shortly, if nothing else is.
-func (s *Session) releaseSoon() {
-	now := false
+// releaseFound is how the collector has what it found written.
+func (s *Session) releaseFound() {
 	s.withLock(func(l *locked) {
-		if l.state != live {
-			return
-		}
-		l.collect()
-		n := len(l.t.gcExports) + len(l.t.gcAnswers)
-		switch {
-		case n == 0:
-		case n >= manyNotices:
-			now = true
-		case !l.t.gcPromised:
-			l.t.gcPromised = true
-			if l.release == nil {
-				l.release = time.AfterFunc(releaseDelay, s.poke)
-			} else {
-				l.release.Reset(releaseDelay)
-			}
+		if l.state == live {
+			l.collect()
+			l.releaseSoon()
 		}
 	})
-	if now {
-		s.poke()
-	}
 }
 
 // Sweep writes the release notices that wait, and those for what the collector has found, now.
@@ -133,9 +157,6 @@ func (s *Session) Sweep() { s.poke() }
 
 // gcExports handles op:gc-exports.
 func (s *Session) gcExports(op *msg.GCExports) error {
-	if len(op.Positions) != len(op.Deltas) {
-		return violation("op:gc-exports", "%d positions with %d deltas", len(op.Positions), len(op.Deltas))
-	}
 	var err error
 	var orphans []*far
 	s.withLock(func(l *locked) {
@@ -154,7 +175,7 @@ func (s *Session) gcExports(op *msg.GCExports) error {
 		}
 	})
 	for _, q := range orphans {
-		s.settle(q, "break", []any{"the peer let go of the resolver without settling the promise"})
+		s.settle(q, "break", []any{"the peer let go of the resolver without settling the promise"}, nil)
 	}
 	s.keepAlive()
 	return err
@@ -165,10 +186,12 @@ func (s *Session) gcAnswers(op *msg.GCAnswers) error {
 	var err error
 	s.withLock(func(l *locked) {
 		for _, pos := range op.Positions {
-			if l.t.answers[pos] == nil {
+			a := l.t.answers[pos]
+			if a == nil {
 				err = violation("op:gc-answers", "there is no answer at position %d", pos)
 				return
 			}
+			l.t.answerBytes -= a.weight
 			delete(l.t.answers, pos)
 		}
 	})

@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"fmt"
+
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
@@ -12,22 +14,25 @@ import (
 func (s *Session) Hello(info netlayer.Info) [][]byte { return s.Early(info, netlayer.MaxFrame) }
 
 // hello is the session's op:start-session: a key of this session's own, and where we are, signed with it.
-// An anonymous side learns only from the connection what key it has this time.
-func (s *Session) hello(info netlayer.Info) *msg.StartSession {
+func (s *Session) hello(info netlayer.Info) (*msg.StartSession, error) {
 	op := &msg.StartSession{Version: s.dialect.Version(), Location: s.cfg.Location}
 	if op.Location.Designator == "" {
 		op.Location = info.Local
 	}
 	if err := s.dialect.SignHello(op, s.key); err != nil {
-		s.log.Error("this node's own location cannot be stated", "error", err)
+		return nil, fmt.Errorf("captp: our own location: %w", err)
 	}
-	return op
+	return op, nil
 }
 
 // startSession handles the peer's op:start-session (CapTP Specification, "op:start-session", "Receiving").
-func (s *Session) startSession(info netlayer.Info, op *msg.StartSession) error {
+func (r *reader) startSession(op *msg.StartSession) error {
+	s, info := r.s, r.conn.Info()
+	if r.started {
+		return violation("op:start-session", "came twice")
+	}
 	if !s.dialect.Accepts(op.Version) {
-		return violation("captp-version", "expected %q, got %q", s.dialect.Version(), op.Version)
+		return violation("captp-version", "expected %q, got %.40q", s.dialect.Version(), op.Version)
 	}
 	if op.PublicKey == s.public {
 		return violation("session-pubkey", "the peer sent our own key back")
@@ -41,18 +46,17 @@ func (s *Session) startSession(info netlayer.Info, op *msg.StartSession) error {
 	if !info.Authenticated {
 		s.caller.Store(&vat.Caller{Transport: op.Location.Transport, Designator: op.Location.Designator})
 	}
-	again := false
+	r.started = true
 	s.withLock(func(l *locked) {
-		again = l.started
-		if again {
+		if l.state != live {
 			return
 		}
-		l.started, l.peerKey = true, op.PublicKey
+		l.deadline.Stop()
+		l.started = true
 		l.id = wire.SessionID(s.dialect.PublicID(s.public), s.dialect.PublicID(op.PublicKey))
 		l.space = messageSpaces(l.id, info.Outbound)
+		r.space = l.space[1]
 	})
-	if again {
-		return violation("op:start-session", "came twice")
-	}
+	s.trace()
 	return nil
 }

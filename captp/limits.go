@@ -7,19 +7,28 @@ import (
 )
 
 // Limits bounds what a session holds. A peer that goes beyond one that is its to keep gets op:abort; this side beyond
-// its own gets vat.ErrOverloaded. Zero means the default.
+// its own gets vat.ErrOverloaded. Two ends with the same limits never exceed each other's. Zero means the default.
 type Limits struct {
 	// MaxExports bounds the positions exported to the peer, counting resolvers of calls under way (default 1 048 576).
 	MaxExports int
 	// MaxImports bounds the positions imported from the peer (default 1 048 576).
 	MaxImports int
-	// MaxAnswers bounds the peer's calls whose answers it has not released, and its listeners (default 65 536).
+	// MaxPromises bounds the imports that are promises (default 65 536). They are held until they settle, whether or not
+	// anybody here still waits for them.
+	MaxPromises int
+	// MaxAnswers bounds the peer's calls whose answers it has not released (default 65 536). It may wait for as many
+	// outcomes, and one more for each reference it was given.
 	MaxAnswers int
-	// MaxQuestions bounds this side's calls under way (default 65 536).
+	// MaxAnswerBytes bounds the memory of the results it has not released (default 64 MiB).
+	MaxAnswerBytes int
+	// MaxQuestions bounds this side's calls under way and those whose answers are still in use (default 65 536). Half of
+	// them are for messages that are passed on from other peers.
 	MaxQuestions int
-	// MaxWaiting and MaxWaitingBytes bound the peer's messages whose turn has not begun (default 65 536 and 64 MiB).
+	// MaxWaiting and MaxWaitingBytes bound the peer's messages whose turn has not begun, and their memory (default 65 536
+	// and 64 MiB). They count wherever they wait: for a vat, or on a promise.
 	MaxWaiting, MaxWaitingBytes int
-	// MaxUnsent bounds the bytes that wait for the network (default 64 MiB).
+	// MaxUnsent bounds the bytes that wait for the network (default 64 MiB); beyond half of it nothing is passed on from
+	// other peers.
 	MaxUnsent int
 	// MaxOpening bounds the messages that wait for the connection (default 4 096).
 	MaxOpening int
@@ -33,7 +42,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.MaxExports, 1<<20)
 	set(&l.MaxImports, 1<<20)
+	set(&l.MaxPromises, 1<<16)
 	set(&l.MaxAnswers, 1<<16)
+	set(&l.MaxAnswerBytes, 64<<20)
 	set(&l.MaxQuestions, 1<<16)
 	set(&l.MaxWaiting, 1<<16)
 	set(&l.MaxWaitingBytes, 64<<20)
@@ -42,17 +53,27 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// budget counts this side's calls under way, from the turn that reserved room to the answer.
+// budget counts the room of this side's calls: from the turn that reserved it, or from Deliver, until the answer's
+// position at the peer may be used again. A message nobody waits for takes room until it is written down.
 type budget struct {
 	max  int64
 	used atomic.Int64
 	full atomic.Bool // too much waits for the network
+	// nudge has the collector look for answers that nobody uses any more.
+	nudge func()
+}
+
+func (b *budget) exhausted() {
+	if b.nudge != nil {
+		b.nudge()
+	}
 }
 
 // Reserve implements vat.Budget.
 func (b *budget) Reserve(n int) error {
 	if b.used.Add(int64(n)) > b.max || b.full.Load() {
 		b.used.Add(-int64(n))
+		b.exhausted()
 		return vat.ErrOverloaded
 	}
 	return nil
@@ -61,9 +82,11 @@ func (b *budget) Reserve(n int) error {
 // Release implements vat.Budget.
 func (b *budget) Release(n int) { b.used.Add(-int64(n)) }
 
-// inflow counts the peer's messages that wait for their turn. It implements vat.Held.
+// inflow counts the peer's messages that wait for their turn. It implements vat.Held, and so tells, of a message that
+// another session is to pass on, whose it was.
 type inflow struct {
 	limits      *Limits
+	realm       any
 	count, size atomic.Int64
 }
 

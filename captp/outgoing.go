@@ -1,8 +1,6 @@
 package captp
 
 import (
-	"time"
-
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/vat"
@@ -42,13 +40,18 @@ func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
 
 // send takes a message over.
 func (s *Session) send(o outgoing) {
-	var err error
-	bounce, next := false, s.movedTo.Load()
-	if next != nil {
+	if next := s.movedTo.Load(); next != nil {
 		next.send(o)
 		return
 	}
-	routed := o.q != nil
+	if from, ok := o.m.Held.(*inflow); ok && from.realm != s.cfg.Realm {
+		// It came by a promise that was nobody's yet when it was shown to the sender.
+		o.m.Refuse(ErrOtherIdentity)
+		return
+	}
+	var err error
+	var next *Session
+	bounce, routed := false, o.q != nil
 	s.withLock(func(l *locked) {
 		switch l.state {
 		case opening:
@@ -58,14 +61,14 @@ func (s *Session) send(o outgoing) {
 				bounce = true
 				return
 			}
-			if err = l.transmit(&o); err != nil && o.m.Answer == nil {
-				// The sender cannot learn that this message is missing, so none may come after it.
-				o.to.broken = err
-			}
+			err = l.transmit(&o)
 		case moved:
 			next = s.movedTo.Load()
 		case closed:
 			err = l.ending()
+		}
+		if err != nil {
+			o.failed(err)
 		}
 	})
 	switch {
@@ -88,22 +91,64 @@ func (s *Session) send(o outgoing) {
 		if o.q != nil && !routed {
 			o.m.Answer.Route(o.q)
 		}
+		s.trace()
 		s.poke()
 	}
 }
 
-// postpone keeps a message for when there is a connection. Its answer gets a position at once, the same in every
-// attempt to connect.
+// failed sees to it that nothing overtakes a message that could not be sent. It is called with mu held.
+func (o *outgoing) failed(err error) {
+	switch {
+	case o.q != nil:
+		o.q.dead = err // what is sent to the answer breaks like the answer
+	case o.m.Answer == nil:
+		// The sender cannot learn that this message is missing, so none of its later ones may arrive.
+		if o.to.broken == nil {
+			o.to.broken = make(map[*vat.Caller]error)
+		}
+		o.to.broken[o.m.From] = err
+	}
+}
+
+// admit takes room for a message's answer and makes the question.
+func (l *locked) admit(o *outgoing) error {
+	s := l.s
+	reserved := o.m.Reserved == vat.Budget(&s.budget)
+	if !reserved {
+		used, unsent := s.budget.max, s.cfg.Limits.MaxUnsent
+		if o.m.From != nil {
+			used, unsent = used/2, unsent/2 // what other peers send through this node leaves room for itself
+		}
+		if s.budget.full.Load() || l.t != nil && len(l.t.out) > unsent || o.m.Answer != nil && s.budget.used.Load() >= used {
+			s.budget.exhausted()
+			return vat.ErrOverloaded
+		}
+	}
+	if o.m.Answer == nil {
+		return nil
+	}
+	if reserved {
+		o.m.Reserved = nil // held until the answer's position is free
+	} else if err := s.budget.Reserve(1); err != nil {
+		return err
+	}
+	if o.q == nil {
+		o.q = newFar(s, farQuestion, o.m.Answer)
+	}
+	o.q.handing = o.handed
+	return nil
+}
+
+// postpone keeps a message for when there is a connection.
 func (l *locked) postpone(o *outgoing) error {
+	if err := o.to.refusal(o.m.From); err != nil {
+		return err
+	}
 	if len(l.opening) >= l.s.cfg.Limits.MaxOpening {
 		return vat.ErrOverloaded
 	}
-	if o.m.Answer != nil {
-		if o.q == nil {
-			o.q = newFar(l.s, farQuestion, o.m.Answer)
-		}
-		l.answers++
-		o.q.pos = l.answers
+	if err := l.admit(o); err != nil {
+		return err
 	}
 	l.opening = append(l.opening, *o)
 	return nil
@@ -111,43 +156,53 @@ func (l *locked) postpone(o *outgoing) error {
 
 // transmit encodes a message into the write buffer.
 func (l *locked) transmit(o *outgoing) error {
-	t := l.t
-	if o.to.broken != nil {
-		return o.to.broken
-	}
-	if o.m.Reserved == nil && l.s.budget.full.Load() {
-		return vat.ErrOverloaded
-	}
-	if o.m.Answer != nil {
-		reserved := o.m.Reserved == vat.Budget(&l.s.budget)
-		if !reserved {
-			if err := l.s.budget.Reserve(1); err != nil {
-				return err
-			}
-		}
-		if o.q == nil {
-			o.q = newFar(l.s, farQuestion, o.m.Answer)
-		}
-		o.q.handing = o.handed
-		o.q.pos = t.questions.put(struct{}{})
-		if err := t.encode(o); err != nil {
-			t.questions.free(o.q.pos)
-			if !reserved {
-				l.s.budget.Release(1)
-			}
-			return err
-		}
-		o.q.asked = true
-		if reserved {
-			o.m.Reserved = nil // held until the answer comes
-		}
-	} else if err := t.encode(o); err != nil {
+	if err := o.to.refusal(o.m.From); err != nil {
 		return err
 	}
-	o.m.Taken()
-	l.s.budget.full.Store(len(t.out) > l.s.cfg.Limits.MaxUnsent)
-	l.trace("wire-send", &o.m)
+	if err := l.admit(o); err != nil {
+		return err
+	}
+	if err := l.t.put(o); err != nil {
+		if o.q != nil {
+			l.s.budget.Release(1)
+		}
+		return err
+	}
+	l.sent(o)
+	l.s.budget.full.Store(len(l.t.out) > l.s.cfg.Limits.MaxUnsent)
 	return nil
+}
+
+// sent accounts for a message that has been encoded.
+func (l *locked) sent(o *outgoing) {
+	o.m.Taken()
+	l.traceSent(&o.m, o.q != nil)
+}
+
+// put encodes a message into the write buffer and gives its answer a position. It changes nothing if it fails.
+func (t *tables) put(o *outgoing) error {
+	if o.to.dead != nil {
+		return o.to.dead
+	}
+	if o.q != nil {
+		o.q.pos = t.questions.put(struct{}{})
+	}
+	if err := t.encode(o); err != nil {
+		t.unask(o)
+		return err
+	}
+	if o.q != nil {
+		o.q.asked = t
+	}
+	return nil
+}
+
+// unask frees the position of an answer that was not asked for after all.
+func (t *tables) unask(o *outgoing) {
+	if o.q != nil {
+		t.questions.free(o.q.pos)
+		o.q.asked = nil
+	}
 }
 
 // encode appends the operations of a message to the write buffer, or nothing.
@@ -171,7 +226,8 @@ func (t *tables) encode(o *outgoing) (err error) {
 	}
 	m := &o.m
 	if m.Op == vat.Deliver {
-		d := &msg.Deliver{To: o.to.mention(), Selector: m.Selector, Args: m.Args}
+		d := &t.deliver
+		*d = msg.Deliver{To: o.to.mention(), Selector: m.Selector, Args: m.Args}
 		if o.late != nil {
 			arg, err := o.late(t.info)
 			if err != nil {
@@ -182,7 +238,9 @@ func (t *tables) encode(o *outgoing) (err error) {
 		if o.q != nil {
 			d.Answer, d.HasAnswer, d.Resolve, d.HasResolve = o.q.pos, true, resolve, true
 		}
-		return t.append(d)
+		err = t.append(d)
+		d.Args = nil
+		return err
 	}
 	if o.q == nil {
 		return nil // nobody wants the part of a value that is asked for
@@ -220,14 +278,3 @@ func (t *tables) append(op msg.Op) error {
 }
 
 var errTooLarge = vat.NewError("hawser.too-large", "captp: the message is larger than a session carries (1 MiB): send it in parts")
-
-func (l *locked) trace(kind string, m *vat.Message) {
-	if l.s.cfg.Tracer == nil || !l.started {
-		return
-	}
-	l.sent++
-	l.s.cfg.Tracer.Trace(vat.Event{
-		Time: time.Now(), Kind: kind, Where: l.s.peer(), ID: vat.MessageID{Space: l.space[0], N: l.sent}, Cause: m.ID,
-		Method: string(m.Selector),
-	})
-}

@@ -3,14 +3,15 @@ package captp
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -28,14 +29,16 @@ import (
 //	opening ──Start──▶ live ──Close, abort, loss──▶ closed
 //	   └────Handover──▶ moved (its messages go on in another session)
 //
-// Lock order: a vow's lock is never taken with mu held; mu may be taken with a vow's lock released only. What has to
-// happen to vows and messages is collected under mu and done after it.
+// Lock order: with mu held a vow is only looked at (Ahead, Outcome), and nothing takes mu while it holds the lock of a
+// vow. What has to happen to vows and messages is collected under mu and done after it. The only case of two sessions'
+// mu at once is the last step of Handover, which takes the winner's second.
 
-// Config says what a session needs. Bootstrap and Location are required.
+// Config says what a session needs. Bootstrap is required, and Location unless this side is anonymous.
 type Config struct {
 	// Bootstrap is exported at position 0: what a peer can reach before it has been given anything.
 	Bootstrap vat.Ref
-	// Location is what the session states as its own place in op:start-session.
+	// Location is what the session states as its own place in op:start-session. Without a designator it is what the
+	// connection calls this end: an anonymous side has a key for each.
 	Location sturdyref.Peer
 	// Realm keeps identities apart: references that came over a session of another realm do not pass. Any comparable
 	// value; equal for sessions of one identity.
@@ -51,7 +54,8 @@ type Config struct {
 	// Nudge, if set, is called when many imports may have become garbage that the collector has not looked for: to run
 	// it, not too often. It must not block.
 	Nudge func()
-	// OnEnd, if set, is called once a session that was started has ended, before Close returns and Done is closed.
+	// OnEnd, if set, is called once when a session that was started has ended, before Close returns and Done is closed.
+	// It must neither block nor call Close.
 	OnEnd func()
 }
 
@@ -67,14 +71,17 @@ type Session struct {
 	budget  budget
 	inflow  inflow
 	graves  graveyard
+	moves   atomic.Bool // the peer moves a promise's queue before it says what the promise is
 
 	wake   chan struct{} // the writer has something to do
 	stop   chan struct{} // closed when the session ends: the writer finishes
-	ended  chan struct{} // closed when both goroutines have ended
-	halves atomic.Int32  // of the two goroutines, those still running
+	ended  chan struct{} // closed when both goroutines, and whoever ended the session, are done
+	parts  atomic.Int32  // of these three, those that are not
 	caller atomic.Pointer[vat.Caller]
 	// movedTo is where an opening session was handed over to.
 	movedTo atomic.Pointer[Session]
+	// keeping orders what the connection is told by KeepAlive.
+	keeping sync.Mutex
 
 	mu sync.Mutex
 	lk locked
@@ -89,16 +96,14 @@ type locked struct {
 	t       *tables
 	opening []outgoing // messages accepted before there was a connection
 	attempt *attempt   // what Early encoded last
-	answers uint64     // question positions given out while opening
 	watches map[*watch]struct{}
-	peerKey [32]byte
 	started bool // the peer's op:start-session has come
 	id      [32]byte
-	sent    uint64 // ordinals of messages, for traces
 	space   [2]uint64
-	alive   bool // what KeepAlive was last told
+	events  []vat.Event // of messages sent, for the tracer, which must not be called with mu held
+	alive   bool        // what KeepAlive is to be told
 	release *time.Timer
-	// deadline closes the connection of an ended session whose writer does not get to it.
+	// deadline bounds the wait for the peer's op:start-session, then that of an ended session for its writer.
 	deadline *time.Timer
 }
 
@@ -131,10 +136,16 @@ func New(cfg Config) (*Session, error) {
 		s.dialect = *cfg.Dialect
 	}
 	s.cfg.Limits = cfg.Limits.withDefaults()
-	s.budget.max = int64(s.cfg.Limits.MaxQuestions)
-	s.inflow.limits = &s.cfg.Limits
+	s.budget.max, s.budget.nudge = int64(s.cfg.Limits.MaxQuestions), cfg.Nudge
+	s.inflow.limits, s.inflow.realm = &s.cfg.Limits, cfg.Realm
 	if !cfg.LazyRelease {
-		s.graves.wake = s.releaseSoon
+		s.graves.wake = s.releaseFound
+	}
+	if cfg.Location.Designator != "" {
+		// A place that cannot be stated is found out here rather than by the peer.
+		if err := s.dialect.SignHello(&msg.StartSession{Location: cfg.Location}, key); err != nil {
+			return nil, fmt.Errorf("captp: Config.Location: %w", err)
+		}
 	}
 	s.boot = newFar(s, farBootstrap, nil)
 	s.boot.node.Init(s.boot)
@@ -153,25 +164,37 @@ func (s *Session) withLock(fn func(l *locked)) {
 	fn(&s.lk)
 }
 
-// Start gives the session its connection; it owns conn from now on. Messages taken before go out first, in order.
-// Call it once, and not after Close.
+// helloTimeout bounds the wait for the peer's op:start-session.
+const helloTimeout = time.Minute
+
+// Start gives the session its connection; it owns conn from now on, and closes it if it cannot use it. Messages taken
+// before go out first, in order. It is called once; when the session has ended it returns why. After an error the
+// session is as it was.
 func (s *Session) Start(conn netlayer.Conn) error {
 	info := conn.Info()
-	s.caller.Store(&vat.Caller{
-		Transport: info.Remote.Transport, Designator: info.Remote.Designator,
-		Authenticated: info.Authenticated, Anonymous: info.Anonymous && !info.Outbound,
-	})
 	var refused []refusal
-	err := error(nil)
+	hello, err := s.hello(info)
 	s.withLock(func(l *locked) {
-		if l.state != opening {
-			err = l.ending()
+		if err != nil {
 			return
 		}
-		l.conn = conn
-		refused = l.connect(info)
-		l.state = live
-		s.halves.Store(2)
+		if l.state != opening {
+			err = l.notOpening()
+			return
+		}
+		s.caller.Store(&vat.Caller{
+			Transport: info.Remote.Transport, Designator: info.Remote.Designator,
+			Authenticated: info.Authenticated, Anonymous: info.Anonymous && !info.Outbound,
+		})
+		s.moves.Store(slices.Contains(info.Features, FeatureMovesQueues))
+		if refused, err = l.connect(info, hello); err != nil {
+			return
+		}
+		l.conn, l.state = conn, live
+		s.parts.Store(3)
+		l.deadline = time.AfterFunc(helloTimeout, func() {
+			s.fail(&EndError{Peer: s.peer(), Kind: Violated, Reason: "op:start-session did not come in time"})
+		})
 	})
 	if err != nil {
 		_ = conn.Close("")
@@ -180,14 +203,27 @@ func (s *Session) Start(conn netlayer.Conn) error {
 	go s.read(conn)
 	go s.write(conn)
 	refuseAll(refused)
+	s.trace()
 	s.poke()
 	s.keepAlive()
 	return nil
 }
 
-// half is deferred by each of the session's two goroutines.
-func (s *Session) half() {
-	if s.halves.Add(-1) > 0 {
+// notOpening says why a session cannot be started.
+func (l *locked) notOpening() error {
+	switch l.state {
+	case live:
+		return errStarted
+	case moved:
+		return errMoved
+	default:
+		return l.err
+	}
+}
+
+// partDone is called by each of those that ended waits for.
+func (s *Session) partDone() {
+	if s.parts.Add(-1) > 0 {
 		return
 	}
 	if s.cfg.OnEnd != nil {
@@ -202,13 +238,14 @@ func (s *Session) Fail(peer string, err error) {
 }
 
 // Close ends the session: the peer is told reason, a line without secrets, and everything that waits breaks with an
-// error that unwraps to net.ErrClosed. It returns when the session's goroutines have ended.
+// error that unwraps to net.ErrClosed. It returns when all of it has broken and the session's goroutines have ended,
+// which a peer that does not read delays by some seconds. Closing again waits for the same.
 func (s *Session) Close(reason string) {
 	s.fail(&EndError{Peer: s.peer(), Kind: Closed, Reason: reason})
 	<-s.ended
 }
 
-// Done is closed when the session has ended and its goroutines are gone.
+// Done is closed when the session has ended, everything that waited has broken and its goroutines are gone.
 func (s *Session) Done() <-chan struct{} { return s.ended }
 
 // Err returns why the session ended, nil while it lives.
@@ -225,42 +262,12 @@ func (s *Session) ID() [32]byte {
 	return id
 }
 
-func (s *Session) peer() string { return s.caller.Load().String() }
-
-// fail ends the session, once.
-func (s *Session) fail(end *EndError) {
-	var left leftovers
-	first := false
-	var conn netlayer.Conn
-	s.withLock(func(l *locked) {
-		if l.state == closed || l.state == moved {
-			return
-		}
-		first = true
-		conn = l.conn
-		left = l.takeAll(end)
-		if conn != nil {
-			// A peer that does not read must not keep the writer for ever.
-			l.deadline = time.AfterFunc(lastWordsTimeout, func() { _ = conn.Close("") })
-		}
-	})
-	if !first {
-		return
+// peer names the other end, for logs and errors.
+func (s *Session) peer() string {
+	if c := s.caller.Load(); !c.Local() {
+		return c.String()
 	}
-	close(s.stop)
-	if conn == nil {
-		close(s.ended)
-	}
-	left.end(end)
-	s.log.Debug("session ended", "peer", end.Peer, "kind", end.Kind.String(), "reason", end.Reason)
-}
-
-// ending returns why nothing can be sent any more.
-func (l *locked) ending() error {
-	if l.err != nil {
-		return l.err
-	}
-	return &EndError{Peer: l.s.peer(), Kind: Closed, Reason: "the session has ended"}
+	return "a peer not connected yet"
 }
 
 // poke wakes the writer.
@@ -269,32 +276,4 @@ func (s *Session) poke() {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// keepAlive tells the connection whether there is anything to keep it for.
-func (s *Session) keepAlive() {
-	var conn interface{ KeepAlive(on bool) }
-	var on bool
-	s.withLock(func(l *locked) {
-		if l.state != live {
-			return
-		}
-		on = l.t.inUse()
-		if on != l.alive {
-			l.alive = on
-			conn, _ = l.conn.(interface{ KeepAlive(on bool) })
-		}
-	})
-	if conn != nil {
-		conn.KeepAlive(on)
-	}
-}
-
-// messageSpaces derives the two trace spaces of a session, ours first, from its id.
-func messageSpaces(id [32]byte, outbound bool) (out [2]uint64) {
-	a := binary.BigEndian.Uint64(id[:8])
-	if outbound {
-		return [2]uint64{a, a ^ 1}
-	}
-	return [2]uint64{a ^ 1, a}
 }

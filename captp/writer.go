@@ -5,16 +5,12 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
-// lastWordsTimeout bounds how long an ended session tries to tell the peer.
-const lastWordsTimeout = 5 * time.Second
-
 // write sends what gathers in the write buffer until the session ends, then closes the connection.
 func (s *Session) write(conn netlayer.Conn) {
-	defer s.half()
+	defer s.partDone()
 	w := &writer{s: s, conn: conn}
 	for {
 		select {
@@ -50,13 +46,13 @@ func (w *writer) flush() error {
 			}
 			l.collect()
 			l.t.notices()
-			l.t.gcPromised = false
 			out, ends = l.t.out, l.t.ends
 			l.t.out, l.t.ends = w.spare[:0], w.ends[:0]
 			w.s.budget.full.Store(false)
 		})
 		if len(ends) == 0 {
 			w.keep(out, ends)
+			w.s.keepAlive()
 			return nil
 		}
 		err := w.write(out, ends)
@@ -64,7 +60,6 @@ func (w *writer) flush() error {
 		if err != nil {
 			return err
 		}
-		w.s.keepAlive()
 	}
 }
 
@@ -97,11 +92,12 @@ func (w *writer) farewell() {
 	reason := ""
 	w.s.withLock(func(l *locked) {
 		out, ends, deadline = l.t.out, l.t.ends, l.deadline
+		l.t.out, l.t.ends = nil, nil
 		if l.release != nil {
 			l.release.Stop()
 		}
 		var end *EndError
-		if errors.As(l.err, &end) && end.Kind != Lost {
+		if errors.As(l.err, &end) && (end.Kind == Closed || end.Kind == Violated) {
 			reason = end.Reason
 		}
 	})
@@ -110,52 +106,4 @@ func (w *writer) farewell() {
 	}
 	_ = w.conn.Close(reason)
 	deadline.Stop()
-}
-
-// leftovers is what an ended session leaves to be broken.
-type leftovers struct {
-	promises []*far
-	refused  []refusal
-	watches  []*watch
-}
-
-// takeAll empties the tables of a session that ends.
-func (l *locked) takeAll(end *EndError) leftovers {
-	var left leftovers
-	if l.t != nil {
-		for i := range l.t.exports.entries {
-			if q := l.t.exports.entries[i].v.res; q != nil && !q.settled {
-				q.settled = true
-				left.promises = append(left.promises, q)
-			}
-		}
-		out, ends := l.t.out, l.t.ends
-		l.t = newTables(l.s, l.t.info)
-		if end.Kind == Closed || end.Kind == Violated {
-			// The peer gets what was said so far, and is told why there is no more.
-			l.t.out, l.t.ends = out, ends
-			_ = l.t.append(&msg.Abort{Reason: end.Reason})
-		}
-	}
-	for _, o := range l.opening {
-		left.refused = append(left.refused, refusal{o.m, end})
-	}
-	for w := range l.watches {
-		left.watches = append(left.watches, w)
-	}
-	l.state, l.err = closed, end
-	l.opening, l.attempt, l.watches = nil, nil, nil
-	l.s.graves.take()
-	return left
-}
-
-// end breaks, once each, everything that can no longer be answered.
-func (left leftovers) end(end *EndError) {
-	for _, q := range left.promises {
-		q.vow.Settle(nil, end, true, nil)
-	}
-	refuseAll(left.refused)
-	for _, w := range left.watches {
-		w.fire(end)
-	}
 }

@@ -1,0 +1,203 @@
+package captp
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// answer is the promise for the outcome of a message of the peer's. What is sent to it before it is known waits in the
+// vow, whether or not the peer has released the position meanwhile.
+type answer struct {
+	vow     vat.Vow
+	s       *Session
+	pos     msg.Pos // where the peer knows it, if named
+	resolve msg.Pos // where the peer exports who is to be told, if told
+	named   bool
+	told    bool
+	weight  int // of the outcome, once it is known
+}
+
+// newAnswer makes the promise for the answer to a message of the peer's, at the position it chose, if any.
+func (l *locked) newAnswer(pos msg.Pos, named bool, resolve msg.Desc, told bool) (*answer, error) {
+	t := l.t
+	a := &answer{s: l.s, pos: pos, resolve: resolve.Pos, named: named, told: told}
+	a.vow.Init(nil)
+	if told {
+		if err := t.expectReply(); err != nil {
+			return nil, err
+		}
+	}
+	if named {
+		if t.answers[pos] != nil {
+			return nil, violation("answer-pos", "position %d is in use: release it with op:gc-answers first", pos)
+		}
+		if len(t.answers) >= l.s.cfg.Limits.MaxAnswers {
+			return nil, violation("limit", "more than %d answers not released", l.s.cfg.Limits.MaxAnswers)
+		}
+		t.answers[pos] = a
+	}
+	return a, nil
+}
+
+// expectReply counts one more outcome that the peer waits for.
+func (t *tables) expectReply() error {
+	if limit := t.s.cfg.Limits.MaxAnswers + t.exports.len(); t.replies >= limit {
+		return violation("limit", "more than %d outcomes waited for", limit)
+	}
+	t.replies++
+	return nil
+}
+
+// Settled implements promise.Waiter: the result is accounted for and the peer's resolver told.
+func (a *answer) Settled(c *promise.Cell) {
+	v, err, _ := c.Outcome()
+	if a.named && !a.keep(weigh(v)) {
+		return
+	}
+	if a.told {
+		a.s.tell(a.resolve, v, err)
+	}
+}
+
+// keep counts the memory of an outcome that the peer may still name. It reports false if that ends the session.
+func (a *answer) keep(weight int) bool {
+	within := true
+	a.s.withLock(func(l *locked) {
+		if l.state != live || l.t.answers[a.pos] != a {
+			return
+		}
+		a.weight = weight
+		l.t.answerBytes += weight
+		within = l.t.answerBytes <= a.s.cfg.Limits.MaxAnswerBytes
+	})
+	if !within {
+		a.s.fail(&EndError{Peer: a.s.peer(), Kind: Violated, Reason: "results that are not released take too much memory"})
+	}
+	return within
+}
+
+// reply is the peer's resolver, waiting for a promise it listens to.
+type reply struct {
+	s   *Session
+	pos msg.Pos // where the peer exports the resolver
+}
+
+// Settled implements promise.Waiter: the peer's resolver is told.
+func (r *reply) Settled(c *promise.Cell) {
+	v, err, _ := c.Outcome()
+	r.s.tell(r.pos, v, err)
+}
+
+// tell tells the peer's resolver at pos of an outcome, and gives it back. An outcome that cannot be said is said to be
+// a failure.
+func (s *Session) tell(pos msg.Pos, v any, err error) {
+	selector, arg := passable.Symbol("fulfill"), v
+	for range 3 {
+		if err != nil {
+			selector, arg = "break", s.reasonOf(err)
+		}
+		var end *EndError
+		s.withLock(func(l *locked) {
+			if err = nil; l.state != live {
+				return
+			}
+			t := l.t
+			if err = t.say(msg.Desc{Kind: msg.Export, Pos: pos}, selector, arg); err != nil {
+				return
+			}
+			t.replies--
+			t.noticeExport(pos, 1)
+			if len(t.out) > s.cfg.Limits.MaxUnsent {
+				end = &EndError{Peer: s.peer(), Kind: Violated, Reason: "answers are not being read"}
+			}
+		})
+		switch {
+		case end != nil:
+			s.fail(end)
+			return
+		case err == nil:
+			s.poke()
+			return
+		case selector == "break":
+			err = unspeakable{err}
+		}
+	}
+}
+
+// unspeakable is a failure whose reason cannot be said: whatever codes it has are not shown either.
+type unspeakable struct{ error }
+
+// say encodes a message with one argument that wants no answer.
+func (t *tables) say(to msg.Desc, selector passable.Symbol, arg any) error {
+	t.mentions = t.mentions[:0]
+	t.one[0] = arg
+	t.deliver = msg.Deliver{To: to, Selector: selector, Args: t.one[:]}
+	err := t.append(&t.deliver)
+	t.one[0], t.deliver.Args = nil, nil
+	if err != nil {
+		t.takeBack()
+	}
+	return err
+}
+
+// reasonOf is what a peer is told of a failure: the code and the message of an error that has a code, what another peer
+// broke its promise with, and nothing of any other error but a number to find it by in this side's log.
+func (s *Session) reasonOf(err error) any {
+	if e, ok := err.(unspeakable); ok {
+		return s.opaque(e.error)
+	}
+	if e, ok := errors.AsType[*vat.Error](err); ok {
+		if e.Reason != nil && e.Code == "" {
+			return e.Reason
+		}
+		if e.Code != "" {
+			return passable.Error{Code: e.Code, Message: e.Message}
+		}
+	}
+	if e, ok := errors.AsType[passable.Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+		ErrorMessage() string
+	}](err); ok {
+		return passable.Error{Code: e.ErrorCode(), Message: e.ErrorMessage()}
+	}
+	return s.opaque(err)
+}
+
+func (s *Session) opaque(err error) passable.Error {
+	var b [6]byte
+	_, _ = rand.Read(b[:])
+	id := hex.EncodeToString(b[:])
+	s.log.Error("a failure was not told to the peer", "peer", s.peer(), "id", id, "error", err)
+	return passable.Error{Code: "hawser.internal", Message: "internal error " + id}
+}
+
+// listened handles op:listen.
+func (s *Session) listened(op *msg.Listen) error {
+	var ref vat.Ref
+	var err error
+	s.withLock(func(l *locked) {
+		var res *far
+		if ref, res, err = l.target(op.To); err != nil {
+			return
+		}
+		if res != nil {
+			ref = l.resolverRef(op.To.Pos, res)
+		}
+		err = l.t.expectReply()
+	})
+	if err != nil {
+		return err
+	}
+	ref.PromiseCell().Subscribe(&reply{s, op.Resolve.Pos})
+	return nil
+}

@@ -1,0 +1,101 @@
+package captp
+
+import (
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// ErrOtherIdentity refuses a reference that was obtained under one identity in a message sent under another: passing it
+// on would show the peer that the two belong together.
+var ErrOtherIdentity = vat.NewError("hawser.other-identity",
+	"captp: the reference was obtained under another identity of this node: enliven its sturdyref under this one")
+
+// descriptor says what a reference in a message is called, counting the mention. A reference into a session with
+// another peer is exported like an object of this process, which then passes messages on.
+func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
+	ref, ok := r.(vat.Ref)
+	if !ok {
+		return msg.Desc{}, violation("reference", "a %T is no reference of this process", r)
+	}
+	ref = settledRef(ref)
+	promise := false
+	switch x := ref.Target().(type) {
+	case *far:
+		if x.session() == t.s {
+			return x.mention(), nil
+		}
+		if err := t.sameRealm(x); err != nil {
+			return msg.Desc{}, err
+		}
+	case *vat.Vow:
+		promise = true
+		w, f := lastOf(x)
+		if f == nil {
+			break
+		}
+		if f.session() == t.s && f.vow == w && !f.released && (f.kind == farPromise || f.asked == t && t.s.moves.Load()) {
+			return f.mention(), nil
+		}
+		if err := t.sameRealm(f); err != nil {
+			return msg.Desc{}, err
+		}
+	}
+	return t.export(ref, promise)
+}
+
+// export mentions something of this process.
+func (t *tables) export(ref vat.Ref, promise bool) (msg.Desc, error) {
+	pos, ok := t.byRef[ref]
+	if !ok {
+		if t.exports.len() >= t.s.cfg.Limits.MaxExports {
+			return msg.Desc{}, vat.ErrOverloaded
+		}
+		pos = t.exports.put(export{ref: ref})
+		t.byRef[ref] = pos
+	}
+	t.exports.at(pos).count++
+	t.mentions = append(t.mentions, pos)
+	if promise {
+		return msg.Desc{Kind: msg.ImportPromise, Pos: pos}, nil
+	}
+	return msg.Desc{Kind: msg.ImportObject, Pos: pos}, nil
+}
+
+// sameRealm refuses what would link two identities of this process in front of a peer.
+func (t *tables) sameRealm(f *far) error {
+	if s := f.session(); s.cfg.Realm != t.s.cfg.Realm {
+		return ErrOtherIdentity
+	}
+	return nil
+}
+
+// settledRef returns the reference that a promise has settled to, or else r. Whoever sent to the promise before it
+// settled is not overtaken: its queue has been moved.
+func settledRef(r vat.Ref) vat.Ref {
+	w, ok := r.Target().(*vat.Vow)
+	if !ok || !w.Cell().Settled() {
+		return r
+	}
+	if v, _, _ := w.Cell().Outcome(); v != nil {
+		if s, ok := v.(vat.Ref); ok && !s.IsNull() {
+			return s
+		}
+	}
+	return r
+}
+
+// lastOf follows promises for promises, as far as can be told, to the last, and returns what that leads to if it is far.
+func lastOf(w *vat.Vow) (*vat.Vow, *far) {
+	for range 64 {
+		switch x := w.Ahead().(type) {
+		case *vat.Vow:
+			w = x
+		case *far:
+			return w, x
+		default:
+			return w, nil
+		}
+	}
+	return w, nil
+}

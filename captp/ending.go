@@ -1,0 +1,104 @@
+package captp
+
+import (
+	"time"
+
+	"github.com/hawser-go/hawser/captp/msg"
+)
+
+// lastWordsTimeout bounds how long an ended session tries to tell the peer.
+const lastWordsTimeout = 5 * time.Second
+
+// fail ends the session, once.
+func (s *Session) fail(end *EndError) {
+	var left leftovers
+	first, started := false, false
+	s.withLock(func(l *locked) {
+		if l.state == closed || l.state == moved {
+			return
+		}
+		first, started = true, l.state == live
+		left = l.takeAll(end)
+		if started {
+			// A peer that does not read must not keep the writer for ever.
+			l.deadline.Stop()
+			conn := l.conn
+			l.deadline = time.AfterFunc(lastWordsTimeout, func() { _ = conn.Close("") })
+		}
+	})
+	if !first {
+		return
+	}
+	close(s.stop)
+	left.end(end)
+	s.trace()
+	s.log.Debug("session ended", "peer", end.Peer, "kind", end.Kind.String(), "reason", end.Reason, "error", end.Err)
+	if started {
+		s.partDone()
+	} else {
+		close(s.ended)
+	}
+}
+
+// ending returns why nothing can be sent any more.
+func (l *locked) ending() error {
+	if l.err != nil {
+		return l.err
+	}
+	return &EndError{Peer: l.s.peer(), Kind: Closed, Reason: "the session has ended"}
+}
+
+// leftovers is what an ended session leaves to be broken.
+type leftovers struct {
+	promises []*far
+	refused  []refusal
+	watches  []*watch
+}
+
+// takeAll empties the tables of a session that ends.
+func (l *locked) takeAll(end *EndError) leftovers {
+	var left leftovers
+	calls := 0
+	if l.t != nil {
+		for i := range l.t.exports.entries {
+			if q := l.t.exports.entries[i].v.res; q != nil && !q.settled {
+				q.settled = true
+				left.promises = append(left.promises, q)
+			}
+		}
+		calls = l.t.questions.len() - 1
+		out, ends := l.t.out, l.t.ends
+		l.t = newTables(l.s, l.t.info)
+		if end.Kind == Closed || end.Kind == Violated {
+			// The peer gets what was said so far, and is told why there is no more.
+			l.t.out, l.t.ends = out, ends
+			_ = l.t.append(&msg.Abort{Reason: end.Reason})
+		}
+	}
+	for i := range l.opening {
+		o := &l.opening[i]
+		if o.q != nil {
+			calls++
+		}
+		left.refused = append(left.refused, refusal{o.m, end})
+	}
+	l.s.budget.Release(calls)
+	for w := range l.watches {
+		left.watches = append(left.watches, w)
+	}
+	l.state, l.err = closed, end
+	l.opening, l.attempt, l.watches = nil, nil, nil
+	l.s.graves.take()
+	return left
+}
+
+// end breaks, once each, everything that can no longer be answered.
+func (left leftovers) end(end *EndError) {
+	for _, q := range left.promises {
+		q.vow.Settle(nil, end, true, nil)
+	}
+	refuseAll(left.refused)
+	for _, w := range left.watches {
+		w.fire(end)
+	}
+}
