@@ -12,7 +12,9 @@ import (
 // ErrCycle breaks a promise that was resolved to itself, directly or through others.
 var ErrCycle = errors.New("promise: resolved to itself: it would never settle, resolve it to a value")
 
-// A Waiter is told that a cell has settled.
+var errNoReason = errors.New("promise: broken without a reason")
+
+// A Waiter is told that a cell has settled. It is comparable.
 type Waiter interface {
 	// Settled is called once, by the goroutine that settled the cell and outside any lock of the cell. It must neither
 	// block nor run foreign code: it hands over.
@@ -22,20 +24,27 @@ type Waiter interface {
 // A Reporter hears of promises that broke unobserved. A vat is one.
 type Reporter interface{ Unobserved(err error) }
 
+// An Adopter carries on what a promise made without a vat has become: the reference it was passed as.
+type Adopter interface {
+	// Adopt is told how the cell settles, before anybody else is. What it sets off in turn goes into cs.
+	Adopt(cs *Cascade, v any, err error)
+	// Follow is told that the cell will settle as other does, before it has.
+	Follow(other *Cell)
+}
+
 // A Cell is the untyped inside of a promise; package vat builds the promises of calls on it. Programs use [Promise] and
 // [Resolver]. The zero Cell is pending. A Cell must not be copied. All methods may be called from any goroutine.
 type Cell struct {
-	mu    sync.Mutex
-	state state
-	model bool // value is a model value shared by all who look: hand out copies
-	// first is the common lone waiter; more are the others.
-	first Waiter
-	more  []Waiter
-	value any
-	err   error
+	mu      sync.Mutex
+	state   state
+	model   bool   // value is a model value shared by all who look: hand out copies
+	adopted bool   // host is an Adopter
+	heeded  bool   // somebody who waited has lost interest: a break is nothing to report
+	waiter  Waiter // who is to be told; several of them are a *several
+	value   any    // what it was fulfilled with, or the error it broke with
 
 	next   atomic.Pointer[Cell] // the cell this one follows, for finding rings
-	host   any                  // what the cell is embedded in, if anything: see SetHost
+	host   any                  // what the cell is the inside of, or was passed as
 	report Reporter
 	watch  *watch // set while broken and unobserved
 }
@@ -43,10 +52,17 @@ type Cell struct {
 type state uint8
 
 const (
-	pending state = iota
+	pending   state = iota
+	following       // will settle as another cell does, and in no other way
+	settling        // the adopter is being told
 	fulfilled
 	broken
 )
+
+// several is more than one waiter.
+type several struct{ ws []Waiter }
+
+func (*several) Settled(*Cell) {}
 
 // watch outlives the cell it belongs to, so that its cleanup can tell whether somebody looked.
 type watch struct {
@@ -59,8 +75,26 @@ type watch struct {
 // report hears of an unobserved break; either may be nil.
 func (c *Cell) Init(host any, report Reporter) { c.host, c.report = host, report }
 
-// Host returns what the cell is the outcome of, or nil for a promise made by [New].
-func (c *Cell) Host() any { return c.host }
+// Host returns what the cell is the inside of, or what it has been passed as; nil for a promise made by [New] that
+// never was passed.
+func (c *Cell) Host() any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.host
+}
+
+// Attach makes a the host of a cell that has none, and returns the host it has now. waits says that a was attached and
+// will be told when the cell settles; if it is false although a is the host, the cell has settled already.
+func (c *Cell) Attach(a Adopter) (host any, waits bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.host != nil {
+		return c.host, false
+	}
+	c.host = a
+	c.adopted = c.state < settling
+	return a, c.adopted
+}
 
 // PassableReference makes a cell a reference: promises are passed as promises.
 func (c *Cell) PassableReference() passable.Reference {
@@ -72,27 +106,62 @@ func (c *Cell) PassableReference() passable.Reference {
 
 // Fulfill settles the cell with v and reports whether this call did so. model says that v is a model value of package
 // passable, which the cell then shares among all who look: each gets a copy.
-func (c *Cell) Fulfill(v any, model bool) bool { return c.settle(fulfilled, v, model, nil) }
+func (c *Cell) Fulfill(v any, model bool) bool { return c.settle(nil, pending, fulfilled, v, model) }
 
-// Break settles the cell with err, which must not be nil, and reports whether this call did so.
+// Break settles the cell with err and reports whether this call did so.
 func (c *Cell) Break(err error) bool {
 	if err == nil {
-		err = errors.New("promise: broken without a reason")
+		err = errNoReason
 	}
-	return c.settle(broken, nil, false, err)
+	return c.Settle(nil, nil, err)
 }
 
-func (c *Cell) settle(s state, v any, model bool, err error) bool {
+// Settle settles the cell with err or, if that is nil, with v, a model value; what that sets off goes into cs, unless
+// it is nil. It reports whether this call settled the cell.
+func (c *Cell) Settle(cs *Cascade, v any, err error) bool {
+	if err != nil {
+		return c.settle(cs, pending, broken, err, false)
+	}
+	return c.settle(cs, pending, fulfilled, v, true)
+}
+
+// settle settles a cell whose state is not beyond from; v is the error if s is broken.
+func (c *Cell) settle(cs *Cascade, from, s state, v any, model bool) bool {
 	c.mu.Lock()
-	if c.state != pending {
+	if c.state > from {
 		c.mu.Unlock()
 		return false
 	}
-	c.state, c.value, c.model, c.err = s, v, model, err
-	first, more := c.first, c.more
-	c.first, c.more = nil, nil
-	if s == broken && first == nil && c.report != nil {
-		c.watch = &watch{err: err, report: c.report}
+	if !c.adopted {
+		c.conclude(cs, s, v, model)
+		return true
+	}
+	c.state = settling
+	c.mu.Unlock()
+	if s == broken {
+		c.host.(Adopter).Adopt(cs, nil, v.(error))
+	} else {
+		c.host.(Adopter).Adopt(cs, v, nil)
+	}
+	if cs == nil {
+		c.mu.Lock()
+		c.conclude(nil, s, v, model)
+	} else {
+		cs.Later(func(cs *Cascade) {
+			c.mu.Lock()
+			c.conclude(cs, s, v, model)
+		})
+	}
+	return true
+}
+
+// conclude makes the outcome known. It is called with mu held and returns with mu released.
+func (c *Cell) conclude(cs *Cascade, s state, v any, model bool) {
+	c.state, c.value, c.model = s, v, model
+	w := c.waiter
+	c.waiter = nil
+	if s == broken && w == nil && c.report != nil && !c.adopted && !c.heeded {
+		c.watch = &watch{err: v.(error), report: c.report}
 		runtime.AddCleanup(c, func(w *watch) {
 			if !w.seen.Load() {
 				w.report.Unobserved(w.err)
@@ -100,23 +169,21 @@ func (c *Cell) settle(s state, v any, model bool, err error) bool {
 		}, c.watch)
 	}
 	c.mu.Unlock()
-	if first != nil {
-		first.Settled(c)
-	}
-	for _, w := range more {
-		w.Settled(c)
-	}
-	return true
+	c.next.Store(nil)
+	c.tell(cs, w)
 }
 
 // Subscribe has w told when the cell settles, at once if it has already.
 func (c *Cell) Subscribe(w Waiter) {
 	c.mu.Lock()
-	if c.state == pending {
-		if c.first == nil {
-			c.first = w
-		} else {
-			c.more = append(c.more, w)
+	if c.state <= settling {
+		switch first := c.waiter.(type) {
+		case nil:
+			c.waiter = w
+		case *several:
+			first.ws = append(first.ws, w)
+		default:
+			c.waiter = &several{[]Waiter{first, w}}
 		}
 		c.mu.Unlock()
 		return
@@ -126,22 +193,26 @@ func (c *Cell) Subscribe(w Waiter) {
 	w.Settled(c)
 }
 
-// Unsubscribe forgets w. It reports false if w has been told already, or is being told.
+// Unsubscribe forgets w. It reports false if w has been told already, or is being told, or never subscribed.
 func (c *Cell) Unsubscribe(w Waiter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.first == w {
-		c.first = nil
-		if n := len(c.more); n > 0 {
-			c.first, c.more[n-1], c.more = c.more[n-1], nil, c.more[:n-1]
+	list, ok := c.waiter.(*several)
+	if !ok {
+		if c.waiter == w && w != nil {
+			c.waiter = nil
+			return true
 		}
-		return true
+		return false
 	}
-	for i, x := range c.more {
+	for i, x := range list.ws {
 		if x == w {
-			n := len(c.more)
-			c.more[i], c.more[n-1] = c.more[n-1], nil
-			c.more = c.more[:n-1]
+			n := len(list.ws) - 1
+			list.ws[i], list.ws[n] = list.ws[n], nil
+			list.ws = list.ws[:n]
+			if n == 0 {
+				c.waiter = nil
+			}
 			return true
 		}
 	}
@@ -153,18 +224,21 @@ func (c *Cell) Unsubscribe(w Waiter) bool {
 func (c *Cell) Outcome() (v any, err error, ok bool) { //nolint:revive // ok last, as in a map lookup
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == pending {
-		return nil, nil, false
+	switch c.state {
+	case fulfilled:
+		return c.value, nil, true
+	case broken:
+		c.observe()
+		return nil, c.value.(error), true
 	}
-	c.observe()
-	return c.value, c.err, true
+	return nil, nil, false
 }
 
 // Settled reports whether the cell has settled. Asking does not count as looking at the outcome.
 func (c *Cell) Settled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state != pending
+	return c.state > settling
 }
 
 // Model reports whether the value is a model value, shared among all who look.
@@ -180,41 +254,4 @@ func (c *Cell) observe() {
 		c.watch.seen.Store(true)
 		c.watch = nil
 	}
-}
-
-// Follow settles c as other settles. A ring breaks every cell that closes it with [ErrCycle], which Follow also
-// reports by returning false.
-func (c *Cell) Follow(other *Cell) bool {
-	if !c.Link(other) {
-		c.Break(ErrCycle)
-		return false
-	}
-	other.Subscribe(follower{c})
-	return true
-}
-
-// Link records that c will settle as other does and reports whether that closes no ring. Whoever calls it sees to the
-// rest; [Cell.Follow] does both. When two goroutines close a ring from its two ends at least one is told.
-func (c *Cell) Link(other *Cell) bool {
-	c.next.Store(other)
-	for x := other; x != nil; x = x.next.Load() {
-		if x == c {
-			return false
-		}
-		if x.Settled() {
-			break
-		}
-	}
-	return true
-}
-
-type follower struct{ c *Cell }
-
-func (f follower) Settled(of *Cell) {
-	of.mu.Lock()
-	v, model, err, s := of.value, of.model, of.err, of.state
-	of.observe()
-	of.mu.Unlock()
-	f.c.settle(s, v, model, err)
-	f.c.next.Store(nil)
 }

@@ -15,9 +15,14 @@
 // served meanwhile, and when Await returns, a later turn has begun IN WHICH THE STATE OF THE VAT'S OBJECTS MAY HAVE
 // CHANGED. [Then] never parks: its callback is visibly another turn.
 //
+// # Several promises
+//
+// [All] waits for all values, [Settled] for all outcomes, [Any] for the first value, [Race] for the first outcome, and
+// [Timeout] bounds the time of a promise that is passed on. They need no vat and cost no goroutine.
+//
 // # Facts to rely on
 //
-//  1. A promise settles at most once. Later attempts change nothing and report false.
+//  1. A promise settles at most once. Later attempts change nothing.
 //  2. Whoever waits is told once, in any order, after the promise has settled.
 //  3. A promise that is made to follow itself, directly or around a ring, breaks with [ErrCycle].
 //  4. A promise that breaks while nobody ever looked at it is reported once to the log of the vat it was made in, when

@@ -12,9 +12,6 @@ import (
 // same promise. The zero Promise is broken. It may be used from any goroutine, copied, kept and passed as an argument.
 type Promise[T any] struct{ c *Cell }
 
-// A Resolver settles the promise it was made with. It is comparable and may be used from any goroutine.
-type Resolver[T any] struct{ c *Cell }
-
 // None is the value of a promise that settles without one: a method that returns only an error.
 type None struct{}
 
@@ -25,7 +22,7 @@ var errZero = errors.New("promise: the zero Promise is broken: get one from New 
 func New[T any](ctx context.Context) (Promise[T], Resolver[T]) {
 	c := new(Cell)
 	if h, ok := hostOf(ctx); ok {
-		c.report = h
+		c.report = h.Home()
 	}
 	return Promise[T]{c}, Resolver[T]{c}
 }
@@ -60,9 +57,12 @@ func (p Promise[T]) Cell() *Cell {
 // PassableReference makes a promise passable: it travels as a promise.
 func (p Promise[T]) PassableReference() passable.Reference { return p.Cell() }
 
-// SetPassableReference makes p the promise that r is: a reference that arrived as an argument or result.
+// SetPassableReference makes p the promise that r is: a reference that arrived as an argument or result. Null makes it
+// the zero Promise.
 func (p *Promise[T]) SetPassableReference(r passable.Reference) error {
 	switch r := r.(type) {
+	case nil:
+		p.c = nil
 	case *Cell:
 		p.c = r
 	case interface{ PromiseCell() *Cell }:
@@ -78,32 +78,31 @@ func (p *Promise[T]) SetPassableReference(r passable.Reference) error {
 // settled already: see the package comment.
 func (p Promise[T]) Await(ctx context.Context) (T, error) {
 	c := p.Cell()
+	var err error
 	if h, ok := hostOf(ctx); ok {
-		if err := h.Park(ctx, c); err != nil {
-			var zero T
-			return zero, err
-		}
-	} else if err := c.wait(ctx); err != nil {
+		err = h.Park(ctx, c)
+	} else {
+		err = c.wait(ctx)
+	}
+	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return p.get(c)
+	return valueOf[T](c)
 }
 
 // Settled reports whether p has settled, so that Await would return at once.
 func (p Promise[T]) Settled() bool { return p.Cell().Settled() }
 
-// get returns the outcome of a settled cell as a T.
-func (p Promise[T]) get(c *Cell) (T, error) { return valueOf[T](c) }
-
+// valueOf returns the outcome of a settled cell as a T.
 func valueOf[T any](c *Cell) (T, error) {
 	c.mu.Lock()
 	c.observe()
-	v, model, err := c.value, c.model, c.err
+	s, v, model := c.state, c.value, c.model
 	c.mu.Unlock()
 	var zero T
-	if err != nil {
-		return zero, err
+	if s == broken {
+		return zero, v.(error)
 	}
 	if _, none := any(zero).(None); none {
 		return zero, nil
@@ -135,7 +134,9 @@ func (c *Cell) wait(ctx context.Context) error {
 	case <-w:
 		return nil
 	case <-ctx.Done():
-		c.Unsubscribe(w)
+		if !c.Unsubscribe(w) {
+			return nil // it has settled as well
+		}
 		return context.Cause(ctx)
 	}
 }
@@ -143,32 +144,3 @@ func (c *Cell) wait(ctx context.Context) error {
 type signal chan struct{}
 
 func (s signal) Settled(*Cell) { close(s) }
-
-// Fulfill settles the promise with v. Inside a turn that happens when the turn commits, and not at all if it fails.
-// Only the first settling of a promise counts.
-func (r Resolver[T]) Fulfill(ctx context.Context, v T) {
-	r.effect(ctx, func() { r.c.Fulfill(v, false) })
-}
-
-// Break settles the promise with err; inside a turn, when the turn commits.
-func (r Resolver[T]) Break(ctx context.Context, err error) { r.effect(ctx, func() { r.c.Break(err) }) }
-
-// Follow settles the promise as other settles; inside a turn, from when the turn commits. A promise made to follow
-// itself breaks with [ErrCycle].
-func (r Resolver[T]) Follow(ctx context.Context, other Promise[T]) {
-	r.effect(ctx, func() { r.c.Follow(other.Cell()) })
-}
-
-// Promise returns the promise that r settles.
-func (r Resolver[T]) Promise() Promise[T] { return Promise[T](r) }
-
-func (r Resolver[T]) effect(ctx context.Context, fn func()) {
-	if r.c == nil {
-		return
-	}
-	if h, ok := hostOf(ctx); ok {
-		h.OnCommit(fn, nil)
-		return
-	}
-	fn()
-}

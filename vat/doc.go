@@ -40,7 +40,10 @@
 //  5. Arguments and results are copied, also between objects of one vat: what a handler receives is its own.
 //  6. Every answer settles: if its vat closes or its session is lost it breaks, once, with an error that unwraps to
 //     net.ErrClosed.
-//  7. The same object, or the same position at the same peer, is the same Ref.
+//  7. The same object, or the same position at the same peer, is the same Ref; a promise is the same Ref wherever it is
+//     passed.
+//  8. No message is dropped so that a later one could be taken: what does not fit fails the turn that sends it, or is
+//     refused to whoever sends outside turns, or breaks the promise it was sent on for good.
 //
 // Not promised: any order between messages on different references, between messages of different vats, or between an
 // answer and a message sent by the answering turn on another reference.

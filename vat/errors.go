@@ -15,28 +15,35 @@ import (
 type Error struct {
 	// Code names the failure, such as "chat.nick-taken". Codes that start with "hawser." are the runtime's.
 	Code string
-	// Message is a line for people.
+	// Message is a line for people. It crosses to peers.
 	Message string
 	// Reason is what a peer of another implementation broke a promise with, if that was not an error: a model value.
 	Reason any
 	// Remote says that the error came from a peer: its words are the peer's.
 	Remote bool
 
-	cause error
+	cause error // stays here: neither it nor its text crosses
 }
 
 // NewError returns an error that crosses vats and peers as code and message.
 func NewError(code, message string) *Error { return &Error{Code: code, Message: message} }
 
+// Error returns the message, and in this process what caused the error.
 func (e *Error) Error() string {
-	if e.Message == "" && e.Reason != nil {
+	switch {
+	case e.Message == "" && e.Reason != nil:
 		return fmt.Sprintf("broken with %v", e.Reason)
+	case e.cause != nil && e.cause != net.ErrClosed:
+		return e.Message + ": " + sentence(e.cause)
 	}
 	return e.Message
 }
 
 // ErrorCode returns the code, for package passable.
 func (e *Error) ErrorCode() string { return e.Code }
+
+// ErrorMessage returns the message alone, which is what crosses.
+func (e *Error) ErrorMessage() string { return e.Message }
 
 // Unwrap returns the local cause, nil for an error from a peer.
 func (e *Error) Unwrap() error { return e.cause }
@@ -51,9 +58,14 @@ func (e *Error) Is(target error) bool {
 	return !strings.HasPrefix(t.Code, "hawser.") || e.Remote == t.Remote
 }
 
-// because returns a copy of e with more said and a cause to unwrap to.
-func (e *Error) because(cause error, format string, args ...any) *Error {
-	return &Error{Code: e.Code, Message: e.Message + ": " + fmt.Sprintf(format, args...), cause: cause}
+// because returns a copy of e with more said, to peers too.
+func (e *Error) because(format string, args ...any) *Error {
+	return &Error{Code: e.Code, Message: e.Message + ": " + fmt.Sprintf(format, args...), cause: e.cause}
+}
+
+// due returns a copy of e with a cause, of which peers hear nothing.
+func (e *Error) due(cause error) *Error {
+	return &Error{Code: e.Code, Message: e.Message, cause: cause}
 }
 
 // The runtime's own errors.

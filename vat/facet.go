@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
-	"unicode"
 
 	"github.com/hawser-go/hawser/passable"
 )
@@ -15,28 +13,30 @@ type Selectors map[string]string
 
 // A Facet is a Go interface as the world sees it: the methods that messages can reach, and nothing else of the object
 // behind it. Make one for each interface with [FacetOf], as a package variable.
-type Facet[I any] struct{ plan *plan }
+type Facet[I any] struct{ plan *plan[I] }
 
-// plan is a facet without its type: which method a selector reaches.
-type plan struct {
+// plan says which method a selector reaches.
+type plan[I any] struct {
 	name    string
-	methods map[passable.Symbol]method
+	methods map[passable.Symbol]method[I]
 }
 
-type method struct {
-	index int // in the interface's method set
-	sig   *signature
+// method is called by reflection, or by direct if that is set.
+type method[I any] struct {
+	index  int // in the interface's method set
+	sig    *signature
+	direct Method[I]
 }
 
 // FacetOf describes the interface I under a name for logs. A method is func([ctx,] arguments...) [result] [, error];
 // its selector is its name in lowerCamel (ListUsers is "listUsers", URLFor "urlFor") unless given. FacetOf panics if I
-// is no such interface: it is for package variables.
+// is no such interface, or if an argument or result is of a type that cannot pass: it is for package variables.
 func FacetOf[I any](name string, selectors ...Selectors) Facet[I] {
 	t := reflect.TypeFor[I]()
 	if t.Kind() != reflect.Interface {
 		panic(fmt.Sprintf("vat: FacetOf[%v]: a facet is an interface, this is a %v", t, t.Kind()))
 	}
-	p := &plan{name: name, methods: make(map[passable.Symbol]method, t.NumMethod())}
+	p := &plan[I]{name: name, methods: make(map[passable.Symbol]method[I], t.NumMethod())}
 	known := Selectors{}
 	for _, s := range selectors {
 		for k, v := range s {
@@ -52,15 +52,15 @@ func FacetOf[I any](name string, selectors ...Selectors) Facet[I] {
 		if err != nil {
 			panic(fmt.Sprintf("vat: FacetOf[%v]: method %s: %v", t, m.Name, err))
 		}
-		sel := known[m.Name]
-		if sel == "" {
-			sel = lowerCamel(m.Name)
+		sel, given := known[m.Name]
+		if !given {
+			sel = passable.LowerCamel(m.Name)
 		}
 		delete(known, m.Name)
 		if _, dup := p.methods[passable.Symbol(sel)]; dup {
 			panic(fmt.Sprintf("vat: FacetOf[%v]: two methods have the selector %q", t, sel))
 		}
-		p.methods[passable.Symbol(sel)] = method{i, sig}
+		p.methods[passable.Symbol(sel)] = method[I]{index: i, sig: sig}
 	}
 	for k := range known {
 		panic(fmt.Sprintf("vat: FacetOf[%v]: a selector is given for %s, which is no method", t, k))
@@ -82,44 +82,49 @@ func (f Facet[I]) Spawn(ctx context.Context, impl I) Ref {
 	return t.vat.spawn(&facetObject[I]{f.plan, impl})
 }
 
+// SpawnIn is Spawn for those who manage references rather than objects, outside turns: the object lives in v. It panics
+// if impl is nil.
+func (f Facet[I]) SpawnIn(v *Vat, impl I) Ref {
+	if any(impl) == nil {
+		panic("vat: SpawnIn of a nil " + f.plan.name)
+	}
+	return v.spawn(&facetObject[I]{f.plan, impl})
+}
+
 // facetObject is a Go value seen through a facet.
 type facetObject[I any] struct {
-	plan *plan
+	plan *plan[I]
 	impl I
 }
 
 func (o *facetObject[I]) invoke(t *turn, m *Message) (any, error) {
+	m.Taken()
 	if m.Op != Deliver {
 		return nil, ErrBadSelect
 	}
 	sel, args := m.Selector, m.Args
 	if sel == "" && len(args) > 0 {
-		// Some peers name the method with a string.
-		if s, ok := args[0].(string); ok {
+		// The selector as an argument like others, which is what it is on the wire; some peers name it with a string.
+		switch s := args[0].(type) {
+		case passable.Symbol:
+			sel, args = s, args[1:]
+		case string:
 			sel, args = passable.Symbol(s), args[1:]
 		}
 	}
 	meth, ok := o.plan.methods[sel]
 	if !ok {
-		return nil, ErrNoSuchMethod.because(nil, "%s has no %q", o.plan.name, string(sel))
+		return nil, ErrNoSuchMethod.because("%s has no %q", o.plan.name, clip(string(sel)))
+	}
+	if meth.direct != nil {
+		v, err := meth.direct(t, o.impl, args)
+		if err != nil {
+			return nil, err
+		}
+		return copyResult(v)
 	}
 	return meth.sig.call(t, reflect.ValueOf(&o.impl).Elem().Method(meth.index), args)
 }
 
 func (o *facetObject[I]) describe() string { return o.plan.name }
 func (o *facetObject[I]) near() any        { return o.impl }
-
-// lowerCamel lowers the first word of a Go name: "Join" to "join", "URLFor" to "urlFor", "ID" to "id".
-func lowerCamel(name string) string {
-	rs := []rune(name)
-	for i := range rs {
-		if i > 0 && i+1 < len(rs) && !unicode.IsUpper(rs[i+1]) {
-			break
-		}
-		if !unicode.IsUpper(rs[i]) {
-			break
-		}
-		rs[i] = unicode.ToLower(rs[i])
-	}
-	return strings.TrimSpace(string(rs))
-}

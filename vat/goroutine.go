@@ -21,49 +21,33 @@ func Go[T any](ctx context.Context, fn func(ctx context.Context) (T, error)) pro
 			return
 		}
 		v.goroutines.Add(1)
-		go func() {
-			defer v.goroutines.Done()
-			settled := false
-			defer func() {
-				if settled {
-					return
-				}
-				if p := recover(); p != nil {
-					v.log.Error("a function given to vat.Go panicked", "vat", v.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				}
-				c.Break(ErrInternal.because(nil, "a function given to vat.Go did not return, see the local log"))
-			}()
-			ctx, cancel := v.context()
-			defer cancel()
-			x, err := fn(ctx)
-			settled = true
-			if err != nil {
-				c.Break(err)
-			} else {
-				c.Fulfill(x, false)
-			}
-		}()
-	}, func(err error) { c.Break(ErrTurnFailed.because(err, "%v", err)) })
+		go work(v, c, fn)
+	}, func(err error) { c.Break(err) })
 	return promise.Of[T](c)
 }
 
-// context returns a context that ends when the vat closes.
-func (v *Vat) context() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	stop := context.AfterFunc(closingContext{context.Background(), v}, func() { cancel(ErrVatClosed) })
-	return ctx, func() { stop(); cancel(context.Canceled) }
-}
-
-// closingContext is done when the vat closes.
-type closingContext struct {
-	context.Context
-	v *Vat
-}
-
-func (c closingContext) Done() <-chan struct{} { return c.v.closing }
-func (c closingContext) Err() error {
-	if c.v.open() {
-		return nil
+// work is the goroutine of Go.
+func work[T any](v *Vat, c *promise.Cell, fn func(ctx context.Context) (T, error)) {
+	defer v.goroutines.Done()
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if p := recover(); p != nil {
+			v.log.Error("a function given to vat.Go panicked", "vat", v.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		} else {
+			v.log.Error("a function given to vat.Go called runtime.Goexit", "vat", v.name)
+		}
+		c.Break(ErrInternal.because("a function given to vat.Go did not return, see the log of its vat"))
+	}()
+	ctx, cancel := context.WithCancel(v.lifetime())
+	defer cancel()
+	x, err := fn(ctx)
+	returned = true
+	if err != nil {
+		c.Break(err)
+	} else {
+		c.Fulfill(x, false)
 	}
-	return ErrVatClosed
 }

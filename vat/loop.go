@@ -1,58 +1,96 @@
 package vat
 
 import (
-	"context"
-	"reflect"
-	"runtime"
-	"sync/atomic"
+	"sync"
 
 	"github.com/hawser-go/hawser/promise"
 )
 
-// delivery is one entry of a vat's queue: a message for an object, a job, or a parked turn that may go on.
+// delivery is one entry of a vat's queue: a message for an object, or work without one.
 type delivery struct {
-	to     *object
-	msg    Message
-	job    *job
-	resume *parked
+	to   *object
+	work any // a promise.Job, or a *parked turn that may go on
+	msg  Message
 }
 
-// job is work that runs as a turn without being a message.
-type job struct {
-	run    func(ctx context.Context) (any, error)
-	failed func(error) // told why it never ran
-	cause  MessageID
-}
+// batch is a part of a vat's queue. An idle vat has none: they are lent from a pool, which is the process's own and
+// holds no handle of anybody's.
+type batch struct{ ds []delivery }
 
-// parked is a turn that waits for a promise, its goroutine blocked in Park.
-type parked struct {
-	v     *Vat
-	wake  chan struct{}
-	woken atomic.Bool // a resume has been queued
-}
+var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// Settled implements promise.Waiter: the promise is there, so the turn may go on when its place in the queue comes.
-func (p *parked) Settled(*promise.Cell) { p.queue() }
+// keepQueue is the largest queue, in entries, whose memory is kept for another vat.
+const keepQueue = 256
 
-func (p *parked) queue() {
-	if p.woken.CompareAndSwap(false, true) {
-		p.v.enqueue(delivery{resume: p})
+func putBatch(b *batch) {
+	if cap(b.ds) <= keepQueue {
+		b.ds = b.ds[:0]
+		batches.Put(b)
 	}
 }
 
-// enqueue appends to the queue and makes sure that a goroutine works on it.
-func (v *Vat) enqueue(d delivery) {
+// Deliver queues the message for a turn of the object's vat.
+func (o *object) Deliver(m Message) { o.vat.deliver(o, &m) }
+
+func (v *Vat) deliver(o *object, m *Message) {
 	v.mu.Lock()
-	if d.resume == nil && (v.closed || len(v.in) >= v.maxQueue) {
-		err := error(ErrOverloaded)
-		if v.closed {
-			err = ErrVatClosed
-		}
+	if v.closed || v.overfull(1) && !m.counted() {
+		closed := v.closed
 		v.mu.Unlock()
-		d.refuse(err)
+		if closed {
+			m.Refuse(ErrVatClosed)
+		} else {
+			m.Refuse(ErrOverloaded)
+		}
 		return
 	}
-	v.in = append(v.in, d)
+	b := v.queue()
+	b.ds = append(b.ds, delivery{to: o, msg: *m})
+	v.wake()
+}
+
+// enqueue queues a job for the message cause. Only one from outside is refused for the length of the queue: the others
+// come from turns, and each from something that was let in.
+func (v *Vat) enqueue(j promise.Job, cause MessageID, outside bool) {
+	v.mu.Lock()
+	if v.closed || outside && v.overfull(1) {
+		closed := v.closed
+		v.mu.Unlock()
+		if closed {
+			j.Done(ErrVatClosed)
+		} else {
+			j.Done(ErrOverloaded)
+		}
+		return
+	}
+	b := v.queue()
+	b.ds = append(b.ds, delivery{work: j, msg: Message{Cause: cause}})
+	v.wake()
+}
+
+// resume queues a parked turn that may go on, also when the vat has closed.
+func (v *Vat) resume(p *parked) {
+	v.mu.Lock()
+	b := v.queue()
+	b.ds = append(b.ds, delivery{work: p})
+	v.wake()
+}
+
+// overfull reports whether n more messages are too many. It is called with mu held.
+func (v *Vat) overfull(n int) bool { return int(v.waiting.Load())+n > v.limits.queue }
+
+// queue returns the batch that is being filled. It is called with mu held.
+func (v *Vat) queue() *batch {
+	if v.in == nil {
+		v.in = batches.Get().(*batch)
+	}
+	return v.in
+}
+
+// wake makes sure that a goroutine works on the queue that was just added to. It is called with mu held and lets go
+// of it.
+func (v *Vat) wake() {
+	v.waiting.Store(int64(len(v.in.ds)))
 	if v.working {
 		v.mu.Unlock()
 		return
@@ -60,64 +98,48 @@ func (v *Vat) enqueue(d delivery) {
 	v.working = true
 	v.goroutines.Add(1)
 	v.mu.Unlock()
-	go v.loop()
+	go v.start()
 }
 
-func (d *delivery) refuse(err error) {
-	switch {
-	case d.job != nil:
-		if d.job.failed != nil {
-			d.job.failed(err)
-		}
-	default:
-		d.msg.Refuse(err)
+// deliverOwn is deliver for what a turn of this vat sends to an object of it, called by the vat's owner. What is
+// waiting behind the lock was sent before it, and may have come by way of a promise that the sender has seen settled;
+// only if there is nothing the message goes straight into the part of the queue that is being worked off.
+func (v *Vat) deliverOwn(o *object, m *Message) {
+	if v.cur == nil || v.waiting.Load() > 0 {
+		v.deliver(o, m)
+		return
 	}
+	b := v.cur
+	if n := len(b.ds); n == cap(b.ds) && v.pos > n/2 {
+		k := copy(b.ds, b.ds[v.pos:])
+		clear(b.ds[k:])
+		b.ds, v.pos = b.ds[:k], 0
+	}
+	b.ds = append(b.ds, delivery{to: o, msg: *m})
 }
 
-// loop owns the vat — cur, pos, the lent arrays and the objects — until the queue is empty or it hands the vat to the
-// goroutine of a parked turn.
+// loop owns the vat — cur, pos and the objects — until the queue is empty or it hands the vat to the goroutine of a
+// parked turn.
 func (v *Vat) loop() {
 	defer v.goroutines.Done()
 	growStack(0)
-	for {
-		for v.pos < len(v.cur) {
-			d := v.cur[v.pos]
-			v.cur[v.pos] = delivery{}
-			v.pos++
-			if d.resume != nil {
-				d.resume.wake <- struct{}{}
-				return
-			}
-			if v.refusing.Load() {
-				d.refuse(ErrVatClosed)
-				continue
-			}
-			v.turns++
-			t := &turn{vat: v, self: d.to, msg: d.msg, out: v.out, undo: v.undo, n: v.turns}
-			v.out, v.undo = nil, nil
-			if d.job != nil {
-				t.job, t.msg.Cause = d.job.run, d.job.cause
-			}
-			if v.tracer != nil {
-				v.traceBegin(t)
-			}
-			v.execute(t)
-		}
-		v.mu.Lock()
-		if len(v.in) == 0 {
-			v.working = false
-			if cap(v.in) > keepQueue {
-				v.in = nil
-			}
-			v.cur = nil
-			v.mu.Unlock()
+	f := frames.Get().(*frame)
+	f.vat = v
+	for v.next() {
+		d := &v.cur.ds[v.pos]
+		v.pos++
+		if p, ok := d.work.(*parked); ok {
+			*d = delivery{}
+			f.put()
+			p.wake <- struct{}{}
 			return
 		}
-		spare := v.cur[:0]
-		v.cur, v.pos = v.in, 0
-		v.in = spare
-		v.mu.Unlock()
+		f.self, f.msg = d.to, d.msg
+		f.job, _ = d.work.(promise.Job)
+		*d = delivery{}
+		execute(f)
 	}
+	f.put()
 }
 
 // growStack makes room on the goroutine's stack in one step while it is nearly empty. A handler called by reflection
@@ -131,68 +153,38 @@ func growStack(i int) byte {
 	return frame[len(frame)-1-i]
 }
 
-// keepQueue is the largest queue, in entries, whose memory an idle vat keeps.
-const keepQueue = 64
-
-// succeed starts another goroutine on the loop that the caller's goroutine leaves.
-func (v *Vat) succeed() {
-	v.goroutines.Add(1)
-	go v.loop()
-}
-
-// Park implements promise.Host: it commits the turn, hands the vat over, waits, and goes on as a later turn.
-func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
-	turnIn(t)
-	if !onTurnStack() {
-		panic("vat: Await with a turn's ctx on a goroutine that is not the turn's: only the handler's own goroutine may " +
-			"wait in its turn; for other goroutines use vat.Go, or a ctx that does not come from the turn")
+// next reports whether there is a delivery at pos. If there is none the vat has become idle, and is owned no more.
+func (v *Vat) next() bool {
+	if v.cur != nil && v.pos < len(v.cur.ds) {
+		return true
 	}
-	v := t.vat
-	if err := t.commit(); err != nil {
-		t.rollback(err)
-		return err
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	spent := v.cur
+	v.cur, v.pos, v.in = v.in, 0, nil
+	if v.cur != nil && len(v.cur.ds) > 0 {
+		v.waiting.Store(0)
+		if spent != nil && cap(spent.ds) <= keepQueue {
+			spent.ds = spent.ds[:0]
+			v.in = spent
+		}
+		return true
 	}
-	if c.Settled() {
-		return nil
+	if v.cur != nil {
+		putBatch(v.cur)
+		v.cur = nil
 	}
-	if n := v.parked.Add(1); n > int64(v.maxParked) {
-		v.parked.Add(-1)
-		return ErrOverloaded.because(nil, "%d turns of this vat wait already", n-1)
+	if spent != nil {
+		putBatch(spent)
 	}
-	defer v.parked.Add(-1)
-	p := &parked{v: v, wake: make(chan struct{})}
-	self, msg, job := t.self, t.msg, t.job
-	v.out, v.undo, t.out, t.undo = t.out, t.undo, nil, nil
-	c.Subscribe(p)
-	v.leave()
-	select {
-	case <-p.wake:
-	case <-ctx.Done():
-		c.Unsubscribe(p)
-		p.queue()
-		<-p.wake
-	case <-v.closing:
-		c.Unsubscribe(p)
-		p.queue()
-		<-p.wake
-	}
-	// The vat is ours again, in a later turn.
-	v.turns++
-	t.n, t.self, t.msg, t.job = v.turns, self, msg, job
-	t.out, t.undo, v.out, v.undo = v.out, v.undo, nil, nil
-	switch {
-	case c.Settled():
-		return nil
-	case ctx.Err() != nil && t.vat.open():
-		return context.Cause(ctx)
-	}
-	return ErrVatClosed
+	v.working = false
+	return false
 }
 
 // leave lets another goroutine go on with the vat, if there is anything to go on with.
 func (v *Vat) leave() {
 	v.mu.Lock()
-	if v.pos >= len(v.cur) && len(v.in) == 0 {
+	if (v.cur == nil || v.pos >= len(v.cur.ds)) && v.waiting.Load() == 0 {
 		v.working = false
 		v.mu.Unlock()
 		return
@@ -201,50 +193,8 @@ func (v *Vat) leave() {
 	v.succeed()
 }
 
-// executePC is the entry of (*Vat).execute.
-var executePC = reflect.ValueOf((*Vat).execute).Pointer()
-
-// onTurnStack reports whether a turn's own frame is on this goroutine's stack.
-func onTurnStack() bool {
-	var pcs [64]uintptr
-	for skip := 2; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil && f.Entry() == executePC {
-				return true
-			}
-		}
-		if n < len(pcs) {
-			return false
-		}
-	}
+// succeed starts another goroutine on the loop that the caller's goroutine leaves.
+func (v *Vat) succeed() {
+	v.goroutines.Add(1)
+	go v.start()
 }
-
-// WhenSettled implements promise.Host.
-func (t *turn) WhenSettled(c *promise.Cell, fn func(ctx context.Context) error, committed func(), failed func(error)) {
-	v, cause := t.vat, t.msg.ID
-	t.OnCommit(func() {
-		c.Subscribe(&later{v, &job{
-			run: func(ctx context.Context) (any, error) {
-				return nil, turnIn(ctx).conclude(func() error { return fn(ctx) }, committed, failed)
-			},
-			failed: failed,
-			cause:  cause,
-		}})
-	}, failed)
-}
-
-// conclude runs fn, the whole of a turn, and has committed called after everything else when the turn commits, or
-// failed, with the reason, if it does not. It is not OnCommit called first because an Await in fn commits, too.
-func (t *turn) conclude(fn func() error, committed func(), failed func(error)) error {
-	defer func() { t.OnCommit(committed, failed) }()
-	return fn()
-}
-
-// later queues a job when a promise has settled.
-type later struct {
-	v   *Vat
-	job *job
-}
-
-func (l *later) Settled(*promise.Cell) { l.v.enqueue(delivery{job: l.job}) }

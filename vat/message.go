@@ -2,6 +2,7 @@ package vat
 
 import (
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 )
 
 // Op is what a message asks of the reference it is sent to.
@@ -18,6 +19,10 @@ const (
 // A Message is one message on its way. Programs send with [Ref.Send]; a Message is for those who implement a [Target].
 type Message struct {
 	Op Op
+	// sent says that the limits were looked at when the turn that sent the message committed: it is not refused by them.
+	sent bool
+	// Size is what Held is told, the message's weight in bytes.
+	Size int32
 	// Selector is the method's name for Deliver, "" for a message without one; a field's name for Get, a tag for Untag.
 	Selector passable.Symbol
 	// Pos is the position asked for by Index.
@@ -31,16 +36,21 @@ type Message struct {
 	// ID names the message in traces, and Cause the message whose turn sent it; zero when nothing is traced.
 	ID, Cause MessageID
 	// Held is told once that the message is no longer waiting: its turn begins, or it was refused. Nil if nobody counts.
+	// A message that somebody counts is not refused for the length of a queue in this process.
 	Held Held
-	// Size is what Held is told, the message's weight in bytes.
-	Size int32
 	// Reserved is the budget at which the turn that sent the message reserved room for it; nil if none was. Who takes the
 	// message over gives the room back, or keeps it and sets this to nil.
 	Reserved Budget
+
+	gate *gate // the caretakers it came through
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
 type Held interface{ Unhold(size int) }
+
+// counted reports whether the message counts against a limit already, so that none of this process may refuse it: a gap
+// in the order nobody hears of would be worse.
+func (m *Message) counted() bool { return m.sent || m.Held != nil }
 
 // Taken ends the message's waiting: its turn begins, or it has been passed on. Room reserved for it is given back.
 func (m *Message) Taken() {
@@ -54,16 +64,17 @@ func (m *Message) Taken() {
 	}
 }
 
-// Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that no handler
-// has seen are released at once.
-func (m *Message) Refuse(err error) {
+// Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that came from a
+// peer and that no handler has seen are released at once.
+func (m *Message) Refuse(err error) { m.refuse(nil, err) }
+
+func (m *Message) refuse(cs *promise.Cascade, err error) {
 	m.Taken()
-	if m.Answer != nil {
-		m.Answer.Break(err)
-	}
 	if m.From != nil {
-		// What a peer mentioned; what this process sends its sender has seen.
 		releaseUnseen(m.Args, m.From)
+	}
+	if m.Answer != nil {
+		m.Answer.settleIn(cs, nil, err)
 	}
 }
 
@@ -85,31 +96,4 @@ func releaseUnseen(args []any, from *Caller) {
 			releaseUnseen([]any{a.Value}, from)
 		}
 	}
-}
-
-// A Caller says on whose behalf a message came.
-type Caller struct {
-	// Transport and Designator name the peer in the words of its netlayer; both are empty for this process.
-	Transport, Designator string
-	// Authenticated says that the netlayer has proven the designator. Do not decide by one that is not.
-	Authenticated bool
-	// Anonymous says that the peer dialled with a key made for that session alone: the designator tells sessions apart
-	// and nothing more.
-	Anonymous bool
-}
-
-// Local reports whether the message came from this process.
-func (c Caller) Local() bool { return c == Caller{} }
-
-// String returns the caller for logs.
-func (c Caller) String() string {
-	switch {
-	case c.Local():
-		return "this process"
-	case c.Anonymous:
-		return "anonymous"
-	case !c.Authenticated:
-		return c.Designator + "." + c.Transport + " (unproven)"
-	}
-	return c.Designator + "." + c.Transport
 }

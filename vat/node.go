@@ -19,7 +19,7 @@ type Budgeted interface {
 	Budget() Budget
 }
 
-// A Budget is the room of a session.
+// A Budget is the room of a session. It is comparable.
 type Budget interface {
 	// Reserve takes room for n messages, or says why there is none.
 	Reserve(n int) error

@@ -2,6 +2,7 @@ package vat
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"github.com/hawser-go/hawser/passable"
@@ -28,9 +29,6 @@ func (v *Vat) spawn(d dispatcher) Ref {
 	return Ref{&o.node}
 }
 
-// Deliver queues the message for a turn of the object's vat.
-func (o *object) Deliver(m Message) { o.vat.enqueue(delivery{to: o, msg: m}) }
-
 // nearer is a dispatcher with a Go value behind it.
 type nearer interface{ near() any }
 
@@ -55,9 +53,9 @@ func home(t *turn, r Ref) *object {
 			}
 			r = inner
 		case *Vow:
-			v, err, ok := x.cell.Outcome()
-			next, isRef := v.(Ref)
-			if !ok || err != nil || !isRef || next == r {
+			v, _, _ := x.cell.Outcome()
+			next, ok := v.(Ref)
+			if !ok {
 				return nil
 			}
 			r = next
@@ -110,35 +108,41 @@ func settledRef(r Ref) Ref {
 	return r
 }
 
-// Self returns the reference through which the present turn's object got its message: what to hand to others who
-// should call back the same facet. It is null in a turn of Do. It panics outside a turn.
+// Self returns the reference of the object whose turn it is, under the facet that got the message: what to hand to
+// others who should call back. It is the object's own, not that of a caretaker the message came through: whoever gets
+// it is not bound by that. It is null in a turn that is no message, as in Do. It panics outside a turn.
 func Self(ctx context.Context) Ref {
 	t := mustTurn(ctx, "Self")
-	if t.self == nil {
+	if t.f.self == nil {
 		return Ref{}
 	}
-	return Ref{&t.self.node}
+	return Ref{&t.f.self.node}
 }
 
 // CallerOf returns on whose behalf the present turn's message came. It panics outside a turn.
 func CallerOf(ctx context.Context) Caller {
 	t := mustTurn(ctx, "CallerOf")
-	if t.msg.From == nil {
+	if t.f.msg.From == nil {
 		return Caller{}
 	}
-	return *t.msg.From
+	return *t.f.msg.From
 }
 
 // SpawnFunc makes an object of fn, which gets each message as it came: its arguments as model values, the selector, if
 // there is one, first as a passable.Symbol. What it returns is copied as an argument would be. It is the way to serve
 // what no Go interface describes. It panics outside a turn.
 func SpawnFunc(ctx context.Context, fn func(ctx context.Context, args []any) (any, error)) Ref {
-	return mustTurn(ctx, "SpawnFunc").vat.spawn(rawFunc(fn))
+	t := mustTurn(ctx, "SpawnFunc")
+	if fn == nil {
+		panic("vat: SpawnFunc of a nil function")
+	}
+	return t.vat.spawn(rawFunc(fn))
 }
 
 type rawFunc func(ctx context.Context, args []any) (any, error)
 
 func (f rawFunc) invoke(t *turn, m *Message) (any, error) {
+	m.Taken()
 	if m.Op != Deliver {
 		return nil, ErrBadSelect
 	}
@@ -159,10 +163,16 @@ func allArgs(m *Message) []any {
 	return append([]any{m.Selector}, m.Args...)
 }
 
+// errResult is what callers see of a result that cannot pass.
+var errResult = ErrInternal.because("the result cannot pass")
+
 func copyResult(v any) (any, error) {
+	if r, ok := v.(Ref); ok && r.n != nil {
+		return r, nil
+	}
 	c, err := passable.Copy(v, asRef)
 	if err != nil {
-		return nil, ErrInternal.because(err, "the result cannot pass: %v", err)
+		return nil, errResult.due(err)
 	}
 	return c, nil
 }
@@ -173,8 +183,8 @@ func copyResult(v any) (any, error) {
 func Func(ctx context.Context, fn any) Ref {
 	t := mustTurn(ctx, "Func")
 	v := reflect.ValueOf(fn)
-	if v.Kind() != reflect.Func {
-		panic("vat: Func wants a function, not a " + v.Kind().String())
+	if v.Kind() != reflect.Func || v.IsNil() {
+		panic(fmt.Sprintf("vat: Func wants a function, not a %T", fn))
 	}
 	s, err := signatureOf(v.Type())
 	if err != nil {
@@ -189,6 +199,7 @@ type typedFunc struct {
 }
 
 func (f *typedFunc) invoke(t *turn, m *Message) (any, error) {
+	m.Taken()
 	if m.Op != Deliver {
 		return nil, ErrBadSelect
 	}

@@ -3,6 +3,7 @@ package vat
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
@@ -68,8 +69,9 @@ func (r Ref) Untag(ctx context.Context, tag string) Ref {
 	return r.ask(ctx, Message{Op: Untag, Selector: passable.Symbol(tag)}, nil)
 }
 
-// SendOnly sends a message whose answer nobody wants. The error is for an argument that cannot pass; what becomes of
-// the message the sender does not learn.
+// SendOnly sends a message whose answer nobody wants. The error is for a message that cannot leave — an argument that
+// cannot pass, the null reference, outside a turn also an object whose vat has too much to do —; what becomes of one
+// that has left the sender does not learn.
 func (r Ref) SendOnly(ctx context.Context, selector string, args ...any) error {
 	return r.tell(ctx, Message{Selector: passable.Symbol(selector)}, args)
 }
@@ -86,47 +88,50 @@ func (r Ref) ask(ctx context.Context, m Message, args []any) Ref {
 		m.Answer.Init(nil)
 	}
 	answer := m.Answer.Ref()
-	if err := copyArgs(&m, args); err != nil {
+	var err error
+	if m.Args, err = passable.CopyArgs(args, asRef); err != nil {
 		m.Answer.Break(err)
 		return answer
 	}
-	r.post(t, m)
+	if err = r.post(t, &m); err != nil {
+		m.Refuse(err)
+	}
 	return answer
 }
 
-func (r Ref) tell(ctx context.Context, m Message, args []any) error {
-	if err := copyArgs(&m, args); err != nil {
+func (r Ref) tell(ctx context.Context, m Message, args []any) (err error) {
+	t := turnIn(ctx)
+	if m.Args, err = passable.CopyArgs(args, asRef); err != nil {
 		return err
 	}
-	r.post(turnIn(ctx), m)
-	return nil
+	return r.post(t, &m)
 }
 
-func (r Ref) post(t *turn, m Message) {
-	switch {
-	case r.n == nil:
-		m.Refuse(ErrNull)
-	case t != nil:
-		t.send(r.n.target, m)
-	default:
-		r.Post(m)
+// post sends m, or returns why it cannot leave.
+func (r Ref) post(t *turn, m *Message) error {
+	if r.n == nil {
+		return ErrNull
 	}
+	if t != nil {
+		t.send(r.n.target, m)
+		return nil
+	}
+	if o, ok := r.n.target.(*object); ok {
+		// Nobody else would tell a sender outside turns that a message without an answer was refused, and the next one not.
+		if err := (*vatRoom)(o.vat).Reserve(1); err != nil {
+			return err
+		}
+		m.sent = true
+	}
+	hand(nil, r.n.target, m)
+	runtime.KeepAlive(r.n)
+	return nil
 }
 
 // Post delivers a message that belongs to no turn, now, for those who implement a [Target].
-func (r Ref) Post(m Message) { r.n.target.Deliver(m) }
-
-// copyArgs makes args the message's own.
-func copyArgs(m *Message, args []any) error {
-	if len(args) == 0 {
-		return nil
-	}
-	v, err := passable.Copy(args, asRef)
-	if err != nil {
-		return err
-	}
-	m.Args = v.([]any)
-	return nil
+func (r Ref) Post(m Message) {
+	hand(nil, r.n.target, &m)
+	runtime.KeepAlive(r.n)
 }
 
 // asRef turns every kind of reference of this module into a Ref.
@@ -138,31 +143,6 @@ func asRef(r passable.Reference) (passable.Reference, error) {
 		return refOfCell(r), nil
 	}
 	return nil, fmt.Errorf("a %T is no reference of this process", r)
-}
-
-// refOfCell returns the reference for a promise.
-func refOfCell(c *promise.Cell) Ref {
-	if w, ok := c.Host().(*Vow); ok {
-		return w.Ref()
-	}
-	w := NewVow(nil)
-	c.Subscribe(adopt{w})
-	return w.Ref()
-}
-
-// adopt resolves a vow as a promise that was made without one.
-type adopt struct{ w *Vow }
-
-func (a adopt) Settled(c *promise.Cell) {
-	v, err, _ := c.Outcome()
-	if err == nil {
-		v, err = passable.Copy(v, asRef)
-	}
-	if err != nil {
-		a.w.Break(err)
-		return
-	}
-	a.w.Resolve(v)
 }
 
 // PromiseCell returns the outcome r is a promise for; a reference that is no promise is its own.
@@ -184,13 +164,11 @@ func (r Ref) Await(ctx context.Context) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
-	switch v := v.(type) {
-	case Ref:
-		return v, nil
-	case nil:
-		return Ref{}, nil
+	settled, ok := v.(Ref)
+	if !ok && v != nil {
+		return Ref{}, ErrNotReference
 	}
-	return Ref{}, ErrNotReference
+	return settled, nil
 }
 
 // Result returns the promise for what r brings, seen as a T: the answer of a call as data, or as a stub.

@@ -17,8 +17,9 @@ type Severable interface {
 
 // OnSever has fn called, as a turn of the vat whose turn ctx is, when r stops leading anywhere: the session it came
 // over has ended, it was revoked (if its caretaker is in this process), or it was a promise that broke. fn is called once
-// at the most, also if that has happened already. A reference to an object of this process is never severed. stop makes
-// sure that fn will not be called, unless its turn is waiting already. OnSever panics outside a turn.
+// at the most, also if that has happened already. A reference to an object of this process is never severed. The watch
+// begins when the turn commits. stop, which may be called anywhere and more than once, makes sure that fn will not be
+// called, unless its turn is waiting already. OnSever panics outside a turn.
 func OnSever(ctx context.Context, r Ref, fn func(ctx context.Context, reason error)) (stop func()) {
 	t := mustTurn(ctx, "OnSever")
 	w := &severWatch{vat: t.vat, fn: fn}
@@ -27,26 +28,31 @@ func OnSever(ctx context.Context, r Ref, fn func(ctx context.Context, reason err
 }
 
 type severWatch struct {
-	vat *Vat
-	fn  func(ctx context.Context, reason error)
+	vat    *Vat
+	fn     func(ctx context.Context, reason error)
+	reason error
 
-	mu     sync.Mutex
-	over   bool
-	cancel func()
+	mu      sync.Mutex
+	over    bool
+	cancels []func()
 }
 
-// attach watches where r leads; a promise, once it has settled.
+// attach watches where r leads; a promise, once it has settled; a caretaker, and what it stands before.
 func (w *severWatch) attach(r Ref) {
-	switch x := r.Target().(type) {
-	case Severable:
-		w.hold(x.OnSever(w.fire))
-	case *Vow:
-		x.cell.Subscribe(w)
-		w.hold(func() { x.cell.Unsubscribe(w) })
-	case *object:
-		if c, ok := x.disp.(*caretaker); ok {
-			c.watch(w)
+	for {
+		switch x := r.Target().(type) {
+		case Severable:
+			w.hold(x.OnSever(w.fire))
+		case *Vow:
+			w.hold(func() { x.cell.Unsubscribe(w) })
+			x.cell.Subscribe(w)
+		case *object:
+			if c, ok := x.disp.(*caretaker); ok {
+				r = c.watch(w)
+				continue
+			}
 		}
+		return
 	}
 }
 
@@ -60,38 +66,45 @@ func (w *severWatch) Settled(c *promise.Cell) {
 	}
 }
 
+// hold keeps cancel for when the watch is over, which it may be already.
 func (w *severWatch) hold(cancel func()) {
 	w.mu.Lock()
 	over := w.over
 	if !over {
-		w.cancel = cancel
+		w.cancels = append(w.cancels, cancel)
 	}
 	w.mu.Unlock()
 	if over {
 		cancel()
 	}
+}
+
+// end reports whether this call ended the watch.
+func (w *severWatch) end() bool {
+	w.mu.Lock()
+	over, cancels := w.over, w.cancels
+	w.over, w.cancels = true, nil
+	w.mu.Unlock()
+	for _, cancel := range cancels {
+		cancel()
+	}
+	return !over
 }
 
 func (w *severWatch) fire(reason error) {
-	w.mu.Lock()
-	over := w.over
-	w.over, w.cancel = true, nil
-	w.mu.Unlock()
-	if over {
-		return
+	if w.end() {
+		w.reason = reason
+		w.vat.Enqueue(w)
 	}
-	w.vat.enqueue(delivery{job: &job{run: func(ctx context.Context) (any, error) {
-		w.fn(ctx, reason)
-		return nil, nil
-	}}})
 }
 
-func (w *severWatch) stop() {
-	w.mu.Lock()
-	cancel := w.cancel
-	w.over, w.cancel = true, nil
-	w.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
+func (w *severWatch) stop() { w.end() }
+
+// Run implements promise.Job.
+func (w *severWatch) Run(ctx context.Context) error {
+	w.fn(ctx, w.reason)
+	return nil
 }
+
+// Done implements promise.Job.
+func (w *severWatch) Done(error) {}

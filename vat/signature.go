@@ -5,17 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/hawser-go/hawser/passable"
 )
 
-// signature is how a Go function or method is called with the arguments of a message: worked out once for each type.
+// signature is how a Go function or method is called with the arguments of a message: worked out once for each.
 type signature struct {
 	params   []reflect.Type // without ctx; the last is a slice's element type if variadic
 	ctx      bool
 	variadic bool
 	result   bool
 	err      bool
+	calls    sync.Pool // of *call, for those that are not variadic
+}
+
+// call is the room for one call's arguments. A handler that waits in Await keeps its own.
+type call struct {
+	in []reflect.Value
 }
 
 var errShape = errors.New("must be func([context.Context,] arguments...) [result] [, error]")
@@ -31,13 +38,16 @@ func signatureOf(t reflect.Type) (*signature, error) {
 		in := t.In(i)
 		if in == ctxType {
 			if i != 0 {
-				return nil, fmt.Errorf("parameter %d is a context: ctx comes first", i)
+				return nil, fmt.Errorf("parameter %d is a context: ctx comes first", i+1)
 			}
 			s.ctx = true
 			continue
 		}
 		if s.variadic && i == t.NumIn()-1 {
 			in = in.Elem()
+		}
+		if err := passable.Check(in); err != nil {
+			return nil, fmt.Errorf("parameter %d: %w", i+1, err)
 		}
 		s.params = append(s.params, in)
 	}
@@ -50,6 +60,11 @@ func signatureOf(t reflect.Type) (*signature, error) {
 	if n > 1 {
 		return nil, errShape
 	}
+	if s.result {
+		if err := passable.Check(t.Out(0)); err != nil {
+			return nil, fmt.Errorf("result: %w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -60,21 +75,21 @@ func (s *signature) call(t *turn, fn reflect.Value, args []any) (any, error) {
 		fixed--
 	}
 	if len(args) < fixed || len(args) > fixed && !s.variadic {
-		return nil, ErrBadArgs.because(nil, "got %d, want %d", len(args), fixed)
+		return nil, ErrBadArgs.because("got %d, want %d", len(args), fixed)
 	}
-	in := make([]reflect.Value, 0, len(args)+1)
+	c := s.room(len(args))
+	skip := 0
 	if s.ctx {
-		in = append(in, reflect.ValueOf(t))
+		skip = 1
+		c.in[0].Set(reflect.ValueOf(t))
 	}
 	for i, a := range args {
-		p := s.params[min(i, len(s.params)-1)]
-		v := reflect.New(p).Elem()
-		if err := passable.AssignValue(v, a); err != nil {
-			return nil, ErrBadArgs.because(nil, "argument %d: %v", i+1, err)
+		if err := assign(c.in[skip+i], a); err != nil {
+			return nil, badArg(i, err)
 		}
-		in = append(in, v)
 	}
-	out := fn.Call(in)
+	out := fn.Call(c.in)
+	s.giveBack(c)
 	if s.err {
 		if err, _ := out[len(out)-1].Interface().(error); err != nil {
 			return nil, err
@@ -84,4 +99,54 @@ func (s *signature) call(t *turn, fn reflect.Value, args []any) (any, error) {
 		return passable.Undefined{}, nil
 	}
 	return copyResult(out[0].Interface())
+}
+
+// assign converts a model value into v, a parameter. The commonest need no plan.
+func assign(v reflect.Value, a any) error {
+	switch a := a.(type) {
+	case int64:
+		if v.Type() == intType && int64(int(a)) == a {
+			v.SetInt(a)
+			return nil
+		}
+	case string:
+		if v.Type() == stringType {
+			v.SetString(a)
+			return nil
+		}
+	}
+	return passable.AssignValue(v, a)
+}
+
+var (
+	intType    = reflect.TypeFor[int]()
+	stringType = reflect.TypeFor[string]()
+)
+
+// room returns values to assign n arguments to.
+func (s *signature) room(n int) *call {
+	if !s.variadic {
+		if c, ok := s.calls.Get().(*call); ok {
+			return c
+		}
+	}
+	c := &call{make([]reflect.Value, 0, n+1)}
+	if s.ctx {
+		c.in = append(c.in, reflect.New(ctxType).Elem())
+	}
+	for i := range n {
+		c.in = append(c.in, reflect.New(s.params[min(i, len(s.params)-1)]).Elem())
+	}
+	return c
+}
+
+// giveBack keeps the room for another call, and nothing that was in it.
+func (s *signature) giveBack(c *call) {
+	if s.variadic {
+		return
+	}
+	for _, v := range c.in {
+		v.SetZero()
+	}
+	s.calls.Put(c)
 }

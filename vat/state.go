@@ -22,10 +22,10 @@ func (c *Cell[T]) Get() T { return c.v }
 // Set replaces the value. It panics outside a turn.
 func (c *Cell[T]) Set(ctx context.Context, v T) {
 	t := mustTurn(ctx, "Cell.Set")
-	if c.turn != t.n {
-		c.turn = t.n
-		old := c.v
-		t.undo = append(t.undo, func() { c.v, c.turn = old, 0 })
+	if c.turn != t.f.n {
+		old, before := c.v, c.turn
+		c.turn = t.f.n
+		t.f.undo = append(t.f.undo, func() { c.v, c.turn = old, before })
 	}
 	c.v = v
 }
@@ -75,7 +75,7 @@ func (m *Map[K, V]) Delete(ctx context.Context, k K) {
 // save remembers the entry at k for the turn's failing.
 func (m *Map[K, V]) save(t *turn, k K) {
 	old, had := m.m[k]
-	t.undo = append(t.undo, func() {
+	t.f.undo = append(t.f.undo, func() {
 		if had {
 			m.m[k] = old
 		} else {

@@ -32,8 +32,9 @@ func (id MessageID) MarshalText() ([]byte, error) { return []byte(id.String()), 
 // An Event is one thing a tracer is told.
 type Event struct {
 	Time time.Time `json:"time"`
-	// Kind is "send" (a turn sends a message), "begin" and "end" (of the turn a message got), "wire-send" and
-	// "wire-receive" (a session puts a message on the wire, or takes one off it).
+	// Kind is "send" (a turn sends a message), "begin" and "end" (of the turn a message got), "wait" and "resume" (the
+	// turn is parked in Await, and goes on as a later turn), "wire-send" and "wire-receive" (a session puts a message on
+	// the wire, or takes one off it).
 	Kind string `json:"kind"`
 	// Where is the vat's name, or the session's peer.
 	Where string `json:"where,omitempty"`
@@ -71,30 +72,36 @@ func (t *traceWriter) Trace(e Event) {
 // newSpace names a vat in message ids; it tells traces apart and guards nothing.
 func newSpace() uint64 { return rand.Uint64() } //nolint:gosec // not a secret
 
-func (v *Vat) traceSend(t *turn, m *Message) {
+func (v *Vat) traceSend(f *frame, m *Message) {
 	if m.ID.IsZero() {
 		m.ID = MessageID{v.space, v.messages.Add(1)}
 	}
 	if m.Cause.IsZero() {
-		m.Cause = t.msg.ID
-	}
-	v.tracer.Trace(Event{Time: time.Now(), Kind: "send", Where: v.name, ID: m.ID, Cause: m.Cause, Turn: t.n, Method: string(m.Selector)})
-}
-
-func (v *Vat) traceBegin(t *turn) {
-	if t.msg.ID.IsZero() {
-		t.msg.ID = MessageID{v.space, v.messages.Add(1)}
+		m.Cause = f.msg.ID
 	}
 	v.tracer.Trace(Event{
-		Time: time.Now(), Kind: "begin", Where: v.name, ID: t.msg.ID, Cause: t.msg.Cause, Turn: t.n, Object: t.describe(),
-		Method: string(t.msg.Selector),
+		Time: time.Now(), Kind: "send", Where: v.name, ID: m.ID, Cause: m.Cause, Turn: f.n, Method: clip(string(m.Selector)),
 	})
 }
 
-func (v *Vat) traceEnd(t *turn, err error) {
-	e := Event{Time: time.Now(), Kind: "end", Where: v.name, ID: t.msg.ID, Turn: t.n}
+func (v *Vat) traceBegin(f *frame) {
+	if f.msg.ID.IsZero() {
+		f.msg.ID = MessageID{v.space, v.messages.Add(1)}
+	}
+	v.tracer.Trace(Event{
+		Time: time.Now(), Kind: "begin", Where: v.name, ID: f.msg.ID, Cause: f.msg.Cause, Turn: f.n, Object: f.describe(),
+		Method: clip(string(f.msg.Selector)),
+	})
+}
+
+func (v *Vat) traceWait(f *frame, kind string) {
+	v.tracer.Trace(Event{Time: time.Now(), Kind: kind, Where: v.name, ID: f.msg.ID, Turn: f.n})
+}
+
+func (v *Vat) traceEnd(f *frame, err error) {
+	e := Event{Time: time.Now(), Kind: "end", Where: v.name, ID: f.msg.ID, Turn: f.n}
 	if err != nil {
-		e.Error = err.Error()
+		e.Error = sentence(err)
 	}
 	v.tracer.Trace(e)
 }

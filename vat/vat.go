@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hawser-go/hawser/promise"
 )
 
 // Config configures a vat. A nil Config, and the zero value of each field, mean the defaults.
@@ -19,7 +20,8 @@ type Config struct {
 	Logger hclog.Logger
 	// Tracer, if set, is told of every message sent and every turn.
 	Tracer Tracer
-	// MaxQueue bounds the messages waiting for their turn (default 1 048 576); more are refused with ErrOverloaded.
+	// MaxQueue bounds the messages waiting for their turn (default 1 048 576): beyond it turns that send more fail with
+	// ErrOverloaded, and so do sends from outside turns. What a peer sends counts against the limits of its session.
 	MaxQueue int
 	// MaxParked bounds the turns parked in Await (default 10 000); in one more Await returns ErrOverloaded.
 	MaxParked int
@@ -30,76 +32,103 @@ type Config struct {
 // A Vat is a home of objects: it runs one turn at a time, so that an object never needs a lock. An idle vat has no
 // goroutine. All methods may be called from any goroutine.
 type Vat struct {
-	name         string
-	log          hclog.Logger
-	tracer       Tracer
-	maxQueue     int
-	maxParked    int
-	closeTimeout time.Duration
-	closing      chan struct{}
+	name   string
+	log    hclog.Logger
+	tracer Tracer
+	limits *limits
+	start  func()                   // loop, bound once
+	life   atomic.Pointer[lifetime] // what ends when the vat closes, made when first asked for
 
 	mu      sync.Mutex
-	in      []delivery
+	in      *batch
 	working bool // a goroutine owns the vat
 	closed  bool
 
-	// What follows belongs to the goroutine that owns the vat.
-	cur   []delivery
-	pos   int
-	out   []effect
-	undo  []func()
-	turns uint64
-
+	waiting    atomic.Int64 // len(in.ds), for the owner to look at without the lock
 	refusing   atomic.Bool
-	parked     atomic.Int64
 	messages   atomic.Uint64
 	space      uint64 // this vat's name in message ids
 	goroutines sync.WaitGroup
+
+	// What follows belongs to the goroutine that owns the vat.
+	cur    *batch
+	pos    int
+	turns  uint64
+	parked int
+	spare  *parked
 }
+
+// limits are the numbers of a Config.
+type limits struct {
+	queue, parked int
+	close         time.Duration
+}
+
+var defaults = limits{queue: 1 << 20, parked: 10_000, close: 10 * time.Second}
 
 // New returns a vat.
 func New(cfg *Config) *Vat {
-	var c Config
+	v := &Vat{limits: &defaults}
 	if cfg != nil {
-		c = *cfg
-	}
-	v := &Vat{
-		name: c.Name, log: c.Logger, tracer: c.Tracer, maxQueue: c.MaxQueue, maxParked: c.MaxParked,
-		closeTimeout: c.CloseTimeout, closing: make(chan struct{}),
+		v.name, v.log, v.tracer = cfg.Name, cfg.Logger, cfg.Tracer
+		l := defaults
+		if cfg.MaxQueue > 0 {
+			l.queue = cfg.MaxQueue
+		}
+		if cfg.MaxParked > 0 {
+			l.parked = cfg.MaxParked
+		}
+		if cfg.CloseTimeout > 0 {
+			l.close = cfg.CloseTimeout
+		}
+		if l != defaults {
+			v.limits = &l
+		}
 	}
 	if v.log == nil {
 		v.log = hclog.NewNullLogger()
 	}
-	if v.maxQueue <= 0 {
-		v.maxQueue = 1 << 20
-	}
-	if v.maxParked <= 0 {
-		v.maxParked = 10_000
-	}
-	if v.closeTimeout <= 0 {
-		v.closeTimeout = 10 * time.Second
-	}
 	if v.tracer != nil {
 		v.space = newSpace()
 	}
+	v.start = v.loop
 	return v
 }
 
 // Name returns the name the vat was given.
 func (v *Vat) Name() string { return v.name }
 
-func (v *Vat) open() bool {
-	select {
-	case <-v.closing:
-		return false
-	default:
-		return true
+// Unobserved implements promise.Reporter: it logs err, which a promise of this vat broke with while nobody looked. A
+// vat that has closed says nothing more: its logger may be gone.
+func (v *Vat) Unobserved(err error) {
+	if v.refusing.Load() {
+		return
 	}
+	v.log.Warn("a promise broke and nobody looked", "vat", v.name, "error", sentence(err))
 }
 
-// Unobserved implements promise.Reporter.
-func (v *Vat) Unobserved(err error) {
-	v.log.Warn("a promise broke and nobody looked", "vat", v.name, "error", err)
+// lifetime is a context that is cancelled when the vat closes.
+type lifetime struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (v *Vat) lifetime() context.Context {
+	if l := v.life.Load(); l != nil {
+		return l.ctx
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if l := v.life.Load(); l != nil {
+		return l.ctx
+	}
+	l := new(lifetime)
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	if v.closed {
+		l.cancel(ErrVatClosed)
+	}
+	v.life.Store(l)
+	return l.ctx
 }
 
 // Do runs fn as a turn of v and returns what it returns, values and error as they are. It is the way into a vat from
@@ -109,31 +138,32 @@ func Do[T any](ctx context.Context, v *Vat, fn func(ctx context.Context) (T, err
 	if ctx.Value(turnKey{}) != nil {
 		panic("vat: Do called inside a turn: it would block this vat; send a message to an object there and await its answer")
 	}
-	type outcome struct {
-		v   T
-		err error
-	}
-	done := make(chan outcome, 1)
-	v.enqueue(delivery{job: &job{
-		run: func(ctx context.Context) (any, error) {
-			var o outcome
-			return nil, turnIn(ctx).conclude(func() error {
-				var err error
-				o.v, err = fn(ctx)
-				o.err, _ = kept(err)
-				return err
-			}, func() { done <- o }, func(err error) { done <- outcome{err: err} })
-		},
-		failed: func(err error) { done <- outcome{err: err} },
-	}})
+	d := &doing[T]{fn: fn, done: make(chan error, 1)}
+	v.enqueue(d, MessageID{}, true)
 	select {
-	case o := <-done:
-		return o.v, o.err
+	case err := <-d.done:
+		return d.v, err
 	case <-ctx.Done():
 		var zero T
 		return zero, context.Cause(ctx)
 	}
 }
+
+type doing[T any] struct {
+	fn   func(context.Context) (T, error)
+	v    T
+	done chan error
+}
+
+func (d *doing[T]) Run(ctx context.Context) (err error) {
+	d.v, err = d.fn(ctx)
+	return err
+}
+
+func (d *doing[T]) Done(err error) { d.done <- err }
+
+// Enqueue implements promise.Home.
+func (v *Vat) Enqueue(j promise.Job) { v.enqueue(j, MessageID{}, false) }
 
 // Close ends the vat: no turn begins any more, what waits in the queue and what still arrives is refused with
 // ErrVatClosed, turns parked in Await go on with that error, contexts given out by Go are cancelled. It returns when
@@ -141,24 +171,24 @@ func Do[T any](ctx context.Context, v *Vat, fn func(ctx context.Context) (T, err
 // be called inside a turn of the same vat.
 func (v *Vat) Close() error {
 	v.mu.Lock()
-	if !v.closed {
-		v.closed = true
-		v.refusing.Store(true)
-		close(v.closing)
-	}
+	v.closed = true
+	v.refusing.Store(true)
 	v.mu.Unlock()
+	if l := v.life.Load(); l != nil {
+		l.cancel(ErrVatClosed)
+	}
 	done := make(chan struct{})
 	go func() {
 		v.goroutines.Wait()
 		close(done)
 	}()
-	timer := time.NewTimer(v.closeTimeout)
+	timer := time.NewTimer(v.limits.close)
 	defer timer.Stop()
 	select {
 	case <-done:
 		return nil
 	case <-timer.C:
-		return fmt.Errorf("vat: close %q: handlers still running after %v: %w", v.name, v.closeTimeout, errStillRunning)
+		return fmt.Errorf("vat: close %q: handlers still running after %v: %w", v.name, v.limits.close, errStillRunning)
 	}
 }
 

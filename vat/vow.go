@@ -1,9 +1,9 @@
 package vat
 
 import (
+	"runtime"
 	"sync"
 
-	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 )
 
@@ -17,17 +17,30 @@ const maxQueue = 1 << 16
 // Order: messages delivered by one goroutine arrive where the vow's route leads in the order delivered. The outcome is
 // announced only after every message that was queued has been moved to the new route, so that nothing sent by one who
 // was told overtakes them (architecture rule "order").
+//
+//	            Route                Settle
+//	queueing ──────────▶ routed ───────────────▶ routed, settled
+//	    └──────────────────── Settle ───────────────────▲
+//
+// Each arrow passes through draining, while one goroutine moves the queue and everybody else adds to it.
 type Vow struct {
 	node
 	cell promise.Cell
 
-	mu    sync.Mutex
-	phase phase
-	used  bool // a message has gone down route since it was set
-	queue []Message
-	route Target
-	full  bool // a message was refused: so is every later one
-	next  *resolution
+	mu      sync.Mutex
+	phase   phase
+	settled bool // how it ends is decided
+	kept    bool // settled, but messages stay on the route they had
+	used    bool // a message has gone down route since it was set
+	full    bool // a message was refused: so is every later one
+	broken  bool // value is an error
+	told    bool // the answer of a message broke with the vow, so somebody hears of it
+	flying  int32
+	queue   []Message
+	route   Target
+	value   any         // what a message to the settled vow gets: an error, or data
+	later   *resolution // the settlement, while another goroutine drains
+	landed  func()      // called when nothing is on its way down the old route any more
 }
 
 type phase uint8
@@ -40,11 +53,11 @@ const (
 
 // resolution is the last thing that happens to a vow.
 type resolution struct {
-	route  Target // nil keeps the route there is
-	value  any
-	err    error
-	follow *Vow
-	done   func()
+	value    any
+	err      error
+	to       Target // where the reference that value is leads
+	keep     bool
+	released func()
 }
 
 // NewVow returns a pending vow. report, if not nil, hears of a break that nobody looks at.
@@ -68,32 +81,20 @@ func (w *Vow) Cell() *promise.Cell { return &w.cell }
 
 // Deliver sends m down the route, or queues it until there is one.
 func (w *Vow) Deliver(m Message) {
-	w.mu.Lock()
-	if w.phase == routed && !w.full {
-		w.used = true
-		t := w.route
-		w.mu.Unlock()
-		t.Deliver(m)
-		return
-	}
-	if w.full || len(w.queue) >= maxQueue {
-		w.full = true
-		w.mu.Unlock()
-		m.Refuse(ErrOverloaded)
-		return
-	}
-	w.queue = append(w.queue, m)
-	w.mu.Unlock()
+	hand(nil, w, &m)
+	runtime.KeepAlive(w) // a session gives the position back when the vow is collected, which must not be before
 }
 
-// Route sends the messages queued so far, and all that come, to t: the vow's answer is being worked out there. It has
-// no effect on a vow that has a route or has been resolved.
+// Route sends the messages queued so far, and all that come, to t: the vow's answer is being worked out there. t is no
+// Vow. Route has no effect on a vow that has a route or has been resolved.
 func (w *Vow) Route(t Target) {
 	w.mu.Lock()
-	if w.phase == queueing && w.next == nil {
-		w.move(t)
-		if w.next != nil {
-			w.finish()
+	if w.phase == queueing && !w.settled {
+		w.route = t
+		w.drain(nil)
+		if res := w.later; res != nil {
+			w.later = nil
+			w.finish(nil, *res)
 			return
 		}
 	}
@@ -110,91 +111,209 @@ func (w *Vow) Break(err error) bool { return w.Settle(nil, err, true, nil) }
 // Settle settles a vow that may have been routed to a session. safe says that messages sent down another route than the
 // present one cannot overtake those that went down it; if it is false, and the route has been used, messages keep to it
 // and only the outcome is announced. released, if not nil, is called once if and when nothing goes down the old route
-// any more. Settle reports whether this call settled the vow.
+// any more, nor is on its way there. Settle reports whether this call settled the vow.
 func (w *Vow) Settle(v any, err error, safe bool, released func()) bool {
-	res := &resolution{value: v, err: err, done: released}
-	if err != nil {
-		res.route = brokenTarget{err}
-	} else if r, ok := v.(Ref); ok && r.n != nil {
-		res.route = r.n.target
-		res.follow, _ = r.n.target.(*Vow)
-	} else {
-		if ok {
-			res.value = nil // the null reference
+	return w.settle(nil, resolution{value: v, err: err, keep: !safe, released: released})
+}
+
+// settleIn is Settle for a vow of this process; what it sets off goes into cs, unless that is nil.
+func (w *Vow) settleIn(cs *promise.Cascade, v any, err error) bool {
+	return w.settle(cs, resolution{value: v, err: err})
+}
+
+func (w *Vow) settle(cs *promise.Cascade, res resolution) bool {
+	if r, ok := res.value.(Ref); ok && res.err == nil {
+		if r.n == nil {
+			res.value = nil
+		} else {
+			res.to = r.n.target
 		}
-		res.route = valueTarget{res.value}
 	}
 	w.mu.Lock()
-	if w.next != nil {
+	if w.settled {
 		w.mu.Unlock()
 		return false
 	}
-	if !safe && (w.used || w.phase == draining) {
-		res.route, res.done = nil, nil
-	}
-	w.next = res
+	w.settled = true
+	res.keep = res.keep && w.used // as it is while others see the queue being moved
 	if w.phase == draining {
-		w.mu.Unlock() // the goroutine that moves the queue finishes
+		late := res
+		w.later = &late // the goroutine that moves the queue finishes
+		w.mu.Unlock()
 		return true
 	}
-	w.finish()
+	w.finish(cs, res)
 	return true
 }
 
-// move moves the queue to t in order, then lets messages through. It is called and returns with mu held, and lets go
-// of it in between.
-func (w *Vow) move(t Target) {
-	w.phase, w.route, w.used = draining, t, false
+// finish carries out the resolution. It is called with mu held, once, and returns with mu released.
+func (w *Vow) finish(cs *promise.Cascade, res resolution) {
+	follow, _ := res.to.(*Vow)
+	if follow != nil && !w.cell.Link(&follow.cell) {
+		follow, res.err, res.keep = nil, promise.ErrCycle, false
+	}
+	own := cs == nil && len(w.queue) > 0
+	if own {
+		cs = new(promise.Cascade)
+	}
+	w.kept = res.keep
+	if !res.keep {
+		switch {
+		case res.err != nil:
+			w.route, w.value, w.broken = (*endpoint)(w), res.err, true
+		case res.to != nil:
+			w.route = res.to
+		default:
+			w.route, w.value = (*endpoint)(w), res.value
+		}
+		w.drain(cs)
+		if w.flying > 0 {
+			w.landed, res.released = res.released, nil
+		}
+	} else {
+		res.released = nil
+	}
+	w.mu.Unlock()
+	if cs == nil {
+		w.announce(nil, follow, res.value, res.err)
+	} else {
+		cs.Later(func(cs *promise.Cascade) { w.announce(cs, follow, res.value, res.err) })
+	}
+	if res.released != nil {
+		res.released()
+	}
+	if own {
+		cs.Run()
+	}
+}
+
+// announce settles the outcome, when everything that waited on the vow is where it leads.
+func (w *Vow) announce(cs *promise.Cascade, follow *Vow, v any, err error) {
+	if follow != nil {
+		w.cell.Join(cs, &follow.cell)
+		return
+	}
+	w.cell.Settle(cs, v, err)
+	w.mu.Lock()
+	told := w.told
+	w.mu.Unlock()
+	if told {
+		w.cell.Outcome()
+	}
+}
+
+// drain moves the queue down the route in order, then lets messages through. It is called and returns with mu held, and
+// lets go of it in between.
+func (w *Vow) drain(cs *promise.Cascade) {
+	w.phase, w.used = draining, false
+	t := w.route
 	for len(w.queue) > 0 {
 		q := w.queue
 		w.queue, w.used = nil, true
 		w.mu.Unlock()
 		for i := range q {
-			t.Deliver(q[i])
+			hand(cs, t, &q[i])
 		}
 		w.mu.Lock()
 	}
 	w.phase = routed
 }
 
-// finish carries out the resolution. It is called with mu held, once, and returns with mu released.
-func (w *Vow) finish() {
-	res := w.next
-	if res.follow != nil && !w.cell.Link(&res.follow.cell) {
-		res.follow, res.err = nil, promise.ErrCycle
-		res.route = brokenTarget{promise.ErrCycle}
-	}
-	if res.route != nil {
-		w.move(res.route)
-	}
-	w.next = settled
-	w.mu.Unlock()
-	switch {
-	case res.follow != nil:
-		res.follow.cell.Subscribe(outcomeOf{w})
-	case res.err != nil:
-		w.cell.Break(res.err)
-	default:
-		w.cell.Fulfill(res.value, true)
-	}
-	if res.done != nil {
-		res.done()
+// hand gives m to t. It walks along promises in a loop, since a peer decides how long a chain of them is.
+func hand(cs *promise.Cascade, t Target, m *Message) {
+	for {
+		switch x := t.(type) {
+		case *Vow:
+			next, landing := x.pass(m)
+			if next == nil {
+				return
+			}
+			if landing {
+				hand(cs, next, m)
+				x.land()
+				return
+			}
+			if y, ok := next.(*Vow); ok {
+				if z := y.beyond(); z != nil {
+					x.shorten(y, z)
+					next = z
+				}
+			}
+			t = next
+		case *endpoint:
+			x.answer(cs, m)
+			return
+		case *object:
+			x.vat.deliver(x, m)
+			return
+		default:
+			if err := m.gate.shut(); err != nil {
+				m.refuse(cs, err)
+				return
+			}
+			t.Deliver(*m)
+			return
+		}
 	}
 }
 
-// settled stands for a resolution that has been carried out.
-var settled = new(resolution)
-
-// outcomeOf passes the outcome of the vow that w follows on to w.
-type outcomeOf struct{ w *Vow }
-
-func (o outcomeOf) Settled(c *promise.Cell) {
-	v, err, _ := c.Outcome()
-	if err != nil {
-		o.w.cell.Break(err)
-		return
+// pass returns where m goes on, or nil if it was queued or refused. landing says that the vow may yet be routed
+// elsewhere, and so is to be told, with land, when m has arrived.
+func (w *Vow) pass(m *Message) (next Target, landing bool) {
+	w.mu.Lock()
+	switch {
+	case w.full || w.phase != routed && len(w.queue) >= maxQueue && !m.counted():
+		w.full = true
+		w.mu.Unlock()
+		m.Refuse(ErrOverloaded)
+		return nil, false
+	case w.phase != routed && m.Answer == w:
+		w.mu.Unlock()
+		m.Refuse(promise.ErrCycle) // it waits for itself
+		return nil, false
+	case w.phase != routed:
+		w.queue = append(w.queue, *m)
+		w.mu.Unlock()
+		return nil, false
+	case !w.settled:
+		w.used, landing = true, true
+		w.flying++
 	}
-	o.w.cell.Fulfill(v, true)
+	next = w.route
+	w.mu.Unlock()
+	return next, landing
+}
+
+func (w *Vow) land() {
+	var landed func()
+	w.mu.Lock()
+	if w.flying--; w.flying == 0 {
+		landed, w.landed = w.landed, nil
+	}
+	w.mu.Unlock()
+	if landed != nil {
+		landed()
+	}
+}
+
+// beyond returns the route of a vow that will never have another, nil if it may. A route that was kept does not count:
+// its session releases it when the vow is no longer used.
+func (w *Vow) beyond() Target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.settled || w.phase != routed || w.kept || w.full {
+		return nil
+	}
+	return w.route
+}
+
+// shorten has messages that go by way of y, through which everything has passed, go to z directly.
+func (w *Vow) shorten(y *Vow, z Target) {
+	w.mu.Lock()
+	if w.phase == routed && w.route == Target(y) {
+		w.route = z
+	}
+	w.mu.Unlock()
 }
 
 // Ahead returns the target that a message delivered now would go to, nil if it would wait.
@@ -205,53 +324,4 @@ func (w *Vow) Ahead() Target {
 		return w.route
 	}
 	return nil
-}
-
-// brokenTarget is the route of a broken promise.
-type brokenTarget struct{ err error }
-
-func (b brokenTarget) Deliver(m Message) { m.Refuse(b.err) }
-
-// valueTarget is the route of a promise for data.
-type valueTarget struct{ v any }
-
-func (t valueTarget) Deliver(m Message) {
-	v, err := selectFrom(t.v, &m)
-	if err != nil {
-		m.Refuse(err)
-		return
-	}
-	m.Taken()
-	if m.Answer != nil {
-		m.Answer.Resolve(v)
-	}
-}
-
-// selectFrom answers Get, Index and Untag from a value, as the draft says of each.
-func selectFrom(v any, m *Message) (any, error) {
-	switch m.Op {
-	case Get:
-		s, ok := v.(passable.Struct)
-		if !ok {
-			return nil, ErrBadSelect
-		}
-		f, ok := s.Get(string(m.Selector))
-		if !ok {
-			return nil, ErrBadSelect
-		}
-		return f, nil
-	case Index:
-		l, ok := v.([]any)
-		if !ok || m.Pos < 0 || m.Pos >= int64(len(l)) {
-			return nil, ErrBadSelect
-		}
-		return l[m.Pos], nil
-	case Untag:
-		t, ok := v.(passable.Tagged)
-		if !ok || t.Tag != string(m.Selector) {
-			return nil, ErrBadSelect
-		}
-		return t.Value, nil
-	}
-	return nil, ErrNotReference
 }

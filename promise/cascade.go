@@ -1,0 +1,154 @@
+package promise
+
+import "slices"
+
+// A Cascade is what settling one promise sets off: others that follow it, or wait for it in a row. It is worked off in
+// a loop, each step with all that it sets off before the next one, so that a chain of promises, however long a peer
+// makes it, takes no stack. It belongs to one goroutine.
+type Cascade struct{ todo []func(*Cascade) } // a stack once it runs
+
+// Later has f called when what is going on has finished, after what was put off before it.
+func (cs *Cascade) Later(f func(*Cascade)) { cs.todo = append(cs.todo, f) }
+
+// Run works off all there is, and what that sets off.
+func (cs *Cascade) Run() {
+	slices.Reverse(cs.todo)
+	for len(cs.todo) > 0 {
+		n := len(cs.todo) - 1
+		f := cs.todo[n]
+		cs.todo[n] = nil
+		cs.todo = cs.todo[:n]
+		f(cs)
+		slices.Reverse(cs.todo[n:])
+	}
+}
+
+// relay is a waiter that settles another cell.
+type relay interface {
+	Waiter
+	relay(c *Cell, cs *Cascade)
+}
+
+// tell tells the waiters of a settled cell. Those that settle other cells are left to the cascade.
+func (c *Cell) tell(cs *Cascade, w Waiter) {
+	switch w := w.(type) {
+	case nil:
+	case *several:
+		own := cs == nil
+		if own {
+			cs = new(Cascade)
+		}
+		for _, x := range w.ws {
+			if r, ok := x.(relay); ok {
+				cs.Later(func(cs *Cascade) { r.relay(c, cs) })
+			} else {
+				x.Settled(c)
+			}
+		}
+		if own {
+			cs.Run()
+		}
+	case relay:
+		if cs != nil {
+			cs.Later(func(cs *Cascade) { w.relay(c, cs) })
+			return
+		}
+		cs = new(Cascade)
+		w.relay(c, cs)
+		cs.Run()
+	default:
+		w.Settled(c)
+	}
+}
+
+// Follow settles c as other settles, and from now on in no other way. A ring breaks every cell that closes it with
+// [ErrCycle]. Follow reports whether it decided how c settles; it has not if c had settled or followed already.
+func (c *Cell) Follow(other *Cell) bool {
+	c.mu.Lock()
+	if c.state != pending {
+		c.mu.Unlock()
+		return false
+	}
+	c.state = following
+	c.mu.Unlock()
+	if !c.Link(other) {
+		return c.settle(nil, following, broken, ErrCycle, false)
+	}
+	if a := c.adopter(); a != nil && !other.Settled() {
+		a.Follow(other)
+	}
+	c.Join(nil, other)
+	return true
+}
+
+func (c *Cell) adopter() Adopter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.adopted {
+		return nil
+	}
+	return c.host.(Adopter)
+}
+
+// Following returns a cell that c will settle as, as far along as can be told cheaply, or nil if c follows none.
+func (c *Cell) Following() *Cell {
+	var last *Cell
+	for x, n := c.next.Load(), 0; x != nil && n < 64; x, n = x.next.Load(), n+1 {
+		last = x
+	}
+	return last
+}
+
+// Link records that c will settle as other does and reports whether that closes no ring. Whoever calls it sees to the
+// rest; [Cell.Follow] does both. When two goroutines close a ring from its two ends at least one is told.
+func (c *Cell) Link(other *Cell) bool {
+	c.next.Store(other)
+	// The walk shortens the way for the next one, so that long chains do not cost their length each time they grow.
+	// Others do the same meanwhile and may leave c out of the ring that it closes: any ring found means one.
+	mark, steps, limit := other, 0, 2
+	for x := other; x != c; {
+		y := x.next.Load()
+		if y == nil || x.Settled() {
+			return true
+		}
+		if z := y.next.Load(); z != nil && y != c {
+			x.next.CompareAndSwap(y, z)
+			y = z
+		}
+		x = y
+		if x == mark {
+			break
+		}
+		if steps++; steps == limit {
+			mark, steps, limit = x, 0, 2*limit
+		}
+	}
+	c.next.Store(nil) // opens the ring again for those who walk along it
+	return false
+}
+
+// Join settles c when other settles, or now if it has. What that sets off goes into cs, unless it is nil.
+func (c *Cell) Join(cs *Cascade, other *Cell) {
+	f := follower{c}
+	if other.Settled() {
+		f.relay(other, cs)
+		return
+	}
+	other.Subscribe(f)
+}
+
+// follower settles a cell as another.
+type follower struct{ c *Cell }
+
+func (f follower) Settled(of *Cell) { f.relay(of, nil) }
+
+func (f follower) relay(of *Cell, cs *Cascade) { f.c.settleAs(cs, following, of) }
+
+// settleAs settles c, if its state is not beyond from, as the settled cell of. It reports whether that did it.
+func (c *Cell) settleAs(cs *Cascade, from state, of *Cell) bool {
+	of.mu.Lock()
+	s, v, model := of.state, of.value, of.model
+	of.observe()
+	of.mu.Unlock()
+	return c.settle(cs, from, s, v, model)
+}

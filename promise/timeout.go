@@ -1,0 +1,50 @@
+package promise
+
+import "time"
+
+// ErrTimeout is how a promise of [Timeout] breaks when the time is over. It is a timeout to package net and the like.
+var ErrTimeout error = timeoutError{}
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string { return "promise: not settled in time" }
+
+// Timeout reports true.
+func (timeoutError) Timeout() bool { return true }
+
+// ErrorCode is what a peer sees of the error.
+func (timeoutError) ErrorCode() string { return "hawser.timeout" }
+
+// Timeout returns a promise that settles as p does, or breaks with [ErrTimeout] if p has not settled after d. p itself
+// goes on. A promise that has settled already is returned as it is, and costs no timer.
+//
+// It is for promises that are passed on or combined: to wait a bounded time, give Await a context with a deadline.
+func Timeout[T any](p Promise[T], d time.Duration) Promise[T] {
+	src := p.Cell()
+	if src.Settled() {
+		return Promise[T]{src}
+	}
+	t := &timeout{src: src}
+	t.out.report = src.report
+	t.timer = time.AfterFunc(max(d, 0), t.expire)
+	src.Subscribe(t)
+	return Promise[T]{&t.out}
+}
+
+type timeout struct {
+	out   Cell
+	src   *Cell
+	timer *time.Timer
+}
+
+func (t *timeout) expire() {
+	forget([]*Cell{t.src}, t)
+	t.out.Break(ErrTimeout)
+}
+
+func (t *timeout) Settled(c *Cell) { t.relay(c, nil) }
+
+func (t *timeout) relay(c *Cell, cs *Cascade) {
+	t.timer.Stop()
+	t.out.settleAs(cs, pending, c)
+}

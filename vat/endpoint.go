@@ -1,0 +1,72 @@
+package vat
+
+import (
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
+)
+
+// endpoint is a vow as the route of its own messages once it has settled with an error or with data.
+type endpoint Vow
+
+// Deliver implements Target.
+func (e *endpoint) Deliver(m Message) { e.answer(nil, &m) }
+
+// answer breaks the message's answer with the vow's error, or brings the part of the vow's value that it asks for.
+func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
+	var v any
+	var err error
+	if e.broken {
+		err = e.value.(error)
+		if m.Answer != nil {
+			e.mu.Lock()
+			e.told = true
+			e.mu.Unlock()
+			e.cell.Outcome()
+		}
+	} else {
+		v, err = selectFrom(e.value, m)
+	}
+	answer := m.Answer
+	m.Answer = nil
+	if err != nil {
+		m.refuse(cs, err)
+	} else {
+		m.Taken()
+	}
+	switch {
+	case answer == nil:
+	case cs == nil:
+		answer.settleIn(nil, v, err)
+	default:
+		cs.Later(func(cs *promise.Cascade) { answer.settleIn(cs, v, err) })
+	}
+}
+
+// selectFrom answers Get, Index and Untag from a value, as the draft says of each.
+func selectFrom(v any, m *Message) (any, error) {
+	switch m.Op {
+	case Get:
+		s, ok := v.(passable.Struct)
+		if !ok {
+			return nil, ErrBadSelect
+		}
+		f, ok := s.Get(string(m.Selector))
+		if !ok {
+			return nil, ErrBadSelect
+		}
+		return f, nil
+	case Index:
+		l, ok := v.([]any)
+		if !ok || m.Pos < 0 || m.Pos >= int64(len(l)) {
+			return nil, ErrBadSelect
+		}
+		return l[m.Pos], nil
+	case Untag:
+		t, ok := v.(passable.Tagged)
+		if !ok || t.Tag != string(m.Selector) {
+			return nil, ErrBadSelect
+		}
+		return t.Value, nil
+	}
+	return nil, ErrNotReference
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package vat_test
+
+const raceEnabled = false

@@ -1,0 +1,178 @@
+package vat
+
+// effect is something that happens when a turn commits: a message leaves, or fn is called.
+type effect struct {
+	to        Target
+	msg       Message
+	fn        func()
+	abandoned func(error)
+}
+
+func (t *turn) send(to Target, m *Message) {
+	if t.vat.tracer != nil {
+		t.vat.traceSend(t.f, m)
+	}
+	m.sent = true
+	t.f.out = append(t.f.out, effect{to: to, msg: *m})
+}
+
+// commit lets the turn's effects happen, all of them or, if there is no room for its messages, none.
+func (f *frame) commit() error {
+	if len(f.out) > 0 {
+		if err := f.reserve(); err != nil {
+			return err
+		}
+		for i := range f.out {
+			e := &f.out[i]
+			if o, ok := e.to.(*object); ok && o.vat == f.vat {
+				f.vat.deliverOwn(o, &e.msg)
+			} else if e.to != nil {
+				hand(nil, e.to, &e.msg)
+			} else if e.fn != nil {
+				e.fn()
+			}
+		}
+	}
+	f.clear()
+	return nil
+}
+
+// rollback undoes what the turn did: state first, in reverse, then the messages that will never be sent.
+func (f *frame) rollback(err error) {
+	for i := len(f.undo) - 1; i >= 0; i-- {
+		f.undo[i]()
+	}
+	if len(f.out) > 0 {
+		never := ErrTurnFailed.due(err)
+		for i := range f.out {
+			e := &f.out[i]
+			switch {
+			case e.to == nil:
+				if e.abandoned != nil {
+					e.abandoned(never)
+				}
+			case e.msg.Answer != nil && e.msg.Answer == f.msg.Answer:
+				// Passed on by a caretaker: the answer is the turn's own, which breaks with err itself.
+				e.msg.Answer = nil
+				e.msg.Refuse(never)
+			default:
+				e.msg.Refuse(never)
+			}
+		}
+	}
+	f.clear()
+}
+
+func (f *frame) clear() {
+	clear(f.out)
+	clear(f.undo)
+	f.out, f.undo = f.out[:0], f.undo[:0]
+}
+
+// reserve takes room for every message of the turn, where room is limited.
+func (f *frame) reserve() error {
+	// In order of first use; turns rarely speak to more than a few places.
+	var takenBuf [4]Budget
+	var countsBuf [4]int
+	taken, counts := takenBuf[:0], countsBuf[:0]
+	for i := range f.out {
+		e := &f.out[i]
+		b, held := f.roomFor(e.to)
+		if b == nil {
+			continue
+		}
+		if held {
+			e.msg.Reserved = b
+		}
+		k := 0
+		for k < len(taken) && taken[k] != b {
+			k++
+		}
+		if k == len(taken) {
+			taken, counts = append(taken, b), append(counts, 0)
+		}
+		counts[k]++
+	}
+	for k, b := range taken {
+		if err := b.Reserve(counts[k]); err != nil {
+			for j := range k {
+				taken[j].Release(counts[j])
+			}
+			for i := range f.out {
+				f.out[i].msg.Reserved = nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// roomFor returns the budget that a message to this target counts against, as far as can be told now: that of a
+// session, where the message holds its room until it is taken over, or that of a queue of this process, which is looked
+// at once.
+func (f *frame) roomFor(to Target) (b Budget, held bool) {
+	for range 16 {
+		switch x := to.(type) {
+		case *object:
+			if x.vat == f.vat {
+				return (*ownRoom)(x.vat), false
+			}
+			return (*vatRoom)(x.vat), false
+		case *Vow:
+			next := x.Ahead()
+			if next == nil {
+				return (*vowRoom)(x), false
+			}
+			to = next
+		case nil, *endpoint:
+			return nil, false
+		case Budgeted:
+			return x.Budget(), true
+		default:
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// vatRoom is the room in another vat's queue.
+type vatRoom Vat
+
+func (r *vatRoom) Reserve(n int) error {
+	if have := int(r.waiting.Load()); have+n > r.limits.queue {
+		return ErrOverloaded.because("%d messages wait in the vat", have)
+	}
+	return nil
+}
+
+func (*vatRoom) Release(int) {}
+
+// ownRoom is the room in the queue of the vat whose turn it is.
+type ownRoom Vat
+
+func (r *ownRoom) Reserve(n int) error {
+	have := int(r.waiting.Load())
+	if r.cur != nil {
+		have += len(r.cur.ds) - r.pos
+	}
+	if have+n > r.limits.queue {
+		return ErrOverloaded.because("%d messages wait in the vat", have)
+	}
+	return nil
+}
+
+func (*ownRoom) Release(int) {}
+
+// vowRoom is the room in the queue of a promise.
+type vowRoom Vow
+
+func (r *vowRoom) Reserve(n int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if have := len(r.queue); r.phase != routed && have+n > maxQueue {
+		return ErrOverloaded.because("%d messages wait on one promise", have)
+	}
+	return nil
+}
+
+func (*vowRoom) Release(int) {}
