@@ -173,7 +173,7 @@ func (n *Node) Publish(ctx context.Context, name string, ref vat.Ref) (sturdyref
 	if err := context.Cause(ctx); err != nil {
 		return sturdyref.Ref{}, err
 	}
-	return n.home.Publish(name, ref)
+	return n.home.Publish(ctx, name, ref)
 }
 
 // PublishKey makes ref available to whoever holds the private half of a capability key (sturdyref.NewCapability), of
@@ -182,7 +182,7 @@ func (n *Node) PublishKey(ctx context.Context, name string, public [32]byte, ref
 	if err := context.Cause(ctx); err != nil {
 		return sturdyref.Peer{}, err
 	}
-	return n.home.PublishKey(name, public, ref)
+	return n.home.PublishKey(ctx, name, public, ref)
 }
 
 // Unpublish stops answering for name. What was fetched stays; publishing the name again gives the same sturdyref.

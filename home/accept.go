@@ -1,8 +1,69 @@
 package home
 
 import (
+	"slices"
+	"time"
+
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
 )
+
+// crossingWindow is how long after its start a session that we dialled counts as started at the same time as a dial
+// that the peer's connection belongs to. A peer that comes later has lost its state.
+const crossingWindow = 10 * time.Second
+
+// Lock implements netlayer.Doorkeeper.
+func (h *Home) Lock(id [16]byte) (netlayer.Lock, bool) { return h.registry.lookup(id) }
+
+// Admit implements netlayer.Doorkeeper.
+func (h *Home) Admit(info netlayer.Info) error {
+	h.usableSession(info.Remote.ID())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mayEnter(info)
+}
+
+// mayEnter says whether a dialler may have a session now. Called with mu held.
+func (h *Home) mayEnter(info netlayer.Info) error {
+	if h.closed || h.cfg.Identity == nil {
+		return netlayer.ErrRefused
+	}
+	if err := h.admissible(info); err != nil {
+		return err
+	}
+	if h.crosses(info) {
+		return netlayer.ErrCrossed
+	}
+	return nil
+}
+
+// crosses reports whether an incoming connection has to give way to one that we are dialling, or have just dialled, to
+// the same peer: the connection stays that was dialled by the one with the higher static key. Called with mu held.
+func (h *Home) crosses(info netlayer.Info) bool {
+	p := h.peers[info.Remote.ID()]
+	if p == nil || !identified(info) || !higher(h.self.Designator, info.Remote.Designator) {
+		return false
+	}
+	if d := p.dial; d != nil {
+		// A peer that comes back has waited for our connection, which has not come: it may be that only it can reach us.
+		again := d.crossed && time.Since(d.told) >= crossedWait
+		if !d.crossed {
+			d.crossed, d.told = true, time.Now()
+		}
+		return !again
+	}
+	return p.live != nil && p.live.info().Outbound && time.Since(p.live.since) < crossingWindow
+}
+
+// higher compares two designators by the static keys they spell; other designators, as they are.
+func higher(a, b string) bool {
+	ka, errA := sturdyref.DesignatorKey(a)
+	kb, errB := sturdyref.DesignatorKey(b)
+	if errA != nil || errB != nil {
+		return a > b
+	}
+	return slices.Compare(ka[:], kb[:]) > 0
+}
 
 // accept lets diallers in until the Home is closed.
 func (h *Home) accept() {
@@ -10,71 +71,126 @@ func (h *Home) accept() {
 	for {
 		in, err := h.nl.Accept(h.ctx)
 		if err != nil {
+			if h.ctx.Err() == nil {
+				h.log.Error("nobody can dial this node any more", "error", err)
+			}
 			return
 		}
 		h.goroutine(func() { h.admit(in) })
 	}
 }
 
+// arrival is an incoming connection and what it takes the place of.
+type arrival struct {
+	link *link
+	old  *link // the peer's earlier session
+	mine *dial // our own attempt
+}
+
 // admit makes a session of a dialler that has proven itself.
 func (h *Home) admit(in *netlayer.Incoming) {
-	id := in.Info.Remote.ID()
-	l, err := h.newLink(h.ctx, id, h.nl)
+	l, err := h.newLink(in.Info.Remote.ID())
 	if err != nil {
+		h.log.Error("no session can be made", "error", err)
 		in.Refuse(netlayer.ErrRefused)
 		return
 	}
-	info := in.Info
-	l.conn.Store(&info)
-	// The peer's claim to an address decides nothing unless the netlayer has proven it, and an anonymous peer is nobody
-	// to be dialled: neither stands in the table.
-	named := info.Authenticated && !info.Anonymous
-	var old *link
-	var mine *dial
+	a := arrival{link: l}
+	h.usableSession(l.peer)
 	h.mu.Lock()
-	switch {
-	case h.closed:
+	if err := h.mayEnter(in.Info); err != nil {
 		h.mu.Unlock()
-		in.Refuse(netlayer.ErrRefused)
+		in.Refuse(err)
 		return
-	case named && h.crosses(info):
-		h.mu.Unlock()
-		in.Refuse(netlayer.ErrCrossed)
-		return
-	case named:
-		p := h.peer(id)
-		old, mine = p.live, p.dial
+	}
+	h.enter(l, in.Info)
+	if identified(in.Info) {
+		p := h.peer(l.peer)
+		a.old, a.mine = p.live, p.dial
 		p.live, p.dial = l, nil
 	}
 	h.mu.Unlock()
-	conn, err := in.Accept(l.session.Hello(info))
+	conn, err := in.Accept(l.session.Hello(in.Info))
 	if err == nil {
-		err = l.start(conn)
+		err = h.start(l, conn)
 	}
 	if err != nil {
-		h.log.Debug("a peer went away while it was let in", "peer", id.String(), "error", err)
-		l.session.Fail(id.String(), err)
-		h.mu.Lock()
-		if p := h.peers[id]; p != nil && p.live == l {
-			p.live = old
-			if mine != nil && old == nil && p.dial == nil {
-				p.dial = mine
-				mine.again <- struct{}{}
-			}
-			h.tidy(p)
-		}
-		h.mu.Unlock()
+		h.wentAway(a, err)
 		return
 	}
-	if old != nil {
+	h.settled(a)
+}
+
+// settled ends what an incoming connection has replaced and sends over it what was to be sent.
+func (h *Home) settled(a arrival) {
+	l := a.link
+	var waiting []*request
+	h.mu.Lock()
+	if p := h.peers[l.peer]; p != nil && p.live == l {
+		waiting, p.waiting = p.waiting, nil
+	}
+	h.mu.Unlock()
+	if a.mine != nil {
+		a.mine.cancel()
+		h.handOver(a.mine, l)
+	}
+	h.serve(waiting, l)
+	if a.old != nil {
 		// The peer proved who it is and has no session with us: it was restarted.
-		old.session.Close("superseded by a new session")
+		h.goroutine(func() { a.old.session.Close("superseded by a new session") })
 	}
-	if mine != nil {
-		mine.cancel()
-		mine.link.session.Handover(l.session)
+}
+
+// wentAway puts things back as they were before a connection that came to nothing. What was sent on it meanwhile goes
+// out with what it would have replaced.
+func (h *Home) wentAway(a arrival, err error) {
+	l, id := a.link, a.link.peer.String()
+	h.log.Debug("a peer went away while it was let in", "peer", id, "error", err)
+	var to *link
+	resumed := false
+	h.mu.Lock()
+	if p := h.peers[l.peer]; p != nil && p.live == l && !h.closed {
+		if _, ok := h.links[a.old]; ok {
+			p.live, to = a.old, a.old
+		} else if a.mine != nil && a.mine.over == nil {
+			p.live, p.dial, to, resumed = nil, a.mine, a.mine.link, true
+		}
 	}
-	if named {
-		h.serve(id, l)
+	h.leave(l)
+	h.mu.Unlock()
+	if to != nil {
+		l.winner.Store(to)
+		l.session.Handover(to.session)
 	}
+	l.session.Fail(id, err)
+	switch {
+	case resumed:
+		select {
+		case a.mine.again <- struct{}{}:
+		default:
+		}
+	case a.mine != nil:
+		a.mine.cancel()
+		a.mine.link.session.Fail(id, err)
+	}
+	h.proceed(l.peer)
+}
+
+// handOver moves to the peer's own connection what was to go out with a dial.
+func (h *Home) handOver(d *dial, l *link) {
+	move := func(err error) {
+		if err == nil {
+			d.link.winner.Store(l)
+			if d.link.session.Handover(l.session) {
+				return
+			}
+			err = errClosed
+		}
+		d.link.session.Fail(d.peer.id.String(), err)
+	}
+	if h.hasProven(l, d.req) {
+		move(nil)
+		return
+	}
+	h.prove(d.req, l, move)
 }

@@ -20,14 +20,11 @@ type bootstrap interface {
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap")
 
-// maxChallenges is how many challenges of one session wait for their fetch.
-const maxChallenges = 16
-
 // lobby is the bootstrap object of one session. Its turns are the home vat's.
 type lobby struct {
-	h          *Home
-	link       *link
-	challenges []*ecdh.PrivateKey
+	h         *Home
+	link      *link
+	challenge *ecdh.PrivateKey // made when it is first asked for
 }
 
 // speaker is the role of the peer in the proofs it makes.
@@ -39,9 +36,7 @@ func (b *lobby) Fetch(_ context.Context, secret any) (vat.Ref, error) {
 	switch s := secret.(type) {
 	case []byte:
 		if id, ok := sturdyref.ProofID(s); ok {
-			if p = b.proven(id, s); p != nil {
-				b.link.credential(id)
-			}
+			p = b.proven(id, s)
 		} else {
 			p = b.h.registry.byNumber(s)
 		}
@@ -50,7 +45,7 @@ func (b *lobby) Fetch(_ context.Context, secret any) (vat.Ref, error) {
 	case passable.Symbol:
 		// What the secret shown in this session's own handshake stands for.
 		if info := b.link.info(); s == admitted && !info.Outbound && info.AdmittedBy != ([16]byte{}) {
-			p = b.h.registry.byPublicName(info.AdmittedBy)
+			p = b.h.registry.byName(info.AdmittedBy)
 		}
 	default:
 		return vat.Ref{}, vat.ErrBadArgs
@@ -58,55 +53,66 @@ func (b *lobby) Fetch(_ context.Context, secret any) (vat.Ref, error) {
 	if p == nil {
 		return vat.Ref{}, ErrRefused
 	}
+	if p.id != ([16]byte{}) {
+		b.h.credit(b.link, p.id)
+	}
 	return p.caret, nil
 }
 
 // proven returns the publication with the public name id if the proof is of its secret. The work done is the same
-// whether there is such a publication or not.
+// whether there is such a publication or not, and of which kind it is.
 func (b *lobby) proven(id [16]byte, proof []byte) *publication {
-	p := b.h.registry.byPublicName(id)
-	key := b.h.decoy
+	p := b.h.registry.byName(id)
+	key, lock := b.h.decoy.proofKey(id), &b.h.decoy.lock
+	byKey := p != nil && p.lock != nil
 	switch {
-	case p == nil:
-	case p.lock == nil:
+	case byKey:
+		lock = p.lock
+	case p != nil:
 		key = p.keys.ProofKey()
-	default:
-		// A capability key proves itself against a challenge of this session, which is used up.
-		for _, c := range b.challenges {
-			k, err := p.lock.ProofKey(func(public [32]byte) (out [32]byte, err error) {
-				pub, err := ecdh.X25519().NewPublicKey(public[:])
-				if err != nil {
-					return out, err
-				}
-				s, err := c.ECDH(pub)
-				if err != nil {
-					return out, err
-				}
-				return [32]byte(s), nil
-			})
-			if err == nil && k.CheckFetch(proof, b.link.info().Binding, b.speaker()) {
-				b.challenges = nil
-				return p
-			}
-		}
-		p = nil
 	}
-	if !key.CheckFetch(proof, b.link.info().Binding, b.speaker()) {
+	fits := b.checks(key, proof)
+	if b.challenge != nil {
+		k, err := lock.ProofKey(func(public [32]byte) (out [32]byte, err error) {
+			b.h.did("agreement")
+			pub, err := ecdh.X25519().NewPublicKey(public[:])
+			if err != nil {
+				return out, err
+			}
+			s, err := b.challenge.ECDH(pub)
+			if err != nil {
+				return out, err
+			}
+			return [32]byte(s), nil
+		})
+		if opens := err == nil && b.checks(k, proof); byKey {
+			fits = opens
+		}
+	} else if byKey {
+		fits = false
+	}
+	if p == nil || !fits {
 		return nil
 	}
 	return p
 }
 
-// Prove shows that this side knows the secret with the public name id.
+func (b *lobby) checks(key sturdyref.ProofKey, proof []byte) bool {
+	b.h.did("mac")
+	return key.CheckFetch(proof, b.link.info().Binding, b.speaker())
+}
+
+// Prove shows that this side knows the secret with the public name id. For a name that is unknown here it gives what
+// nobody can tell from such a proof without the secret.
 func (b *lobby) Prove(_ context.Context, id []byte) ([]byte, error) {
 	if len(id) != 16 {
 		return nil, vat.ErrBadArgs
 	}
-	key := b.h.decoy
-	p := b.h.registry.byPublicName([16]byte(id))
-	if p != nil && p.lock == nil {
-		key = p.keys.ProofKey()
+	key := b.h.decoy.proofKey([16]byte(id))
+	if k, ok := b.h.registry.proofKey([16]byte(id)); ok {
+		key = k
 	}
+	b.h.did("mac")
 	mac, err := key.Serve(b.link.info().Binding, b.speaker().Other())
 	if err != nil {
 		return nil, ErrRefused
@@ -114,15 +120,14 @@ func (b *lobby) Prove(_ context.Context, id []byte) ([]byte, error) {
 	return mac[:], nil
 }
 
-// Challenge returns a fresh X25519 public key.
+// Challenge returns a fresh X25519 public key, the same for the whole session.
 func (b *lobby) Challenge(context.Context) ([]byte, error) {
-	if len(b.challenges) >= maxChallenges {
-		return nil, vat.ErrOverloaded
+	if b.challenge == nil {
+		k, err := ecdh.X25519().GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("home: challenge: %w", err)
+		}
+		b.challenge = k
 	}
-	k, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("home: challenge: %w", err)
-	}
-	b.challenges = append(b.challenges, k)
-	return k.PublicKey().Bytes(), nil
+	return b.challenge.PublicKey().Bytes(), nil
 }

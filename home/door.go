@@ -1,58 +1,144 @@
 package home
 
 import (
+	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// crossingWindow is how long after its start a session that we dialled counts as started at the same time as a dial
-// that the peer's connection belongs to. A peer that comes later has lost its state.
-const crossingWindow = 10 * time.Second
+// Door says who may have a session, and how many. An object needs its secret in any case.
+type Door struct {
+	// Closed admits only diallers that show a secret of this node — a strong swiss number that is published, a capability
+	// key, or Secret — or are in Known. Their session lasts as long as one of these holds. The default admits whoever
+	// knows the public key.
+	Closed bool
+	// Secret, if set, admits by itself; it is part of the sturdyrefs published, where the swiss number cannot be one.
+	Secret sturdyref.SwissNum
+	// Known are the peers admitted for who they are. The limits below do not keep them out.
+	Known []sturdyref.PeerID
 
-// Lock implements netlayer.Doorkeeper.
-func (h *Home) Lock(id [16]byte) (netlayer.Lock, bool) { return h.registry.Lock(id) }
+	// MaxSessions bounds the sessions dialled by others (default 4096). More are refused as everything is: a dialler
+	// does not learn why; the log says so.
+	MaxSessions int
+	// MaxAnonymous bounds those of them whose dialler does not say who it is (default 1024).
+	MaxAnonymous int
+	// MaxPerSource bounds those of them that come from one source, an IP address or the /64 of an IPv6 one (default 512).
+	MaxPerSource int
+}
 
-// Admit implements netlayer.Doorkeeper.
-func (h *Home) Admit(info netlayer.Info) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed || h.nl == nil {
-		return netlayer.ErrRefused
+// maxOfPeer bounds the sessions a peer that says who it is may have while its earlier ones are coming to their ends.
+const maxOfPeer = 4
+
+func (d Door) validated() (Door, error) {
+	d.Known = slices.Clone(d.Known)
+	for _, l := range []struct {
+		name  string
+		value *int
+		usual int
+	}{{"MaxSessions", &d.MaxSessions, 4096}, {"MaxAnonymous", &d.MaxAnonymous, 1024}, {"MaxPerSource", &d.MaxPerSource, 512}} {
+		if *l.value < 0 {
+			return d, fmt.Errorf("home: Door.%s is %d: give a positive number, or 0 for %d", l.name, *l.value, l.usual)
+		}
+		if *l.value == 0 {
+			*l.value = l.usual
+		}
 	}
-	if h.cfg.Door.Closed && info.AdmittedBy == ([16]byte{}) && (info.Anonymous || !h.known(info.Remote.ID())) {
-		return netlayer.ErrRefused
-	}
-	if h.crosses(info) {
-		return netlayer.ErrCrossed
-	}
-	return nil
+	return d, nil
 }
 
 // known reports whether the door is open to a peer for who it is.
 func (h *Home) known(id sturdyref.PeerID) bool { return slices.Contains(h.cfg.Door.Known, id) }
 
-// crosses reports whether an incoming connection has to give way to one that we are dialling, or have just dialled, to
-// the same peer: the connection stays that was dialled by the one with the higher static key. Called with mu held.
-func (h *Home) crosses(info netlayer.Info) bool {
+// admissible says whether the door is open to a dialler. Called with mu held.
+func (h *Home) admissible(info netlayer.Info) error {
+	d, known := h.cfg.Door, identified(info) && h.known(info.Remote.ID())
+	if d.Closed && !known && (info.AdmittedBy == ([16]byte{}) || !h.registry.admits(info.AdmittedBy)) {
+		return netlayer.ErrRefused
+	}
+	if known {
+		return nil
+	}
+	full := ""
+	// A peer that comes again replaces the session it has.
 	p := h.peers[info.Remote.ID()]
-	if p == nil || !info.Authenticated || info.Anonymous || !higher(h.nl.Location().Designator, info.Remote.Designator) {
-		return false
+	again := identified(info) && p != nil && p.sessions > 0
+	switch {
+	case again && p.sessions >= maxOfPeer:
+		full = "this peer has too many that are not over yet"
+	case again:
+	case h.crowd.total >= d.MaxSessions:
+		full = fmt.Sprintf("there are %d, which is Door.MaxSessions", h.crowd.total)
+	case !identified(info) && h.crowd.anonymous >= d.MaxAnonymous:
+		full = fmt.Sprintf("there are %d anonymous ones, which is Door.MaxAnonymous", h.crowd.anonymous)
+	case info.Source != "" && h.crowd.sources[info.Source] >= d.MaxPerSource:
+		full = fmt.Sprintf("there are %d from %s, which is Door.MaxPerSource", h.crowd.sources[info.Source], info.Source)
 	}
-	if p.dial != nil {
-		return true
+	if full != "" {
+		h.crowd.refused++
+		// One line at the first, the second, the fourth: a flood must not fill the log as well.
+		if n := h.crowd.refused; n&(n-1) == 0 {
+			h.log.Warn("a session was refused: "+full, "peer", info.Remote.ID().String(), "refused so far", n)
+		}
+		return netlayer.ErrRefused
 	}
-	return p.live != nil && p.live.info().Outbound && time.Since(p.live.since) < crossingWindow
+	return nil
 }
 
-// higher compares two designators by the static keys they spell; other designators, as they are.
-func higher(a, b string) bool {
-	ka, errA := sturdyref.DesignatorKey(a)
-	kb, errB := sturdyref.DesignatorKey(b)
-	if errA != nil || errB != nil {
-		return a > b
+// identified reports whether a dialler has proven who it is, and is somebody. Only such a peer stands in the table of
+// peers: an unproven claim decides nothing, and an anonymous peer is nobody to be dialled.
+func identified(info netlayer.Info) bool { return info.Authenticated && !info.Anonymous }
+
+// crowd counts the sessions that others have dialled. It is guarded by the Home's mu.
+type crowd struct {
+	total, anonymous int
+	sources          map[string]int
+	refused          uint64
+}
+
+// add counts a session in, or with n = -1 out.
+func (c *crowd) add(info netlayer.Info, n int) {
+	c.total += n
+	if !identified(info) {
+		c.anonymous += n
 	}
-	return slices.Compare(ka[:], kb[:]) > 0
+	if info.Source != "" {
+		if c.sources[info.Source] += n; c.sources[info.Source] == 0 {
+			delete(c.sources, info.Source)
+		}
+	}
+}
+
+// credit records that the peer of l has shown the secret with the public name id, which may have been revoked meanwhile.
+func (h *Home) credit(l *link, id [16]byte) {
+	h.mu.Lock()
+	l.shown[id] = struct{}{}
+	h.mu.Unlock()
+	if !h.registry.admits(id) {
+		h.evict(id)
+	}
+}
+
+// evict ends the sessions that a closed door admitted for the sake of the secret with the public name id alone.
+func (h *Home) evict(id [16]byte) {
+	if !h.cfg.Door.Closed || id == ([16]byte{}) {
+		return
+	}
+	var over []*link
+	h.mu.Lock()
+	for l := range h.links {
+		if _, ok := l.shown[id]; !ok {
+			continue
+		}
+		delete(l.shown, id)
+		info := l.info()
+		if len(l.shown) == 0 && !info.Outbound && !(identified(info) && h.known(l.peer)) {
+			over = append(over, l)
+		}
+	}
+	h.mu.Unlock()
+	for _, l := range over {
+		h.goroutine(func() { l.session.Close("no longer admitted") })
+	}
 }

@@ -29,7 +29,7 @@ func TestClosedDoor(t *testing.T) {
 		good := b.publish("x")
 		works(t, "the swiss number admits", a.Enliven(good))
 		refused(t, "a wrong one does not", c.Enliven(sturdyref.Ref{Peer: good.Peer, Swiss: sturdyref.NewSwissNum()}))
-		weak, err := b.PublishAs("weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
+		weak, err := b.PublishAs(context.Background(), "weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestDoorSecret(t *testing.T) {
 		a := join(t, n, "a", identity(t), nil)
 		defer a.leave()
 		defer b.leave()
-		weak, err := b.PublishAs("weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
+		weak, err := b.PublishAs(context.Background(), "weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestKnownPeersAreLetIn(t *testing.T) {
 		defer b.leave()
 		defer c.leave()
 		defer anon.leave()
-		weak, err := b.PublishAs("weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
+		weak, err := b.PublishAs(context.Background(), "weak", sturdyref.SwissNumOf([]byte("lobby")), b.spawn())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestRevokeAndPublishAgain(t *testing.T) {
 		first := b.publish("x")
 		r := a.Enliven(first)
 		works(t, "published", r)
-		if _, err := b.Publish("x", b.spawn()); !errors.Is(err, home.ErrPublished) {
+		if _, err := b.Publish(context.Background(), "x", b.spawn()); !errors.Is(err, home.ErrPublished) {
 			t.Errorf("a second object under one name: %v", err)
 		}
 		if err := b.Unpublish(ctx, "x"); err != nil {
@@ -148,7 +148,7 @@ func TestRevokeAndPublishAgain(t *testing.T) {
 		}
 		// What cannot be stored is not published, and not revoked.
 		keep.err = errors.New("disk full")
-		if _, err := b.Publish("z", b.spawn()); !errors.Is(err, keep.err) {
+		if _, err := b.Publish(context.Background(), "z", b.spawn()); !errors.Is(err, keep.err) {
 			t.Errorf("published although not stored: %v", err)
 		}
 		if err := b.Revoke(ctx, "x"); !errors.Is(err, keep.err) {
@@ -329,7 +329,7 @@ func TestWhoCalls(t *testing.T) {
 		if got := who(anon.Enliven(s)); got != "anonymous" {
 			t.Errorf("caller %q, want anonymous", got)
 		}
-		if _, err := anon.Publish("x", a.spawn()); err == nil {
+		if _, err := anon.Publish(context.Background(), "x", a.spawn()); err == nil {
 			t.Error("an anonymous node published")
 		}
 	})
@@ -345,7 +345,7 @@ func TestCapabilityKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := b.PublishKey("x", key.Public(), b.spawn())
+		at, err := b.PublishKey(context.Background(), "x", key.Public(), b.spawn())
 		if err != nil {
 			t.Fatal(err)
 		}

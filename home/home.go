@@ -17,17 +17,6 @@ import (
 	"github.com/hawser-go/hawser/vat"
 )
 
-// Door says who may have a session at all. An object needs its secret in any case.
-type Door struct {
-	// Closed admits only diallers that show a secret of this node — a strong swiss number that is published, a capability
-	// key, or Secret — or are in Known. The default admits whoever knows the public key.
-	Closed bool
-	// Secret, if set, admits by itself; it is part of the sturdyrefs published, where the swiss number cannot be one.
-	Secret sturdyref.SwissNum
-	// Known are the peers admitted for who they are.
-	Known []sturdyref.PeerID
-}
-
 // A Locator finds addresses for a peer whose sturdyref has none that work. What it says is never trusted further than
 // that: a wrong hint costs reachability, not authentication.
 type Locator interface {
@@ -61,38 +50,54 @@ type Home struct {
 	cfg      Config
 	log      hclog.Logger
 	registry *registry
-	decoy    sturdyref.ProofKey // what proofs for unknown names are checked with
+	decoy    decoy
+	tally    func(what string) // for tests
 
-	// layers makes a netlayer for an anonymous session; nl is the one of a named Home.
+	// layers makes a netlayer for an anonymous session; nl is the one of a named Home, and self who it is there.
 	layers func() (netlayer.Netlayer, error)
 	nl     netlayer.Netlayer
+	self   sturdyref.PeerID
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	closing sync.Once
+	failure error // of Close
 
 	mu     sync.Mutex
 	closed bool
 	peers  map[sturdyref.PeerID]*peer
-	links  map[*link]struct{}
+	links  map[*link]struct{} // those that have a connection, or are about to
+	dials  int
+	crowd  crowd
 }
 
 // New returns a Home. open is called with the Home's doorkeeper and returns the netlayer it is reached by and dials
-// with, which the Home then owns; an anonymous Home calls it again for each session, and never listens.
+// with, which the Home then owns; an anonymous Home calls it again for each session, and never listens. The doorkeeper
+// may be used before New has returned.
 func New(cfg Config, open func(netlayer.Doorkeeper) (netlayer.Netlayer, error)) (*Home, error) {
-	if cfg.DialTimeout <= 0 {
+	if cfg.Vat == nil {
+		return nil, errors.New("home: Config.Vat is nil: give the vat the Home's own objects live in")
+	}
+	if cfg.DialTimeout < 0 {
+		return nil, fmt.Errorf("home: Config.DialTimeout is %v: give a positive time, or 0 for 20s", cfg.DialTimeout)
+	}
+	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = 20 * time.Second
 	}
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
+	h.crowd.sources = make(map[string]int)
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()
 	}
-	keys, err := sturdyref.NewSwissNum().Keys()
-	if err != nil {
+	var err error
+	if h.cfg.Door, err = cfg.Door.validated(); err != nil {
 		return nil, err
 	}
-	h.decoy = keys.ProofKey()
-	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, cfg.Door.Secret); err != nil {
+	if h.decoy, err = newDecoy(); err != nil {
+		return nil, err
+	}
+	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, cfg.Door.Secret, h.decoy.number); err != nil {
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -100,10 +105,14 @@ func New(cfg Config, open func(netlayer.Doorkeeper) (netlayer.Netlayer, error)) 
 	if cfg.Identity == nil {
 		return h, nil
 	}
-	if h.nl, err = open(h); err != nil {
+	nl, err := open(h)
+	if err != nil {
 		h.cancel()
 		return nil, err
 	}
+	h.mu.Lock()
+	h.nl, h.self = nl, nl.Location().ID()
+	h.mu.Unlock()
 	h.wg.Add(1)
 	go h.accept()
 	return h, nil
@@ -122,25 +131,40 @@ var errAnonymous = errors.New("home: an anonymous node publishes nothing: open o
 
 // Publish makes ref available to whoever has the sturdyref returned, until Unpublish or Revoke. The same name gives the
 // same swiss number as long as the Keeper remembers it. What peers get is a caretaker of ref, so that Revoke can sever
-// what they have fetched. ErrPublished says that the name stands for another reference.
-func (h *Home) Publish(name string, ref vat.Ref) (sturdyref.Ref, error) {
-	return h.PublishAs(name, sturdyref.SwissNum{}, ref)
+// what they have fetched. ErrPublished says that the name stands for another reference. Publish writes to the Keeper:
+// it may take the time of a disk. It is not undone if the turn that calls it fails.
+func (h *Home) Publish(ctx context.Context, name string, ref vat.Ref) (sturdyref.Ref, error) {
+	return h.PublishAs(ctx, name, sturdyref.SwissNum{}, ref)
 }
 
 // PublishAs is Publish with a swiss number of the caller's choosing. A weak one — short, or text — works for fetch but
 // is never a key: whoever can guess it has the object.
-func (h *Home) PublishAs(name string, swiss sturdyref.SwissNum, ref vat.Ref) (sturdyref.Ref, error) {
-	switch {
-	case h.nl == nil:
-		return sturdyref.Ref{}, errAnonymous
-	case ref.IsNull():
-		return sturdyref.Ref{}, fmt.Errorf("home: publish %q: the reference is null", name)
+func (h *Home) PublishAs(ctx context.Context, name string, swiss sturdyref.SwissNum, ref vat.Ref) (sturdyref.Ref, error) {
+	if err := h.publishable(name, ref); err != nil {
+		return sturdyref.Ref{}, err
 	}
-	s, err := h.registry.publish(name, swiss, ref)
+	err := h.registry.change(ctx, name, func(p *publication) (err error) {
+		swiss, err = h.registry.publish(p, name, swiss, ref)
+		return err
+	})
 	if err != nil {
 		return sturdyref.Ref{}, err
 	}
-	return sturdyref.Ref{Peer: h.withDoor(s), Swiss: s}, nil
+	return sturdyref.Ref{Peer: h.withDoor(swiss), Swiss: swiss}, nil
+}
+
+// publishable says what keeps ref from being published by this Home.
+func (h *Home) publishable(name string, ref vat.Ref) error {
+	switch {
+	case h.nl == nil:
+		return errAnonymous
+	case ref.IsNull():
+		return fmt.Errorf("home: publish %q: the reference is null", name)
+	}
+	if realm, far := captp.RealmOf(ref); far && realm != any(h) {
+		return fmt.Errorf("home: publish %q: %w", name, captp.ErrOtherIdentity)
+	}
+	return nil
 }
 
 // withDoor returns the location that goes into a sturdyref: with the door's secret where the swiss number cannot admit.
@@ -156,60 +180,73 @@ func (h *Home) withDoor(s sturdyref.SwissNum) sturdyref.Peer {
 }
 
 // PublishKey makes ref available to whoever holds the private half of the capability key whose public half is given:
-// nothing that is stored here could be passed on.
-func (h *Home) PublishKey(name string, public [32]byte, ref vat.Ref) (sturdyref.Peer, error) {
-	if h.nl == nil {
-		return sturdyref.Peer{}, errAnonymous
+// nothing that is known here could be passed on. It is not stored: publish it again after a restart.
+func (h *Home) PublishKey(ctx context.Context, name string, public [32]byte, ref vat.Ref) (sturdyref.Peer, error) {
+	if err := h.publishable(name, ref); err != nil {
+		return sturdyref.Peer{}, err
 	}
 	lock, err := sturdyref.NewCapabilityLock(h.cfg.Identity, public)
 	if err != nil {
 		return sturdyref.Peer{}, fmt.Errorf("home: publish %q: %w", name, err)
 	}
-	if err := h.registry.publishKey(name, lock, ref); err != nil {
+	// In an open session this side proves itself with the two static keys alone; the holder's proof is bound to a
+	// challenge besides.
+	serve, err := lock.ProofKey(h.cfg.Identity.ECDH)
+	if err != nil {
+		return sturdyref.Peer{}, fmt.Errorf("home: publish %q: %w", name, err)
+	}
+	err = h.registry.change(ctx, name, func(p *publication) error { return h.registry.publishLock(p, name, lock, serve, ref) })
+	if err != nil {
 		return sturdyref.Peer{}, err
 	}
 	return h.nl.Location(), nil
 }
 
-// Unpublish stops answering for name. What peers have fetched stays with them, and publishing the name again gives the
-// same sturdyref.
+// Unpublish stops answering for name. What peers have fetched stays with them until Revoke, and so do their sessions;
+// publishing the name again gives the same sturdyref.
 func (h *Home) Unpublish(ctx context.Context, name string) error {
-	_, err := h.registry.unpublish(ctx, name, false)
+	return h.registry.change(ctx, name, func(p *publication) error { return h.registry.unpublish(p, name) })
+}
+
+// Revoke ends name's sturdyref for good, whether it is published at present or not: its keys are gone, and every
+// reference fetched by it breaks with vat.ErrRevoked. Sessions stay, unless the door is closed and it was all that
+// admitted the peer. Publishing the name again gives a new sturdyref. In a turn, too, it happens at once and for good.
+func (h *Home) Revoke(ctx context.Context, name string) error {
+	var id [16]byte
+	err := h.registry.change(ctx, name, func(p *publication) error {
+		if p != nil {
+			id = p.id
+		}
+		return h.registry.revoke(p, name)
+	})
+	if err == nil {
+		h.evict(id)
+	}
 	return err
 }
 
-// Revoke ends name's sturdyref for good: its keys are gone, and every reference fetched by it breaks with
-// vat.ErrRevoked. Sessions stay, unless the door is closed and it was what admitted the peer. Publishing the name again
-// gives a new sturdyref.
-func (h *Home) Revoke(ctx context.Context, name string) error {
-	p, err := h.registry.unpublish(ctx, name, true)
-	if err != nil {
-		return err
-	}
-	h.evict(p)
-	return nil
+// Close ends every session, stops listening and returns when every goroutine of the Home has ended. Closing again waits
+// for the same.
+func (h *Home) Close() error {
+	h.closing.Do(func() { h.failure = h.shut() })
+	return h.failure
 }
 
-// Close ends every session, stops listening and returns when every goroutine of the Home has ended.
-func (h *Home) Close() error {
+func (h *Home) shut() error {
+	h.registry.shut()
 	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		h.wg.Wait()
-		return nil
-	}
 	h.closed = true
-	links := make([]*link, 0, len(h.links))
+	sessions := make([]*captp.Session, 0, len(h.links))
 	for l := range h.links {
-		links = append(links, l)
+		sessions = append(sessions, l.session)
 	}
 	var waiting []*request
-	var dials []*dial
+	dials := make(map[sturdyref.PeerID]*captp.Session)
 	for _, p := range h.peers {
 		waiting = append(waiting, p.waiting...)
 		p.waiting = nil
 		if p.dial != nil {
-			dials = append(dials, p.dial)
+			dials[p.id] = p.dial.link.session
 		}
 	}
 	h.mu.Unlock()
@@ -217,12 +254,12 @@ func (h *Home) Close() error {
 	for _, r := range waiting {
 		r.vow.Break(errClosed)
 	}
-	for _, d := range dials {
-		d.link.session.Fail(d.peer.id.String(), errClosed)
+	for id, s := range dials {
+		s.Fail(id.String(), errClosed)
 	}
 	var each sync.WaitGroup
-	for _, l := range links {
-		each.Go(func() { l.session.Close("the node is closing") })
+	for _, s := range sessions {
+		each.Go(func() { s.Close("the node is closing") })
 	}
 	each.Wait()
 	var err error
@@ -248,7 +285,9 @@ func (h *Home) Sessions() []sturdyref.PeerID {
 	defer h.mu.Unlock()
 	all := make([]sturdyref.PeerID, 0, len(h.links))
 	for l := range h.links {
-		all = append(all, l.peer)
+		if l.started {
+			all = append(all, l.peer)
+		}
 	}
 	return all
 }

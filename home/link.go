@@ -1,27 +1,32 @@
 package home
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
-	"github.com/hawser-go/hawser/vat"
 )
 
 // link is a session and what is known of its connection.
 type link struct {
-	h       *Home
 	session *captp.Session
 	peer    sturdyref.PeerID
 	conn    atomic.Pointer[netlayer.Info]
+	// winner is the link whose session this one's was handed over to.
+	winner atomic.Pointer[link]
+	// challenge is what the peer wants proofs of capability keys to be bound to in this session, once asked for.
+	challenge atomic.Pointer[[32]byte]
+
+	// What follows is guarded by the Home's mu.
+	since   time.Time // when it got its connection
+	started bool
 	// layer is the netlayer of an anonymous session, closed with it.
 	layer netlayer.Netlayer
-	// since and creds are guarded by the Home's mu: when it was admitted, and by which secrets of ours.
-	since time.Time
-	creds map[[16]byte]struct{}
+	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the
+	// peer's that it has.
+	shown, proven map[[16]byte]struct{}
 }
 
 // info returns what the netlayer says of the connection, zero before there is one.
@@ -32,64 +37,93 @@ func (l *link) info() netlayer.Info {
 	return netlayer.Info{}
 }
 
-// newLink makes a session with a bootstrap object of its own.
-func (h *Home) newLink(ctx context.Context, id sturdyref.PeerID, layer netlayer.Netlayer) (*link, error) {
-	l := &link{h: h, peer: id, creds: make(map[[16]byte]struct{})}
-	boot, err := vat.Do(ctx, h.cfg.Vat, func(ctx context.Context) (vat.Ref, error) {
-		return bootstrapFacet.Spawn(ctx, &lobby{h: h, link: l}), nil
-	})
-	if err != nil {
-		return nil, err
+// current returns the link that carries what was sent on l.
+func (l *link) current() *link {
+	for next := l.winner.Load(); next != nil; next = l.winner.Load() {
+		l = next
 	}
-	realm := any(h)
-	if h.nl == nil {
-		realm, l.layer = l, layer
-	}
-	l.session, err = captp.New(captp.Config{
-		Bootstrap: boot, Location: layer.Location(), Realm: realm, Limits: h.cfg.Limits, Logger: h.log, Tracer: h.cfg.Tracer,
-		LazyRelease: h.cfg.LazyRelease, Nudge: h.cfg.Nudge, OnEnd: func() { h.ended(l) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
+	return l
 }
 
-// start gives the session its connection.
-func (l *link) start(conn netlayer.Conn) error {
-	info := conn.Info()
-	l.conn.Store(&info)
-	h := l.h
-	h.mu.Lock()
-	l.since = time.Now()
-	if info.AdmittedBy != ([16]byte{}) && !info.Outbound {
-		l.creds[info.AdmittedBy] = struct{}{}
+// newLink makes a session with a bootstrap object of its own, which takes messages and waits for its connection.
+func (h *Home) newLink(id sturdyref.PeerID) (*link, error) {
+	l := &link{peer: id, shown: make(map[[16]byte]struct{}), proven: make(map[[16]byte]struct{})}
+	cfg := captp.Config{
+		Bootstrap: bootstrapFacet.SpawnIn(h.cfg.Vat, &lobby{h: h, link: l}), Realm: h, Limits: h.cfg.Limits, Logger: h.log,
+		Tracer: h.cfg.Tracer, LazyRelease: h.cfg.LazyRelease, Nudge: h.cfg.Nudge, OnEnd: func() { h.ended(l) },
 	}
+	if h.nl != nil {
+		cfg.Location = h.nl.Location()
+	} else {
+		cfg.Realm = l // one anonymous session is as apart from the next as from anything else
+	}
+	var err error
+	l.session, err = captp.New(cfg)
+	return l, err
+}
+
+// enter counts a link among those that have a connection, or are about to. Called with mu held.
+func (h *Home) enter(l *link, info netlayer.Info) {
+	l.conn.Store(&info)
+	l.since = time.Now()
 	h.links[l] = struct{}{}
+	if info.Outbound {
+		if info.AdmittedBy != ([16]byte{}) {
+			l.proven[info.AdmittedBy] = struct{}{}
+		}
+		return
+	}
+	if info.AdmittedBy != ([16]byte{}) {
+		l.shown[info.AdmittedBy] = struct{}{}
+	}
+	h.crowd.add(info, 1)
+	if identified(info) {
+		h.peer(l.peer).sessions++
+	}
+}
+
+// leave takes a link out of the tables and returns what is to be closed with it, if anything. It may be called again.
+// Called with mu held.
+func (h *Home) leave(l *link) netlayer.Netlayer {
+	if _, ok := h.links[l]; ok {
+		delete(h.links, l)
+		if info := l.info(); !info.Outbound {
+			h.crowd.add(info, -1)
+			if identified(info) {
+				h.peers[l.peer].sessions--
+			}
+		}
+	}
+	if p := h.peers[l.peer]; p != nil {
+		if p.live == l {
+			p.live = nil
+		}
+		h.tidy(p)
+	}
+	layer := l.layer
+	l.layer = nil
+	return layer
+}
+
+// start gives a link its connection.
+func (h *Home) start(l *link, conn netlayer.Conn) error {
+	err := l.session.Start(conn)
+	h.mu.Lock()
+	l.started = err == nil
 	h.mu.Unlock()
-	return l.session.Start(conn)
+	return err
 }
 
 // ended forgets a link whose session is over, so that the next use of the peer dials again.
 func (h *Home) ended(l *link) {
 	h.mu.Lock()
-	delete(h.links, l)
-	if p := h.peers[l.peer]; p != nil && p.live == l {
-		p.live = nil
-		h.tidy(p)
-	}
+	layer := h.leave(l)
 	h.mu.Unlock()
-	if l.layer != nil {
-		// Not here: the session's own goroutine is what the netlayer would wait for.
-		h.goroutine(func() { _ = l.layer.Close() })
+	if layer != nil {
+		// Not here, on the session's own goroutine: Close of a netlayer may wait for what carries the session.
+		h.goroutine(func() { _ = layer.Close() })
 	}
-}
-
-// tidy forgets a peer of which nothing is left. Called with mu held.
-func (h *Home) tidy(p *peer) {
-	if p.live == nil && p.dial == nil && len(p.waiting) == 0 && h.peers[p.id] == p {
-		delete(h.peers, p.id)
-	}
+	h.proceed(l.peer)
 }
 
 // goroutine runs fn on a goroutine that Close joins; after Close has begun it runs fn at once.
@@ -108,37 +142,4 @@ func (h *Home) goroutine(fn func()) {
 		defer h.wg.Done()
 		fn()
 	}()
-}
-
-// credential records that the peer of l has shown the secret with the public name id.
-func (l *link) credential(id [16]byte) {
-	l.h.mu.Lock()
-	l.creds[id] = struct{}{}
-	l.h.mu.Unlock()
-}
-
-// evict ends the sessions that a closed door admitted for the sake of p alone.
-func (h *Home) evict(p *publication) {
-	if !h.cfg.Door.Closed {
-		return
-	}
-	id := p.keys.ID()
-	if p.lock != nil {
-		id = p.lock.ID()
-	}
-	var over []*link
-	h.mu.Lock()
-	for l := range h.links {
-		if _, ok := l.creds[id]; !ok {
-			continue
-		}
-		delete(l.creds, id)
-		if len(l.creds) == 0 && !h.known(l.peer) {
-			over = append(over, l)
-		}
-	}
-	h.mu.Unlock()
-	for _, l := range over {
-		h.goroutine(func() { l.session.Close("no longer admitted") })
-	}
 }

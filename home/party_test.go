@@ -115,7 +115,7 @@ func (echoer) Caller(ctx context.Context) (string, error) { return vat.CallerOf(
 // publish publishes a fresh echo object.
 func (p *party) publish(name string) sturdyref.Ref {
 	p.t.Helper()
-	s, err := p.Publish(name, p.spawn())
+	s, err := p.Publish(context.Background(), name, p.spawn())
 	if err != nil {
 		p.t.Fatal(err)
 	}

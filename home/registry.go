@@ -24,51 +24,55 @@ type Keeper interface {
 	Save([]Publication) error
 }
 
-// ErrPublished says that a name is in use for another reference.
-var ErrPublished = errors.New("home: this name is published already: unpublish it first, or choose another")
-
-// ErrNotPublished says that there is nothing by that name.
-var ErrNotPublished = errors.New("home: nothing is published under this name")
-
-// ErrRefused is what a fetch breaks with when there is nothing for the secret shown, whatever the reason.
-var ErrRefused = vat.NewError("hawser.refused", "home: there is no object for this secret")
+var (
+	// ErrPublished says that a name, or a secret, is in use for something else.
+	ErrPublished = errors.New("home: published already")
+	// ErrNotPublished says that there is nothing by that name.
+	ErrNotPublished = errors.New("home: nothing is published under this name")
+)
 
 // registry finds what is published by the public name of its secret, or by the swiss number itself.
 type registry struct {
-	vat  *vat.Vat // where caretakers of references that are no objects of this process live
-	keep Keeper
-	// file is held while the stored publications change, so that they are saved in the order they changed.
-	file sync.Mutex
+	vat   *vat.Vat // where caretakers of references that are no objects of this process live
+	keep  Keeper
+	decoy sturdyref.SwissNum
+	// file is held while the publications change, so that they are saved in the order they change. closed is guarded by
+	// it: a closed Home's storage may be another's already.
+	file   sync.Mutex
+	closed bool
 
 	mu     sync.Mutex
-	byName map[string]*publication
+	byText map[string]*publication // by the name given to Publish
 	byID   map[[16]byte]*publication
 	// bySwiss is for peers that send the number itself; its key is the number's hash.
 	bySwiss map[[32]byte]*publication
 	door    sturdyref.Keys // zero if there is no door secret
 }
 
-// publication is one object in the registry.
+// publication is one object in the registry. It does not change, but for what Unpublish and Revoke do to it under mu.
 type publication struct {
-	name   string
-	swiss  sturdyref.SwissNum // zero for one that is opened by a capability key
-	keys   sturdyref.Keys     // zero for a weak swiss number
-	lock   *sturdyref.CapabilityLock
-	live   bool // false for a name that is stored but not published at present
-	ref    vat.Ref
-	caret  vat.Ref
-	revoke func(context.Context, error)
+	name  string
+	swiss sturdyref.SwissNum // zero for one that is opened by a capability key
+	keys  sturdyref.Keys     // zero for a weak swiss number
+	lock  *sturdyref.CapabilityLock
+	id    [16]byte           // the public name of its secret, zero for a weak swiss number
+	serve sturdyref.ProofKey // proves that we have the secret, too
+	live  bool               // false for a name that is remembered but not published at present
+	ref   vat.Ref
+	caret vat.Ref
+	// revoke has one function for each caretaker peers were given, those of earlier publications of the name included.
+	revoke []func(context.Context, error)
 }
 
-func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum) (*registry, error) {
+func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
 	r := &registry{
-		vat: v, keep: keep, byName: make(map[string]*publication), byID: make(map[[16]byte]*publication),
+		vat: v, keep: keep, decoy: decoy, byText: make(map[string]*publication), byID: make(map[[16]byte]*publication),
 		bySwiss: make(map[[32]byte]*publication),
 	}
 	if !door.IsZero() {
 		keys, err := door.Keys()
 		if err != nil {
-			return nil, fmt.Errorf("home: door secret: %w", err)
+			return nil, fmt.Errorf("home: Door.Secret: %w: make one with sturdyref.NewSwissNum", err)
 		}
 		r.door = keys
 	}
@@ -78,104 +82,169 @@ func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum) (*registry, e
 			return nil, err
 		}
 		for _, s := range stored {
-			r.byName[s.Name] = &publication{name: s.Name, swiss: s.Swiss}
+			if s.Name == "" || s.Swiss.IsZero() || r.byText[s.Name] != nil {
+				return nil, fmt.Errorf("home: the stored publications are damaged: %q stands there twice, or without a secret", s.Name)
+			}
+			if r.byText[s.Name], err = newPublication(s.Name, s.Swiss); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return r, nil
 }
 
-// publish puts ref behind the stored, the given or a new swiss number.
-func (r *registry) publish(name string, swiss sturdyref.SwissNum, ref vat.Ref) (sturdyref.SwissNum, error) {
-	r.file.Lock()
-	defer r.file.Unlock()
-	r.mu.Lock()
-	p := r.byName[name]
-	r.mu.Unlock()
-	switch {
-	case p != nil && p.live && (p.ref != ref || p.lock != nil):
-		return sturdyref.SwissNum{}, fmt.Errorf("%w: %q", ErrPublished, name)
-	case p != nil && p.live:
-		return p.swiss, nil
-	case p != nil && swiss.IsZero():
-		swiss = p.swiss
-	case swiss.IsZero():
-		swiss = sturdyref.NewSwissNum()
+func newPublication(name string, swiss sturdyref.SwissNum) (*publication, error) {
+	p := &publication{name: name, swiss: swiss}
+	if swiss.Weak() {
+		return p, nil
 	}
-	next := &publication{name: name, swiss: swiss, live: true, ref: ref}
-	if !swiss.Weak() {
-		keys, err := swiss.Keys()
-		if err != nil {
-			return sturdyref.SwissNum{}, err
-		}
-		next.keys = keys
+	var err error
+	if p.keys, err = swiss.Keys(); err != nil {
+		return nil, err
 	}
-	if p == nil || !p.swiss.Equal(swiss) {
-		if err := r.save(name, &swiss); err != nil {
-			return sturdyref.SwissNum{}, err
-		}
-	}
-	next.caret, next.revoke = vat.Guard(r.vat, ref)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.byName[name] = next
-	r.bySwiss[sha256.Sum256(swiss.Reveal())] = next
-	if !next.keys.IsZero() {
-		r.byID[next.keys.ID()] = next
-	}
-	return swiss, nil
+	p.id, p.serve = p.keys.ID(), p.keys.ProofKey()
+	return p, nil
 }
 
-// publishKey puts ref behind a capability key, of which only the public half is here; nothing is stored.
-func (r *registry) publishKey(name string, lock sturdyref.CapabilityLock, ref vat.Ref) error {
+// change runs fn with the publication of a name, nil if there is none, while no other changes.
+func (r *registry) change(ctx context.Context, name string, fn func(p *publication) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("home: %q: %w", name, err)
+	}
+	if name == "" {
+		return errNoName
+	}
 	r.file.Lock()
 	defer r.file.Unlock()
-	p := &publication{name: name, lock: &lock, live: true, ref: ref}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byName[name] != nil {
-		return fmt.Errorf("%w: %q", ErrPublished, name)
+	if r.closed {
+		return errClosed
 	}
-	p.caret, p.revoke = vat.Guard(r.vat, ref)
-	r.byName[name], r.byID[lock.ID()] = p, p
+	r.mu.Lock()
+	p := r.byText[name]
+	r.mu.Unlock()
+	return fn(p)
+}
+
+var errNoName = errors.New("home: the name to publish under is empty")
+
+// shut ends changes for good.
+func (r *registry) shut() {
+	r.file.Lock()
+	r.closed = true
+	r.file.Unlock()
+}
+
+// publish puts ref behind the stored, the given or a new swiss number.
+func (r *registry) publish(p *publication, name string, swiss sturdyref.SwissNum, ref vat.Ref) (sturdyref.SwissNum, error) {
+	switch {
+	case p != nil && p.lock != nil:
+		return swiss, fmt.Errorf("%w: %q is opened by a capability key: revoke it first, or choose another name", ErrPublished, name)
+	case p != nil && !swiss.IsZero() && !p.swiss.Equal(swiss):
+		return swiss, fmt.Errorf("%w: %q has another swiss number: revoke it first, or choose another name", ErrPublished, name)
+	case p != nil && p.live && p.ref != ref:
+		return swiss, fmt.Errorf("%w: %q is another reference: unpublish it first, or choose another name", ErrPublished, name)
+	case p != nil && p.live:
+		return p.swiss, nil
+	case p == nil:
+		if swiss.IsZero() {
+			swiss = sturdyref.NewSwissNum()
+		} else if other := r.named(swiss); other != nil {
+			return swiss, fmt.Errorf("%w: %q has this swiss number", ErrPublished, other.name)
+		}
+		var err error
+		if p, err = newPublication(name, swiss); err != nil {
+			return swiss, err
+		}
+		if err := r.save(name, &swiss); err != nil {
+			return swiss, err
+		}
+	}
+	r.open(p, ref)
+	return p.swiss, nil
+}
+
+// publishLock puts ref behind a capability key, of which only the public half is here; nothing is stored.
+func (r *registry) publishLock(p *publication, name string, lock sturdyref.CapabilityLock, serve sturdyref.ProofKey, ref vat.Ref) error {
+	switch {
+	case p != nil && (p.lock == nil || p.id != lock.ID()):
+		return fmt.Errorf("%w: %q has another secret: revoke it first, or choose another name", ErrPublished, name)
+	case p != nil && p.live && p.ref != ref:
+		return fmt.Errorf("%w: %q is another reference: unpublish it first, or choose another name", ErrPublished, name)
+	case p != nil && p.live:
+		return nil
+	case p == nil:
+		if other := r.byName(lock.ID()); other != nil {
+			return fmt.Errorf("%w: %q is opened by this capability key", ErrPublished, other.name)
+		}
+		p = &publication{name: name, lock: &lock, id: lock.ID(), serve: serve}
+	}
+	r.open(p, ref)
 	return nil
 }
 
-// unpublish stops answering for name; with forget its secret is gone for good and what was fetched by it is severed.
-func (r *registry) unpublish(ctx context.Context, name string, forget bool) (*publication, error) {
-	r.file.Lock()
-	defer r.file.Unlock()
-	r.mu.Lock()
-	p := r.byName[name]
-	if p == nil || !p.live && !forget {
-		r.mu.Unlock()
-		return nil, fmt.Errorf("%w: %q", ErrNotPublished, name)
-	}
-	r.mu.Unlock()
-	if forget {
-		if err := r.save(name, nil); err != nil {
-			return nil, err
-		}
+// open lets p answer with ref from now on. The caretaker is that of before, if the reference is.
+func (r *registry) open(p *publication, ref vat.Ref) {
+	caret, revoke := p.caret, p.revoke
+	if p.ref != ref {
+		var fn func(context.Context, error)
+		caret, fn = vat.Guard(r.vat, ref)
+		revoke = append(revoke, fn)
 	}
 	r.mu.Lock()
-	if !p.keys.IsZero() {
-		delete(r.byID, p.keys.ID())
+	defer r.mu.Unlock()
+	next := *p
+	next.ref, next.caret, next.revoke, next.live = ref, caret, revoke, true
+	r.byText[p.name] = &next
+	if p.id != ([16]byte{}) {
+		r.byID[p.id] = &next
 	}
-	if p.lock != nil {
-		delete(r.byID, p.lock.ID())
+	if p.lock == nil {
+		r.bySwiss[sha256.Sum256(p.swiss.Reveal())] = &next
 	}
-	if !p.swiss.IsZero() {
+}
+
+// shutOut stops answering for p; with forget, its name is free as well.
+func (r *registry) shutOut(p *publication, forget bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byID, p.id)
+	if p.lock == nil {
 		delete(r.bySwiss, sha256.Sum256(p.swiss.Reveal()))
 	}
-	if forget || p.lock != nil {
-		delete(r.byName, name)
-	} else {
-		r.byName[name] = &publication{name: name, swiss: p.swiss}
+	if forget {
+		delete(r.byText, p.name)
+		return
 	}
-	r.mu.Unlock()
-	if forget && p.revoke != nil {
-		p.revoke(ctx, nil)
+	next := *p
+	next.live = false
+	r.byText[p.name] = &next
+}
+
+// unpublish stops answering for p.
+func (r *registry) unpublish(p *publication, name string) error {
+	if p == nil || !p.live {
+		return fmt.Errorf("%w: %q", ErrNotPublished, name)
 	}
-	return p, nil
+	r.shutOut(p, false)
+	return nil
+}
+
+// revoke ends p's secret for good and severs what was fetched by it, now: also when it is called in a turn that fails
+// later, since what is stored has changed.
+func (r *registry) revoke(p *publication, name string) error {
+	if p == nil {
+		return fmt.Errorf("%w: %q", ErrNotPublished, name)
+	}
+	if p.lock == nil {
+		if err := r.save(name, nil); err != nil {
+			return err
+		}
+	}
+	r.shutOut(p, true)
+	for _, fn := range p.revoke {
+		fn(context.Background(), nil)
+	}
+	return nil
 }
 
 // save stores the publications with name changed to have the swiss number given, or without it. Called with file held.
@@ -185,7 +254,7 @@ func (r *registry) save(name string, swiss *sturdyref.SwissNum) error {
 	}
 	var all []Publication
 	r.mu.Lock()
-	for n, p := range r.byName {
+	for n, p := range r.byText {
 		if n != name && p.lock == nil {
 			all = append(all, Publication{n, p.swiss})
 		}
@@ -197,8 +266,20 @@ func (r *registry) save(name string, swiss *sturdyref.SwissNum) error {
 	return r.keep.Save(all)
 }
 
-// Lock implements the first half of netlayer.Doorkeeper.
-func (r *registry) Lock(id [16]byte) (netlayer.Lock, bool) {
+// named returns the publication with the swiss number given, published at present or not.
+func (r *registry) named(swiss sturdyref.SwissNum) *publication {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.byText {
+		if p.lock == nil && p.swiss.Equal(swiss) {
+			return p
+		}
+	}
+	return nil
+}
+
+// lookup returns what admits a dialler that names a secret.
+func (r *registry) lookup(id [16]byte) (netlayer.Lock, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p := r.byID[id]; p != nil {
@@ -213,11 +294,48 @@ func (r *registry) Lock(id [16]byte) (netlayer.Lock, bool) {
 	return nil, false
 }
 
-// byPublicName returns the publication whose secret has the public name id.
-func (r *registry) byPublicName(id [16]byte) *publication {
+// admits reports whether the secret with the public name id is good for a session, still: it is published, remembered,
+// or the door's.
+func (r *registry) admits(id [16]byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID[id] != nil || !r.door.IsZero() && r.door.ID() == id {
+		return true
+	}
+	for _, p := range r.byText {
+		if p.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// proofKey returns the key that proves that we have the secret with the public name id.
+func (r *registry) proofKey(id [16]byte) (sturdyref.ProofKey, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch p := r.byID[id]; {
+	case p != nil:
+		return p.serve, true
+	case !r.door.IsZero() && r.door.ID() == id:
+		return r.door.ProofKey(), true
+	}
+	return sturdyref.ProofKey{}, false
+}
+
+// byName returns the publication whose secret has the public name id.
+func (r *registry) byName(id [16]byte) *publication {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byID[id]
+}
+
+// byLock returns the publication opened by the capability key with the public name id.
+func (r *registry) byLock(id [16]byte) *publication {
+	if p := r.byName(id); p != nil && p.lock != nil {
+		return p
+	}
+	return nil
 }
 
 // byNumber returns the publication behind a swiss number sent in clear.
@@ -225,7 +343,11 @@ func (r *registry) byNumber(swiss []byte) *publication {
 	r.mu.Lock()
 	p := r.bySwiss[sha256.Sum256(swiss)]
 	r.mu.Unlock()
-	if p == nil || !p.swiss.Equal(sturdyref.SwissNumOf(swiss)) {
+	expected := r.decoy
+	if p != nil {
+		expected = p.swiss
+	}
+	if !expected.Equal(sturdyref.SwissNumOf(swiss)) {
 		return nil
 	}
 	return p

@@ -64,6 +64,9 @@ type Info struct {
 	Anonymous bool
 	// Outbound says that the local side dialled.
 	Outbound bool
+	// Source is what counts as one origin of diallers on this netlayer, such as an IP address, of an incoming connection;
+	// empty if it cannot tell. It is for limits and logs, never for authority, and never shown to the peer.
+	Source string
 	// Binding is a value both ends share and nobody else can bring about, to which proofs of secrets are bound; zero
 	// on a netlayer without one, where raw secrets must not be replaced by proofs.
 	Binding [32]byte

@@ -61,6 +61,7 @@ func (h *Host) newAttempt(to *Host, d netlayer.Dial) (*attempt, error) {
 	out.Local, out.Remote = dialler.Clone(), d.Peer.Clone()
 	in.Local, in.Remote = to.self.Clone(), sturdyref.Peer{Transport: Transport, Designator: dialler.Designator}
 	in.Features = slices.Clone(info.Features)
+	in.Source = h.addr
 	if !h.cfg.Anonymous {
 		in.Identity = h.cfg.Record
 	}

@@ -1,0 +1,97 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// crossedWait is how long a dial that gave way waits for the connection it gave way to.
+const crossedWait = 3 * time.Second
+
+// run lets a dial go, on a goroutine that Close joins.
+func (h *Home) run(d *dial) {
+	go func() {
+		defer h.wg.Done()
+		defer d.cancel()
+		h.attempt(d)
+		h.mu.Lock()
+		h.dials--
+		h.mu.Unlock()
+	}()
+}
+
+// attempt dials until there is a session, by this dial or by the peer's, or no hope.
+func (h *Home) attempt(d *dial) {
+	layer, err := h.layer(d)
+	if err != nil {
+		h.gaveUp(d, err)
+		return
+	}
+	conn, err := h.connect(d, layer)
+	for errors.Is(err, netlayer.ErrCrossed) && h.crossed(d) {
+		conn, err = h.connect(d, layer)
+	}
+	switch {
+	case err == nil:
+		h.arrived(d, conn)
+	case errors.Is(err, netlayer.ErrCrossed):
+		h.gaveUp(d, fmt.Errorf("%w, but its connection has not come: enliven again", err))
+	default:
+		h.gaveUp(d, err)
+	}
+}
+
+// layer returns the netlayer to dial with: the Home's, or that of a new anonymous session.
+func (h *Home) layer(d *dial) (netlayer.Netlayer, error) {
+	if h.nl != nil {
+		return h.nl, nil
+	}
+	layer, err := h.layers()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	d.link.layer = layer
+	h.mu.Unlock()
+	return layer, nil
+}
+
+// crossed waits for the connection that this dial gave way to. It reports whether to dial again.
+func (h *Home) crossed(d *dial) bool {
+	if h.nl == nil {
+		return false // nobody dials an anonymous party
+	}
+	timer := time.NewTimer(crossedWait)
+	defer timer.Stop()
+	select {
+	case <-d.again:
+		return true
+	case <-timer.C:
+		return d.ctx.Err() == nil
+	case <-d.ctx.Done():
+		return false
+	}
+}
+
+// connect tries the addresses of the sturdyref, then those the Locator knows.
+func (h *Home) connect(d *dial, layer netlayer.Netlayer) (netlayer.Conn, error) {
+	if t := d.req.peer.Transport; t != layer.Transport() {
+		return nil, fmt.Errorf("home: no netlayer for transport %q: this node speaks %q", t, layer.Transport())
+	}
+	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.link.session.Early}
+	conn, err := layer.Connect(d.ctx, to)
+	if err == nil || !errors.Is(err, netlayer.ErrUnreachable) || h.cfg.Locator == nil {
+		return conn, err
+	}
+	hints, lerr := h.cfg.Locator.Locate(d.ctx, d.peer.id)
+	if lerr != nil {
+		return nil, fmt.Errorf("%w (and locating it failed: %w)", err, lerr)
+	}
+	to.Peer = sturdyref.Peer{Transport: d.req.peer.Transport, Designator: d.req.peer.Designator, Hints: maps.Clone(hints)}
+	return layer.Connect(d.ctx, to)
+}

@@ -1,0 +1,299 @@
+package home
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Design.
+//
+// A peer's messages go over one session. The table says, for each peer, which it is (live), or by which attempt there
+// will be one (dial); what cannot share that attempt waits. An incoming connection takes the dial's place while it is
+// being accepted, and gives it back if that fails. What keeps a request from waiting for ever:
+//
+//	if anything waits there is a dial, or a live link that is being accepted;
+//
+// whoever takes away the last of these calls proceed. A dial that finds itself replaced leaves its outcome in over, for
+// the connection that replaced it to look at.
+
+// peer is a party this Home has dealings with. Its fields are guarded by the Home's mu.
+type peer struct {
+	id       sturdyref.PeerID
+	live     *link
+	dial     *dial
+	waiting  []*request // enlivenings that cannot share the dial under way
+	sessions int        // dialled by the peer, those that are ending included
+}
+
+// request is one enlivening.
+type request struct {
+	peer sturdyref.Peer
+	// key is shown to be admitted, nil for none. name is its public name; check reads the peer's answer to prove(name).
+	key   netlayer.Key
+	name  [16]byte
+	check func(mac []byte, info netlayer.Info) bool
+	// bound says that the key proves itself against a challenge.
+	bound bool
+	fetch func(l *link) vat.Ref
+	vow   *vat.Vow // set while it waits
+}
+
+// dial is an attempt to reach a peer, with a session that takes messages already.
+type dial struct {
+	peer   *peer
+	req    *request
+	link   *link
+	ctx    context.Context
+	cancel context.CancelFunc
+	again  chan struct{} // what this dial gave way to came to nothing
+
+	// What follows is guarded by the Home's mu.
+	over    error // why the dial ended after another connection had taken its place
+	crossed bool  // the peer was told to wait for this dial,
+	told    time.Time
+}
+
+// serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
+func (d *dial) serves(r *request) bool {
+	return d.req.name == r.name && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
+}
+
+// sameHints compares hints, but for those that have nothing to do with reaching the peer.
+func sameHints(a, b sturdyref.Peer) bool {
+	rest := func(p sturdyref.Peer) map[string]string {
+		m := maps.Clone(p.Hints)
+		for _, name := range []string{"door", "mailbox", "sign"} {
+			delete(m, name)
+		}
+		return m
+	}
+	return maps.Equal(rest(a), rest(b))
+}
+
+const (
+	// maxDials bounds the dials under way.
+	maxDials = 1024
+	// maxWaiting bounds the enlivenings that wait for a dial with another secret to the same peer.
+	maxWaiting = 4096
+)
+
+var (
+	errManyDials   = vat.NewError("home.overloaded", "home: too many dials under way: try again later")
+	errManyWaiting = vat.NewError("home.overloaded", "home: too much waits for the session with this peer: try again later")
+)
+
+// peer returns the entry for id. Called with mu held.
+func (h *Home) peer(id sturdyref.PeerID) *peer {
+	p := h.peers[id]
+	if p == nil {
+		p = &peer{id: id}
+		h.peers[id] = p
+	}
+	return p
+}
+
+// tidy forgets a peer of which nothing is left. Called with mu held.
+func (h *Home) tidy(p *peer) {
+	if p.live == nil && p.dial == nil && len(p.waiting) == 0 && p.sessions == 0 && h.peers[p.id] == p {
+		delete(h.peers, p.id)
+	}
+}
+
+// request sends r's fetch over the session there is, with the dial under way, or with a new dial.
+func (h *Home) request(r *request) vat.Ref {
+	var spare *link // made without mu held, in case a dial is needed
+	for {
+		h.mu.Lock()
+		if h.closed {
+			h.mu.Unlock()
+			return broken(errClosed)
+		}
+		p := h.peers[r.peer.ID()]
+		switch {
+		case p != nil && p.live != nil:
+			h.mu.Unlock()
+			if l := h.usableSession(r.peer.ID()); l != nil {
+				return h.fetch(r, l)
+			}
+		case p != nil && p.dial != nil && p.dial.serves(r):
+			l := p.dial.link
+			h.mu.Unlock()
+			return r.fetch(l)
+		case p != nil && p.dial != nil:
+			if len(p.waiting) >= maxWaiting {
+				h.mu.Unlock()
+				return broken(errManyWaiting)
+			}
+			r.vow = vat.NewVow(nil)
+			p.waiting = append(p.waiting, r)
+			h.mu.Unlock()
+			return r.vow.Ref()
+		case h.dials >= maxDials:
+			h.mu.Unlock()
+			return broken(errManyDials)
+		case spare == nil:
+			h.mu.Unlock()
+			var err error
+			if spare, err = h.newLink(r.peer.ID()); err != nil {
+				return broken(err)
+			}
+		default:
+			d := h.begin(r, spare)
+			h.mu.Unlock()
+			ref := r.fetch(spare)
+			h.run(d)
+			return ref
+		}
+	}
+}
+
+// usableSession returns the link over which a peer can be sent to, nil if there is none. A session that has ended is
+// not in anybody's way any more, also while it still tries to say goodbye.
+func (h *Home) usableSession(id sturdyref.PeerID) *link {
+	for {
+		h.mu.Lock()
+		p := h.peers[id]
+		if p == nil || p.live == nil {
+			h.mu.Unlock()
+			return nil
+		}
+		l := p.live
+		h.mu.Unlock()
+		if l.session.Err() == nil {
+			return l
+		}
+		h.mu.Lock()
+		if p.live == l {
+			p.live = nil
+			h.tidy(p)
+		}
+		h.mu.Unlock()
+		h.proceed(id)
+	}
+}
+
+// begin makes r's dial the peer's; run lets it go. Called with mu held, and neither session nor dial there.
+func (h *Home) begin(r *request, l *link) *dial {
+	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.DialTimeout)
+	d := &dial{peer: h.peer(r.peer.ID()), req: r, link: l, ctx: ctx, cancel: cancel, again: make(chan struct{}, 1)}
+	d.peer.dial = d
+	h.dials++
+	h.wg.Add(1)
+	return d
+}
+
+// arrived makes the dial's session the peer's, unless the peer's own connection took its place.
+func (h *Home) arrived(d *dial, conn netlayer.Conn) {
+	h.mu.Lock()
+	if h.closed || d.peer.dial != d {
+		d.over = errSuperseded
+		layer := h.leave(d.link)
+		h.mu.Unlock()
+		_ = conn.Close("")
+		if layer != nil {
+			_ = layer.Close()
+		}
+		return
+	}
+	d.peer.dial, d.peer.live = nil, d.link
+	h.enter(d.link, conn.Info())
+	waiting := d.peer.waiting
+	d.peer.waiting = nil
+	h.mu.Unlock()
+	if err := h.start(d.link, conn); err != nil {
+		h.ended(d.link) // closed meanwhile
+	}
+	h.serve(waiting, d.link)
+}
+
+var errSuperseded = errors.New("home: the peer's own connection took the place of this dial")
+
+// gaveUp breaks what the dial was for and lets those who wait try with their own secrets and addresses.
+func (h *Home) gaveUp(d *dial, err error) {
+	if errors.Is(err, netlayer.ErrRefused) {
+		err = refusedBy(err)
+	}
+	var alike []*request
+	h.mu.Lock()
+	layer := h.leave(d.link)
+	mine := d.peer.dial == d
+	d.over = err
+	if mine {
+		d.peer.dial = nil
+		if !errors.Is(err, netlayer.ErrRefused) {
+			// The peer was not reached: another secret would not change that, other addresses might.
+			var rest []*request
+			for _, r := range d.peer.waiting {
+				if sameHints(r.peer, d.req.peer) {
+					alike = append(alike, r)
+				} else {
+					rest = append(rest, r)
+				}
+			}
+			d.peer.waiting = rest
+		}
+		h.tidy(d.peer)
+	}
+	h.mu.Unlock()
+	if layer != nil {
+		_ = layer.Close()
+	}
+	if !mine {
+		return
+	}
+	id := d.peer.id.String()
+	h.log.Debug("dial failed", "peer", id, "error", err)
+	d.link.session.Fail(id, err)
+	for _, r := range alike {
+		r.vow.Break(notConnected(d.peer.id, err))
+	}
+	h.proceed(d.peer.id)
+}
+
+// proceed has the first of those who wait dial, if nothing else is under way that will serve them.
+func (h *Home) proceed(id sturdyref.PeerID) {
+	var spare *link
+	for {
+		h.mu.Lock()
+		p := h.peers[id]
+		if h.closed || p == nil || p.live != nil || p.dial != nil || len(p.waiting) == 0 {
+			h.mu.Unlock()
+			return
+		}
+		if spare != nil {
+			r := p.waiting[0]
+			p.waiting = p.waiting[1:]
+			d := h.begin(r, spare)
+			h.mu.Unlock()
+			r.vow.Resolve(r.fetch(spare))
+			h.run(d)
+			return
+		}
+		h.mu.Unlock()
+		var err error
+		if spare, err = h.newLink(id); err != nil {
+			h.mu.Lock()
+			waiting := p.waiting
+			p.waiting = nil
+			h.tidy(p)
+			h.mu.Unlock()
+			for _, r := range waiting {
+				r.vow.Break(err)
+			}
+			return
+		}
+	}
+}
+
+// serve sends over a new session what has waited for one.
+func (h *Home) serve(waiting []*request, l *link) {
+	for _, r := range waiting {
+		r.vow.Resolve(h.fetch(r, l))
+	}
+}
