@@ -10,8 +10,10 @@ type Event struct {
 	Kind EventKind
 	// Who it is about, as this person calls them.
 	Who Name
-	// Text is what was said, for Said.
+	// Text is what was said, for Said, or the room's name, for Entered.
 	Text string
+	// Others are who else is in the room, for Entered.
+	Others []Name
 	// Other is who else goes by the name, for Namesake; zero if they have left.
 	Other Name
 	// Err is why a message is Unreadable, or why the stay Ended: nil if the person left.
@@ -23,8 +25,8 @@ type EventKind uint8
 
 // What happens in a room.
 const (
-	Here       EventKind = iota // somebody was in the room before this person
-	Entered                     // this person is in, and has been told who else is
+	Here       EventKind = iota // somebody who was in the room before this person; those who are slow to say their name come after Entered
+	Entered                     // this person is in
 	Joined                      // somebody came
 	Left                        // somebody went
 	Said                        // somebody said something, as unsealed by themselves

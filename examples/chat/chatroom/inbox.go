@@ -27,7 +27,7 @@ func (i inbox) UserJoined(ctx context.Context, user UserRef) error {
 			s.entered.Set(ctx, true)
 			you := s.roll.find(user)
 			inTurn(ctx, s, you, promise.Fulfilled(promise.None{}), func(ctx context.Context, _ promise.None, _ error) {
-				s.tell(ctx, Event{Kind: Entered, Who: s.roll.name(you)})
+				s.tell(ctx, Event{Kind: Entered, Who: s.roll.name(you), Text: s.name, Others: s.others()})
 			})
 		}
 		return nil

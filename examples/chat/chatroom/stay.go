@@ -46,6 +46,17 @@ func (s *Stay) Present() []Name {
 	return names
 }
 
+// others returns who else is in the room and has a name by now.
+func (s *Stay) others() []Name {
+	var names []Name
+	for _, v := range s.roll.present.Get() {
+		if !v.you && v.number.Get() > 0 {
+			names = append(names, s.roll.name(v))
+		}
+	}
+	return names
+}
+
 // Say seals the text and gives it to the room, and returns when the room has taken it. Everybody's inbox hears of it, the
 // person's own, too. An error that matches ErrTooOften asks to be tried again in a moment.
 func (s *Stay) Say(ctx context.Context, text string) error {

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const demoHelp = `chat demo runs a host and two guests as processes of their own, which talk over the loopback interface, and prints what
+each of them sees. It ends with exit code 0 if everything went as it should.
+`
+
+// demoTime bounds the whole demo; it takes a second or two.
+const demoTime = 25 * time.Second
+
+var errDemoTime = fmt.Errorf("the demo took longer than %v", demoTime)
+
+func demoCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	if _, err := parse(flags, args, demoHelp, 0); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, errDemoTime)
+	defer cancel()
+	d := &demo{ctx: ctx}
+	err := d.play()
+	if e := d.clear(); err == nil {
+		err = e
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		for _, p := range d.cast {
+			fmt.Fprintf(os.Stderr, "everything %s wrote:\n  %s\n", p.who, strings.Join(p.all, "\n  "))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the demo failed: %w", err)
+	}
+	fmt.Printf("\nAll as it should be: %d lines were expected and seen.\n", d.seen)
+	return nil
+}
+
+// demo is a play whose actors are processes. The first thing that goes wrong ends it: after that its methods do nothing.
+type demo struct {
+	ctx  context.Context
+	dir  string
+	cast []*process
+	step int
+	seen int
+	err  error
+}
+
+// clear ends every process and removes what was written.
+func (d *demo) clear() error {
+	for _, p := range d.cast {
+		p.stop()
+	}
+	if d.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(d.dir)
+}
+
+// scene says what comes next.
+func (d *demo) scene(text string) {
+	if d.err == nil {
+		d.step++
+		fmt.Printf("\n%d. %s\n", d.step, text)
+	}
+}
+
+func (d *demo) start(who string, args ...string) *process {
+	if d.err != nil {
+		return nil
+	}
+	cmd, err := again(d.ctx, args...)
+	if err != nil {
+		d.err = err
+		return nil
+	}
+	p, err := start(who, cmd)
+	if err != nil {
+		d.err = err
+		return nil
+	}
+	d.cast = append(d.cast, p)
+	return p
+}
+
+func (d *demo) says(p *process, line string) {
+	if d.err != nil {
+		return
+	}
+	fmt.Printf("   %-8s types  %s\n", p.who, line)
+	d.err = p.say(line)
+}
+
+// gets is says for what is not to be shown.
+func (d *demo) gets(p *process, line string) {
+	if d.err == nil {
+		d.err = p.say(line)
+	}
+}
+
+func (d *demo) sees(p *process, parts ...string) string {
+	if d.err != nil {
+		return ""
+	}
+	line, err := p.sees(d.ctx, parts...)
+	if err != nil {
+		d.err = err
+		return ""
+	}
+	d.seen++
+	fmt.Printf("   %-8s sees   %s\n", p.who, line)
+	return line
+}
+
+func (d *demo) ends(p *process, code int) {
+	if d.err != nil {
+		return
+	}
+	if d.err = p.ends(d.ctx, code); d.err == nil {
+		fmt.Printf("   %-8s ends   with exit code %d\n", p.who, code)
+	}
+}
+
+func (d *demo) play() error {
+	if d.dir, d.err = os.MkdirTemp("", "hawser-chat-demo-"); d.err != nil {
+		return d.err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	host := []string{"host", "--nick", "ada", "--dir", filepath.Join(d.dir, "ada"), "--listen", port}
+	guest := func(nick string) []string { return []string{"join", "--nick", nick, "--listen", "127.0.0.1:0"} }
+
+	d.scene("Ada opens a room. She is its host: there is no server.")
+	ada := d.start("ada", host...)
+	d.sees(ada, `* the room "lobby" is open`)
+	uri := d.sees(ada, "ocapn://", ".hawser/s/")
+	d.sees(ada, `* you are in "lobby"`)
+
+	d.scene("Bob gets the URI from her by some way of their own, and joins. His process finds hers by it, and proves that it knows it.")
+	bob := d.start("bob", guest("bob")...)
+	d.gets(bob, uri)
+	d.sees(bob, `* you are in "lobby" with ada`)
+	d.sees(ada, "* bob joined")
+
+	d.scene("They talk. What each sees of the other was unsealed by its author.")
+	d.says(ada, "hello, bob")
+	d.sees(bob, "<ada> hello, bob")
+	d.says(bob, "hello yourself")
+	d.sees(ada, "<bob> hello yourself")
+	d.says(bob, "/who")
+	d.sees(bob, "* here: bob (you), ada")
+
+	d.scene("Carol comes late and asks the room what was said.")
+	carol := d.start("carol", guest("carol")...)
+	d.gets(carol, uri)
+	d.sees(carol, `* you are in "lobby" with ada and bob`)
+	d.sees(ada, "* carol joined")
+	d.sees(bob, "* carol joined")
+	d.says(carol, "/history")
+	d.sees(carol, "* the room says that at ", " ada said: hello, bob")
+	d.sees(carol, "* the room says that at ", " bob said: hello yourself")
+
+	d.scene("Mallory has the address and the key in Ada's URI, but had to guess its secret.")
+	mallory := d.start("mallory", guest("mallory")...)
+	d.gets(mallory, tampered(uri))
+	d.sees(mallory, "chat: the host refuses this URI")
+	d.ends(mallory, 1)
+
+	d.scene("Ada stops her process. The others notice.")
+	d.says(ada, "/quit")
+	d.ends(ada, 0)
+	d.sees(bob, "* the host is gone")
+	d.sees(carol, "* the host is gone")
+
+	d.scene("She starts it again with the same --dir: the same URI, and the guests come back by themselves.")
+	ada = d.start("ada", host...)
+	if again := d.sees(ada, "ocapn://", ".hawser/s/"); d.err == nil && again != uri {
+		return errors.New("the URI is another one after the restart")
+	}
+	d.sees(bob, "* the host is back")
+	d.sees(carol, "* the host is back")
+	d.sees(ada, "* bob joined")
+	d.sees(ada, "* carol joined")
+	d.says(carol, "where were we?")
+	d.sees(bob, "<carol> where were we?")
+	d.sees(ada, "<carol> where were we?")
+
+	d.scene("They leave.")
+	d.says(carol, "/quit")
+	d.ends(carol, 0)
+	d.sees(ada, "* carol left")
+	d.sees(bob, "* carol left")
+	d.says(bob, "/quit")
+	d.ends(bob, 0)
+	d.sees(ada, "* bob left")
+	d.says(ada, "/quit")
+	d.ends(ada, 0)
+	return d.err
+}
+
+// freePort returns a loopback address at which a process started now can listen.
+func freePort() (string, error) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	return c.LocalAddr().String(), nil
+}
+
+// tampered returns the URI with another secret in it.
+func tampered(uri string) string {
+	before, after, _ := strings.Cut(uri, "/s/")
+	if after == "" {
+		return uri
+	}
+	flipped := "A"
+	if after[0] == 'A' {
+		flipped = "B"
+	}
+	return before + "/s/" + flipped + after[1:]
+}

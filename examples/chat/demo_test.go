@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestDemo runs what the README begins with.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	cmd := command(t, "demo")
+	temp := t.TempDir()
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TMP="+temp)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v\n%s\n%s", err, &stdout, &stderr)
+	}
+	for _, want := range []string{
+		"bob      sees   <ada> hello, bob\n",
+		"ada      sees   <bob> hello yourself\n",
+		"carol    sees   * the room says that at ",
+		"mallory  ends   with exit code 1\n",
+		"carol    sees   * the host is back",
+		"bob      sees   * carol left\n",
+		"\nAll as it should be: ",
+	} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("not in the output: %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(stdout.String())
+	}
+	isEmpty(t, temp)
+}
+
+func isEmpty(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind in the temporary directory: %v %v", left, err)
+	}
+}
+
+// A line that does not come fails the demo, with the reason, as does a process that ends otherwise than it should.
+func TestDemoFails(t *testing.T) {
+	t.Parallel()
+	run := func(args ...string) *process {
+		t.Helper()
+		p, err := start("ada", command(t, args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.stop)
+		return p
+	}
+	d := &demo{ctx: t.Context()}
+	d.sees(run("help"), "chat demo", "no such thing")
+	if d.err == nil || !strings.Contains(d.err.Error(), `ada ended without seeing ["chat demo" "no such thing"]`) {
+		t.Errorf("%v", d.err)
+	}
+	d = &demo{ctx: t.Context()}
+	d.ends(run("help"), 1)
+	if d.err == nil || !strings.Contains(d.err.Error(), "exit code 0 (<nil>), want 1") {
+		t.Errorf("%v", d.err)
+	}
+	first := errors.New("the first thing that went wrong")
+	d = &demo{ctx: t.Context(), err: first}
+	d.scene("nothing happens any more")
+	if p := d.start("bob", "help"); p != nil || d.sees(nil, "x") != "" || d.err != first || d.step+d.seen > 0 {
+		t.Errorf("%v %v", p, d.err)
+	}
+}

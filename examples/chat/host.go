@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/examples/chat/chatroom"
+	"github.com/hawser-go/hawser/vat"
+)
+
+const hostHelp = `chat host opens a room, prints the URI that lets others in, and lets you chat in it.
+
+Whoever has the URI can come in, so give it only to those you want in the room. With --dir the room has the same URI the
+next time; without, it is new each time, and nothing is kept on disk. What was said is kept in memory only.
+
+Lines typed are messages; /help says what else there is. The room is open until /quit, the end of the input, or Ctrl-C.
+`
+
+func hostCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("host", flag.ContinueOnError)
+	dir := flags.String("dir", "", "keep the identity and the room's URI in this `directory`")
+	nick := flags.String("nick", "host", "what to call you")
+	name := flags.String("name", "lobby", "what to call the `room`; each name in a directory has a URI of its own")
+	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (default: the port used last, or any)")
+	advertise := flags.String("advertise", "", "`addresses` for the URI, host:port with commas between, where guests come from outside")
+	alone := flags.Bool("serve", false, "only keep the room open: do not read messages from the input")
+	verbose := flags.Bool("v", false, "say what happens beneath")
+	if _, err := parse(flags, args, hostHelp, 0); err != nil {
+		return err
+	}
+	if chatroom.Clean(*name) != *name || *name == "" || len(*name) > 100 {
+		return fmt.Errorf("host: --name must be one line of 1 to 100 bytes: %w", errUsage)
+	}
+	if err := checkNick(*nick); err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+
+	console := openConsole()
+	defer console.Close()
+	cfg := &hawser.Config{Dir: *dir, Listen: *listen, Logger: console.logger(*verbose)}
+	if *advertise != "" {
+		cfg.Advertise = strings.Split(*advertise, ",")
+	}
+	node, err := hawser.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+
+	room, err := vat.Do(ctx, node.Vat("room"), func(ctx context.Context) (chatroom.RoomRef, error) {
+		return chatroom.NewRoom(ctx, *name, nil), nil
+	})
+	if err != nil {
+		return err
+	}
+	invite, err := node.Publish(ctx, "room "+*name, room.Ref)
+	if err != nil {
+		return err
+	}
+	console.say("* the room %q is open; whoever has the next line can come in, so treat it as a key", *name)
+	console.say("%s", invite.URI())
+	console.say("* to come in: go run ./examples/chat join    which asks for that line")
+	if *alone {
+		<-ctx.Done()
+		return nil
+	}
+	// The host's own person is a guest like any other, in a vat of its own.
+	t, err := newTalker(ctx, console, node.Vat("person"), *nick, func() chatroom.RoomRef { return room })
+	if err != nil {
+		return err
+	}
+	return t.run(ctx)
+}
