@@ -30,11 +30,11 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		}
 	case *vat.Vow:
 		promise = true
-		w, f := lastOf(x)
+		f := lastOf(x)
 		if f == nil {
 			break
 		}
-		if f.session() == t.s && f.vow == w && !f.released && (f.kind == farPromise || f.asked == t && t.s.moves.Load()) {
+		if f.session() == t.s && !f.released && (f.kind == farPromise || f.asked == t && t.s.moves.Load()) {
 			return f.mention(), nil
 		}
 		if err := t.sameRealm(f); err != nil {
@@ -85,17 +85,17 @@ func settledRef(r vat.Ref) vat.Ref {
 	return r
 }
 
-// lastOf follows promises for promises, as far as can be told, to the last, and returns what that leads to if it is far.
-func lastOf(w *vat.Vow) (*vat.Vow, *far) {
+// lastOf follows promises for promises, as far as can be told, and returns where messages on the last go if that is far.
+func lastOf(w *vat.Vow) *far {
 	for range 64 {
 		switch x := w.Ahead().(type) {
 		case *vat.Vow:
 			w = x
 		case *far:
-			return w, x
+			return x
 		default:
-			return w, nil
+			return nil
 		}
 	}
-	return w, nil
+	return nil
 }

@@ -71,8 +71,9 @@ type ProtocolError struct {
 func (e *ProtocolError) Error() string { return "captp: " + e.Clause + ": " + e.What }
 
 var (
-	errStarted = errors.New("captp: Start was called before: a session has one connection")
-	errMoved   = errors.New("captp: the session was handed over: it needs no connection")
+	errStarted  = errors.New("captp: Start was called before: a session has one connection")
+	errReleased = errors.New("captp: the reference was given back to the peer")
+	errMoved    = errors.New("captp: the session was handed over: it needs no connection")
 )
 
 func violation(clause, format string, args ...any) error {

@@ -59,8 +59,11 @@ func (f *far) mention() msg.Desc {
 
 // refusal says why nothing more from a sender can be sent to f, nil if it can.
 func (f *far) refusal(from *vat.Caller) error {
-	if f.dead != nil {
+	switch {
+	case f.dead != nil:
 		return f.dead
+	case f.released:
+		return errReleased // a vow leads elsewhere before its position is given back: nobody should get here
 	}
 	return f.broken[from]
 }

@@ -44,6 +44,13 @@ func (s *Session) Handover(winner *Session) bool {
 			return ok
 		}
 		for _, o := range batch {
+			if err := o.m.Revoked(); err != nil {
+				if o.q != nil {
+					s.withLock(func(*locked) { o.failed(err) })
+				}
+				o.m.Refuse(err)
+				continue
+			}
 			if o.to == s.boot {
 				o.to = winner.boot
 			}

@@ -79,18 +79,7 @@ func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused [
 	for i := range l.opening {
 		o := &l.opening[i]
 		if i >= early {
-			err := gaps[stream{o.to, o.m.From}]
-			if err == nil {
-				err = l.t.put(o)
-			}
-			if err != nil {
-				if o.m.Answer == nil {
-					gaps[stream{o.to, o.m.From}] = err
-				}
-				if o.q != nil {
-					l.s.budget.Release(1)
-				}
-				o.failed(err)
+			if err := l.late(o, gaps); err != nil {
 				refused = append(refused, refusal{o.m, err})
 				continue
 			}
@@ -99,4 +88,26 @@ func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused [
 	}
 	l.opening, l.attempt = nil, nil
 	return refused, nil
+}
+
+// late encodes a message that has waited for the connection.
+func (l *locked) late(o *outgoing, gaps map[stream]error) error {
+	revoked := o.m.Revoked()
+	err := revoked
+	if err == nil {
+		err = gaps[stream{o.to, o.m.From}]
+	}
+	if err == nil {
+		err = l.t.put(o)
+	}
+	switch {
+	case err == nil:
+	case o.q != nil:
+		l.s.budget.Release(1)
+		o.failed(err)
+	case revoked == nil:
+		gaps[stream{o.to, o.m.From}] = err
+		o.failed(err)
+	}
+	return err
 }

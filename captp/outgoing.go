@@ -51,16 +51,12 @@ func (s *Session) send(o outgoing) {
 	}
 	var err error
 	var next *Session
-	bounce, routed := false, o.q != nil
+	routed := o.q != nil
 	s.withLock(func(l *locked) {
 		switch l.state {
 		case opening:
 			err = l.postpone(&o)
 		case live:
-			if o.to.released {
-				bounce = true
-				return
-			}
 			err = l.transmit(&o)
 		case moved:
 			next = s.movedTo.Load()
@@ -72,13 +68,6 @@ func (s *Session) send(o outgoing) {
 		}
 	})
 	switch {
-	case bounce:
-		// The answer came while the message was on its way here: its vow knows where it leads now.
-		if o.to.vow != nil {
-			o.to.vow.Deliver(o.m)
-		} else {
-			o.m.Refuse(vat.ErrNotReference)
-		}
 	case next != nil:
 		next.send(o)
 	case err != nil:

@@ -70,6 +70,14 @@ func (r *raw) hello() *msg.StartSession {
 func (r *raw) send(ops ...msg.Op) {
 	r.t.Helper()
 	for _, op := range ops {
+		if d, ok := op.(*msg.Deliver); ok {
+			c := *d
+			var err error
+			if c.Args, err = passable.CopyArgs(d.Args, nil); err != nil {
+				r.t.Fatal(err)
+			}
+			op = &c
+		}
 		frame, err := r.enc.Append(nil, op, nil)
 		if err != nil {
 			r.t.Fatal(err)

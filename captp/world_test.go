@@ -30,19 +30,20 @@ type world struct {
 
 // node is a process: a vat or more, and what its peers can fetch.
 type node struct {
-	w       *world
-	name    string
-	host    *mem.Host
-	vat     *vat.Vat
-	vats    []*vat.Vat
-	log     hclog.Logger
-	mu      sync.Mutex
-	objects map[string]vat.Ref // guarded by mu
-	limits  captp.Limits
-	realm   any
-	tracer  vat.Tracer
-	dials   int
-	vows    []*vat.Vow
+	w        *world
+	name     string
+	host     *mem.Host
+	vat      *vat.Vat
+	vats     []*vat.Vat
+	log      hclog.Logger
+	mu       sync.Mutex
+	objects  map[string]vat.Ref // guarded by mu
+	limits   captp.Limits
+	realm    any
+	tracer   vat.Tracer
+	dials    int
+	vows     []*vat.Vow
+	outcomes chan settled
 }
 
 // end is one side of a session.

@@ -64,6 +64,10 @@ func (m *Message) Taken() {
 	}
 }
 
+// Revoked returns why a message that came through a caretaker goes no further, or nil. Those who keep messages ask again
+// before they let one go.
+func (m *Message) Revoked() error { return m.gate.shut() }
+
 // Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that came from a
 // peer and that no handler has seen are released at once.
 func (m *Message) Refuse(err error) { m.refuse(nil, err) }
