@@ -51,7 +51,7 @@ func TestRatioIsTakenWithinARound(t *testing.T) {
 		speed := float64(1 + i*i)
 		floor, twice = append(floor, sample{each: 10 * speed}), append(twice, sample{each: 20 * speed})
 	}
-	if got := ratio(twice, floor); got != 2 {
+	if got := ratio(twice, floor, byTime); got != 2 {
 		t.Errorf("the ratio is %v, want 2", got)
 	}
 	g := &group{name: "work", rows: []row{{name: "floor"}, {name: "kept", owes: 2}, {name: "missed", owes: 1.9}}}
@@ -92,7 +92,7 @@ func TestMeasureInterleaves(t *testing.T) {
 				}
 			}
 		}
-		if got := ratio(samples[1], samples[0]); got != 1.5 {
+		if got := ratio(samples[1], samples[0], byTime); got != 1.5 {
 			t.Errorf("the ratio is %v, want 1.5", got)
 		}
 	})

@@ -147,6 +147,28 @@ func floorChains(open wire.Opener, delay time.Duration) func() (service, error) 
 	}
 }
 
+// floorTells is calls whose answers nobody wants, written sixty-four at a time: a frame is on its way soon, and still the
+// writes are few.
+func floorTells(open wire.Opener) opener {
+	return func() (work, error) {
+		c, closeAll, err := floorClient(open, 0)
+		if err != nil {
+			return work{}, err
+		}
+		told := 0
+		tell := func() error {
+			c.Tell(text, 1)
+			if told++; told%64 == 0 {
+				return c.Flush()
+			}
+			return nil
+		}
+		return work{func(n int, _ *times) error {
+			return telling(n, tell, func() error { return checked(c.Echo(text, amount)) })
+		}, closeAll}, nil
+	}
+}
+
 func outstanding(what string, n int) string {
 	if n == 1 {
 		return what + ", one caller"

@@ -18,40 +18,92 @@ const idleName = "idle: memory of one"
 type idleRow struct {
 	name   string
 	number int
-	// open makes that many, each of which has done a little work, and returns them, to be kept and then closed.
-	open func(number int) (keep any, closeAll func() error, err error)
+	// open prepares what does not count: what is there whether or not there are many of them.
+	open func(number int) (idle, error)
+	// owes is the heap and stack, in bytes, that one may take; with times set, that many times what the row of that name
+	// takes. 0 if it owes nothing.
+	owes  float64
+	times string
 }
+
+// idle is a number of things to be made.
+type idle struct {
+	// fill makes them, each of which does a little work, and returns what keeps them from the collector.
+	fill  func() (keep any, err error)
+	close func() error
+}
+
+const idleConnection = "QUIC connection with one stream, the same"
 
 func idleRows() []idleRow {
 	return []idleRow{
-		{"object in a map", 100_000, idleObjects},
-		{"minimal vat with one object", 100_000, idleVats},
-		{"goroutine with a channel of 16", 20_000, idleGoroutines},
-		{"TCP connection, both ends and two readers", 200, idleTCP},
-		{"QUIC connection with one stream, the same", 200, idleQUIC},
+		{name: "object in a map", number: 100_000, open: filling(idleObjects)},
+		{name: "hawser, object in a vat", number: 100_000, open: idleSpawned, owes: 150},
+		{name: "minimal vat with one object", number: 100_000, open: filling(idleVats)},
+		{name: "hawser, vat with one object", number: 20_000, open: idleHawserVats, owes: 400},
+		{name: "goroutine with a channel of 16", number: 20_000, open: filling(idleGoroutines)},
+		{name: "hawser, exported object, with its import", number: 50_000, open: idleExports},
+		{name: "hawser, answered call whose answer is kept", number: 20_000, open: idleAnswers},
+		{name: "TCP connection, both ends and two readers", number: 100, open: filling(idleTCP)},
+		{name: idleConnection, number: 100, open: idleQUIC},
+		{name: "hawser, session over noisequic, both ends", number: 100, open: idleSessions, owes: 1.3, times: idleConnection},
+	}
+}
+
+// filling is for what needs no preparation.
+func filling(fill func(number int) (keep any, closeAll func() error, err error)) func(number int) (idle, error) {
+	return func(number int) (idle, error) {
+		closeAll := nothing
+		return idle{func() (keep any, err error) {
+			keep, closeAll, err = fill(number)
+			return keep, err
+		}, func() error { return closeAll() }}, nil
 	}
 }
 
 func printIdle(w io.Writer, rows []idleRow) error {
-	fmt.Fprintf(w, "\n%-52s %10s %10s %10s %10s\n", idleName, "number", "heap", "and stack", "goroutines")
+	fmt.Fprintf(w, "\n%-56s %10s %10s %10s %10s\n", idleName, "number", "heap", "and stack", "goroutines")
+	found := make(map[string]float64)
 	for _, r := range rows {
-		before, goroutines := settledMemory(), runtime.NumGoroutine()
-		keep, closeAll, err := r.open(r.number)
+		heap, all, goroutines, err := r.measure()
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		after := settledMemory()
-		n := float64(r.number)
-		fmt.Fprintf(w, "  %-50s %10d %8.0f B %8.0f B %10.1f\n", r.name, r.number,
-			(float64(after.HeapAlloc)-float64(before.HeapAlloc))/n,
-			(float64(after.HeapAlloc+after.StackInuse)-float64(before.HeapAlloc+before.StackInuse))/n,
-			float64(runtime.NumGoroutine()-goroutines)/n)
-		runtime.KeepAlive(keep)
-		if err := closeAll(); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
-		}
+		found[r.name] = all
+		fmt.Fprintf(w, "  %-54s %10d %8.0f B %8.0f B %10.1f%s\n", r.name, r.number, heap, all, goroutines, r.verdict(all, found))
 	}
 	return nil
+}
+
+// measure returns what one takes.
+func (r *idleRow) measure() (heap, all, goroutines float64, err error) {
+	i, err := r.open(r.number)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer func() { err = errors.Join(err, i.close()) }()
+	before, were := settledMemory(), runtime.NumGoroutine()
+	keep, err := i.fill()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	after, n := settledMemory(), float64(r.number)
+	heap = (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / n
+	all = heap + (float64(after.StackInuse)-float64(before.StackInuse))/n
+	goroutines = float64(runtime.NumGoroutine()-were) / n
+	runtime.KeepAlive(keep)
+	return heap, all, goroutines, nil
+}
+
+func (r *idleRow) verdict(all float64, found map[string]float64) string {
+	switch {
+	case r.owes == 0:
+		return ""
+	case r.times == "":
+		return fmt.Sprintf("  owes %.0f B, %s", r.owes, kept(all <= r.owes))
+	}
+	ratio := all / found[r.times]
+	return fmt.Sprintf("  owes %.2f times the connection, is %.2f, %s", r.owes, ratio, kept(ratio <= r.owes))
 }
 
 // settledMemory reads the memory in use once goroutines have gone to sleep and the collector has been by.
@@ -110,10 +162,10 @@ func idleGoroutines(number int) (any, func() error, error) {
 }
 
 // keeping makes a number of things with a close function each.
-func keeping[T any](number int, open func() (T, func() error, error)) (any, func() error, error) {
+func keeping[T any](number int, open func() (T, func() error, error)) (keep any, closeAll func() error, err error) {
 	var kept []T
 	var closers []func() error
-	closeAll := func() error {
+	closeAll = func() error {
 		var errs []error
 		for _, c := range closers {
 			errs = append(errs, c())
@@ -123,7 +175,7 @@ func keeping[T any](number int, open func() (T, func() error, error)) (any, func
 	for range number {
 		one, c, err := open()
 		if err != nil {
-			return nil, nil, errors.Join(err, closeAll())
+			return nil, closeAll, err
 		}
 		kept, closers = append(kept, one), append(closers, c)
 	}
@@ -151,29 +203,25 @@ func idleTCP(number int) (any, func() error, error) {
 }
 
 // idleQUIC opens connections between one pair of sockets.
-func idleQUIC(number int) (any, func() error, error) {
+func idleQUIC(number int) (idle, error) {
 	pair, err := wire.NewQUICPair(0)
 	if err != nil {
-		return nil, nil, err
+		return idle{}, err
 	}
-	keep, closeAll, err := keeping(number, func() (io.Closer, func() error, error) {
-		client, server, err := pair.Open()
-		if err != nil {
-			return nil, nil, err
-		}
-		readers := waiting(client, server)
-		return client, func() error {
-			defer readers.Wait()
-			server.Close()
-			return client.Close()
-		}, nil
-	})
-	if err != nil {
-		pair.Close()
-		return nil, nil, err
-	}
-	return keep, func() error {
-		defer pair.Close()
-		return closeAll()
-	}, nil
+	closeAll := nothing
+	return idle{func() (keep any, err error) {
+		keep, closeAll, err = keeping(number, func() (io.Closer, func() error, error) {
+			client, server, err := pair.Open()
+			if err != nil {
+				return nil, nil, err
+			}
+			readers := waiting(client, server)
+			return client, func() error {
+				defer readers.Wait()
+				server.Close()
+				return client.Close()
+			}, nil
+		})
+		return keep, err
+	}, func() error { return errors.Join(closeAll(), pair.Close()) }}, nil
 }

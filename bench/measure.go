@@ -12,6 +12,27 @@ import (
 type group struct {
 	name string
 	rows []row
+	// by is what rows are compared by; wall time if it is zero.
+	by quantity
+}
+
+// A quantity is a part of a sample that rows are compared by.
+type quantity struct {
+	name string
+	of   func(sample) float64
+}
+
+var (
+	byTime = quantity{"x floor", func(s sample) float64 { return s.each }}
+	byP50  = quantity{"x p50", func(s sample) float64 { return float64(s.p50) }}
+	byCPU  = quantity{"x cpu", func(s sample) float64 { return s.cpu }}
+)
+
+func (g *group) compared() quantity {
+	if g.by.of == nil {
+		return byTime
+	}
+	return g.by
 }
 
 // A row is one way to do the work.
@@ -20,6 +41,8 @@ type row struct {
 	open opener
 	// owes is the most that the row may take for what the floor takes 1 for; 0 if it owes nothing.
 	owes float64
+	// allocs is how many allocations more than the floor it may make for that; 0 if it owes nothing.
+	allocs float64
 }
 
 // An opener sets up the work anew, for one measurement.
@@ -36,6 +59,7 @@ type work struct {
 // A sample is what one measurement found, for doing the work once.
 type sample struct {
 	each          float64       // wall time in ns, of all callers together
+	cpu           float64       // processor time in ns, of the whole process; 0 if unknown
 	p50, p99      time.Duration // of one caller; 0 if unknown
 	allocs, bytes float64
 }
@@ -82,13 +106,13 @@ func (r *row) sample(count *int, each time.Duration) (s sample, err error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	begin := time.Now()
+	begin, used := time.Now(), processorTime()
 	if err := w.run(n, t); err != nil {
 		return s, err
 	}
-	took := time.Since(begin)
+	took, spent := time.Since(begin), processorTime()-used
 	runtime.ReadMemStats(&after)
-	s.each = float64(took) / float64(n)
+	s.each, s.cpu = float64(took)/float64(n), float64(spent)/float64(n)
 	s.allocs = float64(after.Mallocs-before.Mallocs) / float64(n)
 	s.bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(n)
 	s.p50, s.p99 = t.quantile(0.5), t.quantile(0.99)

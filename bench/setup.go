@@ -33,9 +33,10 @@ func quicSetup() (work, error) {
 	}, pair.Close}, nil
 }
 
+const blockSize = 64 << 10
+
 // bulk sends 64 KiB at a time one way; the work is done when all has been read.
 func bulk(open wire.Opener) opener {
-	const size = 64 << 10
 	return func() (work, error) {
 		client, server, closeAll, err := open(0)
 		if err != nil {
@@ -44,7 +45,7 @@ func bulk(open wire.Opener) opener {
 		return work{func(n int, _ *times) error {
 			sent := make(chan error, 1)
 			go func() {
-				block := make([]byte, size)
+				block := make([]byte, blockSize)
 				for range n {
 					if _, err := client.Write(block); err != nil {
 						sent <- err
@@ -53,7 +54,7 @@ func bulk(open wire.Opener) opener {
 				}
 				sent <- nil
 			}()
-			if _, err := io.CopyN(io.Discard, server, int64(n)*size); err != nil {
+			if _, err := io.CopyN(io.Discard, server, int64(n)*blockSize); err != nil {
 				return err
 			}
 			return <-sent

@@ -9,36 +9,47 @@ import (
 
 // print writes a group as a table of medians, with each row's ratio to the floor.
 func (g *group) print(w io.Writer, samples [][]sample) {
-	fmt.Fprintf(w, "\n%-52s %10s %10s %9s %9s %8s %9s %8s\n", g.name, "each", "per s", "p50", "p99", "allocs", "B", "x floor")
+	by := g.compared()
+	fmt.Fprintf(w, "\n%-56s %10s %10s %10s %9s %9s %8s %9s %8s\n", g.name, "each", "per s", "cpu", "p50", "p99", "allocs", "B", by.name)
 	for i, r := range g.rows {
 		s := samples[i]
 		each := median(s, func(s sample) float64 { return s.each })
-		fmt.Fprintf(w, "  %-50s %10s %10s %9s %9s %8s %9s %8s%s\n", r.name,
+		fmt.Fprintf(w, "  %-54s %10s %10s %10s %9s %9s %8s %9s %8.2f%s\n", r.name,
 			duration(each), count(1e9/each),
+			duration(median(s, func(s sample) float64 { return s.cpu })),
 			duration(median(s, func(s sample) float64 { return float64(s.p50) })),
 			duration(median(s, func(s sample) float64 { return float64(s.p99) })),
 			small(median(s, func(s sample) float64 { return s.allocs })),
 			count(median(s, func(s sample) float64 { return s.bytes })),
-			fmt.Sprintf("%.2f", ratio(s, samples[0])), r.verdict(ratio(s, samples[0])))
+			ratio(s, samples[0], by), r.verdict(s, samples[0], by))
 	}
 }
 
 // verdict says whether a row keeps what it owes.
-func (r *row) verdict(ratio float64) string {
-	switch {
-	case r.owes == 0:
-		return ""
-	case ratio <= r.owes:
-		return fmt.Sprintf("  owes %.2f, kept", r.owes)
+func (r *row) verdict(s, floor []sample, by quantity) string {
+	words := ""
+	if r.owes != 0 {
+		words += fmt.Sprintf("  owes %.2f, %s", r.owes, kept(ratio(s, floor, by) <= r.owes))
 	}
-	return fmt.Sprintf("  owes %.2f, MISSED", r.owes)
+	if r.allocs != 0 {
+		more := median(s, func(s sample) float64 { return s.allocs }) - median(floor, func(s sample) float64 { return s.allocs })
+		words += fmt.Sprintf("  owes %+.0f allocs, is %+.1f, %s", r.allocs, more, kept(more <= r.allocs+0.1))
+	}
+	return words
+}
+
+func kept(is bool) string {
+	if is {
+		return "kept"
+	}
+	return "MISSED"
 }
 
 // ratio is the median, over the rounds, of what a row takes for what the floor takes 1 for.
-func ratio(s, floor []sample) float64 {
+func ratio(s, floor []sample, by quantity) float64 {
 	ratios := make([]float64, len(s))
 	for i := range s {
-		ratios[i] = s[i].each / floor[i].each
+		ratios[i] = by.of(s[i]) / by.of(floor[i])
 	}
 	return middle(ratios)
 }

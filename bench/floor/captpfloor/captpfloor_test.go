@@ -41,6 +41,19 @@ func TestEcho(t *testing.T) {
 	group.Wait()
 }
 
+func TestTell(t *testing.T) {
+	c := connect(t)
+	for range 100 {
+		c.Tell([]byte("x"), 1)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, number, err := c.Echo([]byte("x"), 7); err != nil || number != 7 {
+		t.Errorf("got %d, %v", number, err)
+	}
+}
+
 func TestChain(t *testing.T) {
 	c := connect(t)
 	for depth := 1; depth < 20; depth++ {
@@ -51,7 +64,7 @@ func TestChain(t *testing.T) {
 }
 
 func TestMalformedFramesEndTheConnection(t *testing.T) {
-	for _, frame := range []string{"", "\x01", "\x09", "\x01\x00\x00\x05\x04echo\x00\x00", "\x01\x00\x00\x00\x04what\x00\x00", "\x01\x00\x00\x00\xffecho"} {
+	for _, frame := range []string{"", "\x01", "\x09", "\x01\x00\x00\x05\x04echo\x00\x00", "\x01\x00\x00\x00\x04what\x00\x00", "\x04\x00\x01\x04tell\x00\x00", "\x01\x00\x00\x00\xffecho"} {
 		near, far := net.Pipe()
 		served := make(chan error, 1)
 		go func() { served <- captpfloor.Serve(far) }()

@@ -110,6 +110,7 @@ func (c *Client) await(q *question) (text string, number int64, err error) {
 var (
 	echo = []byte("echo")
 	next = []byte("next")
+	tell = []byte("tell")
 )
 
 // Echo calls the root object and returns what comes back.
@@ -124,6 +125,17 @@ func (c *Client) Echo(text []byte, number int64) (string, int64, error) {
 	}
 	return c.await(q)
 }
+
+// Tell sends to the root object and does not ask for an answer. It goes out with the next call or with Flush. Calls made
+// after it are answered after it was handled.
+func (c *Client) Tell(text []byte, number int64) {
+	c.out.Add(func(b []byte) []byte {
+		return appendTell(b, &call{kind: toExport, method: tell, text: text, number: number})
+	})
+}
+
+// Flush writes what Tell left.
+func (c *Client) Flush() error { return c.out.Flush() }
 
 // Chain calls next on the root, next on its answer, and so on, and echo on the last: depth calls, none of which waits
 // for the one before.

@@ -14,6 +14,7 @@ const (
 	opCall   = 1 // question, target, method, text, number
 	opAnswer = 2 // question, then text and number, or nothing for an object
 	opFinish = 3 // question
+	opTell   = 4 // target, method, text, number: a call whose answer nobody wants
 )
 
 // A target is the export at a position, or the answer to a question.
@@ -54,6 +55,17 @@ func appendCall(b []byte, c *call) []byte {
 	b, at := begin(b)
 	b = append(b, opCall)
 	b = binary.AppendUvarint(b, c.question)
+	b = append(b, c.kind)
+	b = binary.AppendUvarint(b, c.position)
+	b = appendBytes(b, c.method)
+	b = appendBytes(b, c.text)
+	b = binary.AppendVarint(b, c.number)
+	return end(b, at)
+}
+
+func appendTell(b []byte, c *call) []byte {
+	b, at := begin(b)
+	b = append(b, opTell)
 	b = append(b, c.kind)
 	b = binary.AppendUvarint(b, c.position)
 	b = appendBytes(b, c.method)
