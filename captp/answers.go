@@ -152,6 +152,9 @@ func (s *Session) reasonOf(err error) any {
 	if e, ok := err.(unspeakable); ok {
 		return s.opaque(e.error)
 	}
+	if errors.Is(err, ErrOtherIdentity) {
+		return s.opaque(err) // that there is another identity is what the peer must not learn
+	}
 	if e, ok := errors.AsType[*vat.Error](err); ok {
 		if e.Reason != nil && e.Code == "" {
 			return e.Reason
