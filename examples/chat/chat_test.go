@@ -150,8 +150,11 @@ func TestErrors(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, want string }{
-		{"--help", "chat demo"}, {"help", "chat demo"},
-		{"host --help", "-advertise"}, {"join -h", "list of processes"}, {"demo --help", "exit code 0"},
+		{"--help", "chat demo"},
+		{"help", "chat demo"},
+		{"host --help", "-advertise"},
+		{"join -h", "list of processes"},
+		{"demo --help", "exit code 0"},
 	} {
 		out, err := command(t, strings.Fields(c.args)...).Output()
 		if err != nil || !strings.Contains(string(out), c.want) {

@@ -49,6 +49,7 @@ func gone(err error) string {
 			return "the host is gone"
 		case captp.Lost:
 			return "the host is gone (the connection was lost)"
+		default:
 		}
 	}
 	return "the host is gone (" + explain(err) + ")"

@@ -44,9 +44,9 @@ func (t *talker) keep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-t.ended:
+		case e := <-t.ended:
 			t.seat(nil)
-			t.console.say("* %s: trying to come back", gone(err))
+			t.console.say("* %s: trying to come back", gone(e.Err))
 		}
 		if err := t.rejoin(ctx); err != nil {
 			return err

@@ -28,7 +28,7 @@ type talker struct {
 	vat     *vat.Vat
 	person  *chatroom.Person
 	room    func() chatroom.RoomRef // finds the room, anew each time
-	ended   chan error
+	ended   chan chatroom.Event
 
 	mu   sync.Mutex
 	stay *chatroom.Stay // nil while away
@@ -36,7 +36,7 @@ type talker struct {
 }
 
 func newTalker(ctx context.Context, c *console, v *vat.Vat, nick string, room func() chatroom.RoomRef) (*talker, error) {
-	t := &talker{console: c, vat: v, room: room, ended: make(chan error, 1)}
+	t := &talker{console: c, vat: v, room: room, ended: make(chan chatroom.Event, 1)}
 	var err error
 	t.person, err = vat.Do(ctx, v, func(ctx context.Context) (*chatroom.Person, error) { return chatroom.NewPerson(ctx, nick), nil })
 	return t, err
@@ -107,7 +107,7 @@ func (t *talker) observe(_ context.Context, e chatroom.Event) {
 	case chatroom.Ended:
 		if e.Err != nil {
 			select {
-			case t.ended <- e.Err:
+			case t.ended <- e:
 			default:
 			}
 		}

@@ -26,13 +26,30 @@
 //
 // # What a program does
 //
-// A program makes a [Person] in a vat of its own and has it join a room:
+// A host makes a room, and a way to it:
 //
-//	stay, err := vat.Do(ctx, v, func(ctx context.Context) (*chatroom.Stay, error) {
-//		return chatroom.NewPerson(ctx, "ada").Join(ctx, room, chatroom.Observer(show))
+//	room, err := vat.Do(ctx, node.Vat("room"), func(ctx context.Context) (chatroom.RoomRef, error) {
+//		return chatroom.NewRoom(ctx, "lobby", nil), nil
+//	})
+//	invite, err := node.Publish(ctx, "lobby", room.Ref)
+//
+// and whoever was given that makes a [Person], in a vat of its own, and has it join:
+//
+//	room := vat.As[chatroom.RoomRef](node.Enliven(invite))
+//	stay, err := vat.Do(ctx, node.Vat("person"), func(ctx context.Context) (*chatroom.Stay, error) {
+//		return chatroom.NewPerson(ctx, "ada").Join(ctx, room, show)
 //	})
 //
-// and whoever wants to host one makes a [Room] with [NewRoom]. Everything a member can make a room keep is bounded by
-// [Limits], and a member that does not answer costs the others nothing: each is told things at its own pace, and is shown
-// out when it falls too far behind.
+// after which show is told what happens. What can be done with a [Stay] is done in turns of the same vat:
+//
+//	_, err = vat.Do(ctx, node.Vat("person"), func(ctx context.Context) (any, error) {
+//		return nil, stay.Say(ctx, "hello")
+//	})
+//
+// # What others can cost
+//
+// Everything a member can make a room keep is bounded by [Limits]. The room tells each member what happens at that member's
+// own pace, and shows those out who fall too far behind or do not answer, so that nobody holds up the others. A person
+// believes a room nothing either: who is in it and what they have not yet unsealed is bounded, somebody who does not answer
+// delays the others by a second at the most, and all text is made safe to print.
 package chatroom

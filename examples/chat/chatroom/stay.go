@@ -2,6 +2,7 @@ package chatroom
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hawser-go/hawser/vat"
@@ -75,11 +76,20 @@ func (s *Stay) Say(ctx context.Context, text string) error {
 
 func isClosed(answer any) bool { return answer == any(Closed) || answer == any(string(Closed)) }
 
+// ErrNoHistory says that the room does not remember what was said: this is Hawser's addition to the protocol.
+var ErrNoHistory = vat.NewError("chat.no-history", "the room keeps no history")
+
 // History returns what the room says was said there, oldest first. Nobody's seal is on it.
 func (s *Stay) History(ctx context.Context) ([]Line, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, ErrSilent)
 	defer cancel()
 	lines, err := s.channel.History(ctx).Await(waiting)
+	if e, ok := errors.AsType[*vat.Error](err); ok && e.Remote {
+		switch e.Code {
+		case vat.ErrNoSuchMethod.Code, vat.ErrInternal.Code, "":
+			return nil, ErrNoHistory // a room of another implementation, which says so in its own way
+		}
+	}
 	lines = lines[:min(len(lines), maxLines)]
 	for i := range lines {
 		lines[i].Nick, lines[i].Text = CleanNick(lines[i].Nick), Clean(lines[i].Text)

@@ -50,7 +50,7 @@ func TestCleanNick(t *testing.T) {
 		"\u3164\u2800":            "",
 		"zal\u0334\u0335\u0336go": "zal\u0334\u0335go",
 		"猫🐈":                      "猫🐈",
-		"‮ada":                    "ada",
+		"\u202eada":               "ada",
 	} {
 		if got := chatroom.CleanNick(nick); got != want {
 			t.Errorf("%q became %q, want %q", nick, got, want)
