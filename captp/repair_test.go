@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mem"

@@ -11,6 +11,7 @@ import (
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -176,6 +177,15 @@ func (k *keeper) Save(all []home.Publication) error {
 // rawSession dials p as a peer that speaks CapTP and nothing of home.
 func rawSession(t *testing.T, n *mem.Network, id sturdyref.Identity, p *party, features ...string) (*captp.Session, netlayer.Info, func()) {
 	t.Helper()
+	return keyedSession(t, n, id, p, nil, features...)
+}
+
+// passableAdmitted asks a fetch for what admitted the session.
+const passableAdmitted = passable.Symbol("admitted")
+
+// keyedSession is rawSession with a key that is shown at the door.
+func keyedSession(t *testing.T, n *mem.Network, id sturdyref.Identity, p *party, key netlayer.Key, features ...string) (*captp.Session, netlayer.Info, func()) {
+	t.Helper()
 	host := n.Host(mem.HostConfig{Static: id.Public().Static, Addr: sturdyref.Designator(id.Public().Static), Features: features})
 	v := vat.New(nil)
 	boot, err := vat.Do(t.Context(), v, func(ctx context.Context) (vat.Ref, error) { return echoFacet.Spawn(ctx, echoer{}), nil })
@@ -186,7 +196,7 @@ func rawSession(t *testing.T, n *mem.Network, id sturdyref.Identity, p *party, f
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := host.Connect(t.Context(), netlayer.Dial{Peer: p.Location(), Early: s.Early})
+	conn, err := host.Connect(t.Context(), netlayer.Dial{Peer: p.Location(), Key: key, Early: s.Early})
 	if err != nil {
 		t.Fatal(err)
 	}

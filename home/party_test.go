@@ -28,14 +28,30 @@ type party struct {
 	layer *counted
 }
 
-// counted counts the connections a netlayer makes, both ways.
+// counted counts the connections a netlayer makes, both ways, and lets a test stand in the way of them.
 type counted struct {
 	netlayer.Netlayer
 	dialled, admitted atomic.Int32
+
+	// What follows is set before anything is dialled. connect stands in for Connect, arrived sees incoming connections
+	// before the Home does, accept stands in for Incoming.Accept.
+	connect func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error)
+	arrived func(in *netlayer.Incoming)
+	accept  func(first [][]byte, next acceptor) (netlayer.Conn, error)
+	sourced func(*netlayer.Info)
 }
 
-func (c *counted) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	conn, err := c.Netlayer.Connect(ctx, d)
+type (
+	connector func(context.Context, netlayer.Dial) (netlayer.Conn, error)
+	acceptor  func([][]byte) (netlayer.Conn, error)
+)
+
+func (c *counted) Connect(ctx context.Context, d netlayer.Dial) (conn netlayer.Conn, err error) {
+	if c.connect != nil {
+		conn, err = c.connect(ctx, d, c.Netlayer.Connect)
+	} else {
+		conn, err = c.Netlayer.Connect(ctx, d)
+	}
 	if err == nil {
 		c.dialled.Add(1)
 	}
@@ -44,18 +60,32 @@ func (c *counted) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, 
 
 func (c *counted) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 	in, err := c.Netlayer.Accept(ctx)
-	if err == nil {
-		accept := in.Accept
-		in.Accept = func(first [][]byte) (netlayer.Conn, error) {
-			conn, err := accept(first)
-			if err == nil {
-				c.admitted.Add(1)
-			}
-			return conn, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	return in, err
+	if c.sourced != nil {
+		c.sourced(&in.Info)
+	}
+	accept := in.Accept
+	in.Accept = func(first [][]byte) (conn netlayer.Conn, err error) {
+		if c.accept != nil {
+			conn, err = c.accept(first, accept)
+		} else {
+			conn, err = accept(first)
+		}
+		if err == nil {
+			c.admitted.Add(1)
+		}
+		return conn, err
+	}
+	if c.arrived != nil {
+		c.arrived(in)
+	}
+	return in, nil
 }
+
+// host is the simulated host of a party that has one.
+func (p *party) host() *mem.Host { return p.layer.Netlayer.(*mem.Host) }
 
 func identity(t *testing.T) sturdyref.Identity {
 	t.Helper()
@@ -131,6 +161,17 @@ func (p *party) spawn() vat.Ref {
 		p.t.Fatal(err)
 	}
 	return ref
+}
+
+// pair makes two identities, the one with the lower static key first.
+func pair(t *testing.T) (lower, higher sturdyref.Identity) {
+	t.Helper()
+	x, y := identity(t), identity(t)
+	px, py := x.Public().Static, y.Public().Static
+	if string(px[:]) > string(py[:]) {
+		x, y = y, x
+	}
+	return x, y
 }
 
 // call sends echo(v) and waits.

@@ -114,7 +114,7 @@ func TestReconnectsAtTheNextUse(t *testing.T) {
 		s := b.publish("x")
 		r := a.Enliven(s)
 		works(t, "first", r)
-		n.Lose(a.layer.Netlayer.(*mem.Host), b.layer.Netlayer.(*mem.Host))
+		n.Lose(a.host(), b.host())
 		synctest.Wait()
 		if _, err := call(r, 1); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a lost reference: %v", err)
@@ -134,10 +134,10 @@ func TestARestartedPeerSupersedesItsOldSession(t *testing.T) {
 		s := b.publish("x")
 		works(t, "before", a.Enliven(s))
 		// a is cut off, dies, and starts again with its key and nothing else.
-		n.Partition(a.layer.Netlayer.(*mem.Host), b.layer.Netlayer.(*mem.Host))
+		n.Partition(a.host(), b.host())
 		go a.leave()
 		time.Sleep(11 * time.Second) // virtual
-		n.Heal(a.layer.Netlayer.(*mem.Host), b.layer.Netlayer.(*mem.Host))
+		n.Heal(a.host(), b.host())
 		a = join(t, n, "a2", id, nil)
 		defer a.leave()
 		works(t, "after", a.Enliven(s))
@@ -211,7 +211,7 @@ func TestCloseBreaksWhatWaits(t *testing.T) {
 		a, b := join(t, n, "a", identity(t), nil), join(t, n, "b", identity(t), nil)
 		defer b.leave()
 		s1, s2 := b.publish("x"), b.publish("y")
-		n.Partition(a.layer.Netlayer.(*mem.Host), b.layer.Netlayer.(*mem.Host))
+		n.Partition(a.host(), b.host())
 		r1, r2 := a.Enliven(s1), a.Enliven(s2)
 		time.Sleep(time.Second)
 		a.leave()
