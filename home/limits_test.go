@@ -95,7 +95,7 @@ func TestAPeerComesBackAtAFullHouse(t *testing.T) {
 			works(t, p.name, p.Enliven(s))
 			n.Partition(p.host(), b.host()) // b does not hear that it goes
 			p.leave()
-			time.Sleep(20 * time.Second)
+			time.Sleep(time.Second)
 		}
 	})
 }
