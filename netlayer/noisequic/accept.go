@@ -149,6 +149,9 @@ func (n *Netlayer) receive(ctx context.Context, q *quic.Conn) (*guest, error) {
 	}
 	g.info.Features = intersect(n.cfg.Features, h.features)
 	g.info.AdmittedBy = h.secret
+	if from := sourceOf(q.RemoteAddr()); from.IsValid() {
+		g.info.Source = from.String()
+	}
 	if d := n.cfg.Doorkeeper; d != nil {
 		err = d.Admit(g.info)
 	}
