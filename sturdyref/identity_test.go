@@ -162,6 +162,26 @@ func TestSmallOrderSigningKeys(t *testing.T) {
 	if plain == 0 {
 		t.Error("the plain verification accepts none of these: the test shows nothing")
 	}
+	// Spellings of ordinary points that only differ in not being reduced, which the plain verification takes too.
+	others := 0
+	for y := byte(2); y < 19; y++ {
+		b := bytes.Repeat([]byte{0xff}, 32)
+		b[0], b[31] = 0xed+y, 0x7f
+		p, err := new(edwards25519.Point).SetBytes(b)
+		if err != nil || new(edwards25519.Point).MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 1 {
+			continue
+		}
+		others++
+		if sturdyref.StrictEd25519([32]byte(b)) {
+			t.Errorf("%x is accepted as a signing key", b)
+		}
+		if canonical := [32]byte(p.Bytes()); !sturdyref.StrictEd25519(canonical) {
+			t.Errorf("%x is refused", canonical)
+		}
+	}
+	if others == 0 {
+		t.Error("no such spelling was found: the test shows nothing")
+	}
 	if k := identity(t).Public().Signing; !sturdyref.StrictEd25519(k) {
 		t.Errorf("%x is refused", k)
 	}

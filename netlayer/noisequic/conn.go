@@ -37,10 +37,7 @@ type conn struct {
 	closed  chan struct{} // closed when the first Close is through
 	keep    keepAlive
 
-	// Of a connection that was dialled; see NetworkUp.
-	transport *quic.Transport
-	probing   sync.Mutex // held while a probe is on its way
-	path      *quic.Path // in use since a probe; under probing
+	transport *quic.Transport // of a connection that was dialled, see NetworkUp
 }
 
 var (

@@ -50,6 +50,10 @@ func (c failingUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, 
 	return c.UDPConn.WriteMsgUDP(b, oob, addr)
 }
 
+// The buffers keep the size the system gives them, as on most machines.
+func (failingUDP) SetReadBuffer(int) error  { return nil }
+func (failingUDP) SetWriteBuffer(int) error { return nil }
+
 // UsesGSO says whether the connection sends many packets at once.
 func UsesGSO(c netlayer.Conn) bool { return c.(*conn).quic.ConnectionState().GSO }
 

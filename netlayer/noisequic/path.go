@@ -31,23 +31,14 @@ func (n *Netlayer) NetworkUp(ctx context.Context) {
 	probes.Wait()
 }
 
-// probe sends a path challenge and, when it is answered, begins anew with the path, as if it were another one. The
-// socket stays: it is bound to no address, so the system chooses the interface for each packet.
+// probe sends path challenges until one is answered. The answer tells QUIC that the network is back, and it sends at
+// once what it believed lost. The path is the same as before: the socket is bound to no address, so the system chooses
+// the interface for each packet, and the acceptor follows.
 func (c *conn) probe(ctx context.Context) {
-	if !c.probing.TryLock() {
-		return // somebody else is at it
-	}
-	defer c.probing.Unlock()
 	p, err := c.quic.AddPath(c.transport)
 	if err != nil {
 		return
 	}
-	if p.Probe(ctx) != nil || p.Switch() != nil {
-		p.Close()
-		return
-	}
-	if c.path != nil {
-		c.path.Close()
-	}
-	c.path = p
+	p.Probe(ctx) // whether it succeeds or not, there is nothing else to do
+	p.Close()
 }

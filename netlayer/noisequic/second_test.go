@@ -463,3 +463,11 @@ func keyOf(t testing.TB, n interface{ Location() sturdyref.Peer }) [32]byte {
 	}
 	return k
 }
+
+// message0 reads a message if one comes.
+func (w *wire) message0() {
+	var head [2]byte
+	if _, err := io.ReadFull(w.s, head[:]); err == nil {
+		io.CopyN(io.Discard, w.s, int64(binary.BigEndian.Uint16(head[:])))
+	}
+}

@@ -369,6 +369,17 @@ func TestIdentityIsBound(t *testing.T) {
 		d.last(docNoSecret(acceptor[:]), payload(d))
 		return d
 	}
+	// The acceptor knows the other's record already, from a session of the other's own.
+	go func() {
+		if in, err := to.Accept(t.Context()); err == nil {
+			in.Refuse(netlayer.ErrRefused)
+		}
+	}()
+	theirs := dialWire(t, tr, address(to)).hello(other.static, acceptor, docHello([16]byte{}))
+	theirs.last(docNoSecret(acceptor[:]), docNamed(other, theirs.binding, 'd'))
+	if data, err := theirs.rest(); len(data) > 0 || !isRefusal(err) || k.count() != 1 {
+		t.Fatalf("the other one: %q, %v", data, err)
+	}
 	var captured []byte
 	for name, payload := range map[string]func(d *rawDialler) []byte{
 		"another's record": func(d *rawDialler) []byte { return docNamed(other, d.binding, 'd', "hello") },
@@ -421,8 +432,8 @@ func TestIdentityIsBound(t *testing.T) {
 			t.Errorf("%s: %q, %v, want code 1 and no data", name, data, err)
 		}
 	}
-	if k.count() != 0 {
-		t.Errorf("%d diallers were admitted: %+v", k.count(), k.admitted)
+	if k.count() != 1 {
+		t.Errorf("%d diallers were admitted: %+v", k.count()-1, k.admitted[1:])
 	}
 	// The same dialler with nothing wrong is let in, so it is not something else that was refused.
 	accepted := make(chan netlayer.Info, 1)
@@ -531,13 +542,15 @@ func TestNothingBeforeNoise(t *testing.T) {
 		t.Error("a datagram can be sent")
 	}
 	acceptor := host.Public().Static
-	hello := func(w *wire, payload []byte) []byte {
-		return withLength(newNoise(freshKey(), freshKey(), acceptor[:], docPrologue(0, w.exp)).write1(payload))
+	kind := func(w *wire, clear byte, payload []byte) []byte {
+		return join([]byte{clear}, withLength(newNoise(freshKey(), freshKey(), acceptor[:], docPrologue(clear, w.exp)).write1(payload)))
 	}
+	hello := func(w *wire, payload []byte) []byte { return kind(w, 0, payload)[1:] }
 	for name, send := range map[string]func(*wire) []byte{
 		"frames":          func(*wire) []byte { return docFrames("execute", "this") },
-		"clear byte 1":    func(w *wire) []byte { return join([]byte{1}, hello(w, docHello([16]byte{}))) },
-		"clear byte 255":  func(w *wire) []byte { return join([]byte{255}, hello(w, docHello([16]byte{}))) },
+		"another kind":    func(w *wire) []byte { return kind(w, 1, docHello([16]byte{})) },
+		"kind 255":        func(w *wire) []byte { return kind(w, 255, docHello([16]byte{})) },
+		"kind changed":    func(w *wire) []byte { return join([]byte{0}, kind(w, 1, docHello([16]byte{}))[1:]) },
 		"other prologue":  func(w *wire) []byte { w.exp[0]++; return join([]byte{0}, hello(w, docHello([16]byte{}))) },
 		"empty message":   func(*wire) []byte { return []byte{0, 0, 0} },
 		"short message":   func(*wire) []byte { return append([]byte{0, 0, 47}, make([]byte, 47)...) },
@@ -558,8 +571,12 @@ func TestNothingBeforeNoise(t *testing.T) {
 		"cut feature":     func(w *wire) []byte { return join([]byte{0}, hello(w, join(make([]byte, 17), []byte{1, 9, 'a'}))) },
 	} {
 		w := dialWire(t, tr, address(to))
+		begin := time.Now()
 		w.s.Write(send(w)) // it may fail: the acceptor does not wait for the end of nonsense
 		data, err := w.rest()
+		if took := time.Since(begin); took > 4*time.Second {
+			t.Errorf("%s: was only noticed after %v, when time was up", name, took)
+		}
 		var app *quic.ApplicationError
 		if !errors.As(err, &app) || app.ErrorCode != 1 || app.ErrorMessage != "" || len(data) > 0 {
 			t.Errorf("%s: %q, %v, want code 1 and no data", name, data, err)
@@ -583,6 +600,15 @@ func TestNothingBeforeNoise(t *testing.T) {
 		"largest":    func(*rawDialler) []byte { return withLength(make([]byte, 65535)) },
 		"no payload": func(d *rawDialler) []byte { return withLength(d.x.seal(d.x.s.PublicKey().Bytes())) },
 		"own key":    func(d *rawDialler) []byte { return withLength(d.x.write3(docNoSecret(acceptor[:]), docAnonymous())) },
+		// The same key with the unused bit set: it works in X25519 and would be a second name for one party.
+		"other spelling": func(d *rawDialler) []byte {
+			alias := d.x.s.PublicKey().Bytes()
+			alias[31] |= 0x80
+			m := d.x.seal(alias)
+			d.x.mixKey(dh(d.x.s, d.x.re))
+			d.x.mixKeyAndHash(docNoSecret(acceptor[:]))
+			return withLength(append(m, d.x.seal(docAnonymous())...))
+		},
 	} {
 		static := freshKey()
 		if name == "own key" {
@@ -715,7 +741,30 @@ func TestTLSSaysNothing(t *testing.T) {
 	if err != nil || bytes.Contains(cert.Raw, key[:8]) {
 		t.Errorf("the certificate holds the static key, or %v", err)
 	}
+	_, client := rawTLS(t)
+	client.NextProtos, client.ClientSessionCache = []string{"hawser/1"}, noTickets{t}
+	q, err := tr.Dial(t.Context(), w.quic.RemoteAddr(), client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A ticket would come before the answer to this.
+	x, err := q.OpenStreamSync(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Write([]byte{9})
+	io.ReadAll(x)
 	if s.CurveID != tls.X25519MLKEM768 {
 		t.Errorf("the key exchange is %v, expected the hybrid one", s.CurveID)
+	}
+}
+
+type noTickets struct{ t *testing.T }
+
+func (noTickets) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
+
+func (n noTickets) Put(_ string, s *tls.ClientSessionState) {
+	if s != nil {
+		n.t.Error("a ticket was given")
 	}
 }
