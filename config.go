@@ -30,10 +30,10 @@ type Config struct {
 	// Advertise lists the addresses that go into sturdyrefs, "host:port". The default is those of the interfaces that are
 	// up, loopback last.
 	Advertise []string
-	// Door says who may have a session; the default is whoever knows the public key.
-	Door home.Door
+	// Door says who may have a session, and how many; the default is whoever knows the public key, within limits.
+	Door Door
 	// Locator finds addresses for peers whose sturdyref has none that work. Default: nobody.
-	Locator home.Locator
+	Locator Locator
 	// Limits bounds what each session holds.
 	Limits captp.Limits
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
@@ -47,6 +47,22 @@ type Config struct {
 	// Tracer is told of every message and turn. Default: nobody.
 	Tracer vat.Tracer
 }
+
+// Door says who may have a session with a node, and how many.
+type Door = home.Door
+
+// A Locator finds addresses for a peer.
+type Locator = home.Locator
+
+// Errors of Publish, Unpublish and Revoke, and what an enlivened reference breaks with, for errors.Is.
+var (
+	// ErrPublished says that a name, or a secret, is in use for something else.
+	ErrPublished = home.ErrPublished
+	// ErrNotPublished says that there is nothing by that name.
+	ErrNotPublished = home.ErrNotPublished
+	// ErrRefused says that the peer has no object for the secret shown, or does not let us in. Peers do not say which.
+	ErrRefused = home.ErrRefused
+)
 
 // NetworkConfig is what Config.Network is called with.
 type NetworkConfig struct {
@@ -64,6 +80,8 @@ func features() []string { return []string{home.FeatureFetchProof, captp.Feature
 
 var errTilde = errors.New("a leading ~ is the shell's to expand and would be taken for a folder of that name here: give the path in full, or use os.UserHomeDir")
 
+var errNoKeys = errors.New("hawser: the identity is the zero KeyPair: sturdyref.GenerateIdentity makes one")
+
 func (c *Config) validated() (Config, error) {
 	var v Config
 	if c != nil {
@@ -79,8 +97,10 @@ func (c *Config) validated() (Config, error) {
 		}
 		v.Dir = abs
 	}
+	if k, ok := v.Identity.(sturdyref.KeyPair); ok && k.IsZero() {
+		return v, errNoKeys
+	}
 	v.Advertise = append([]string(nil), v.Advertise...)
-	v.Door.Known = append([]sturdyref.PeerID(nil), v.Door.Known...)
 	if v.Logger == nil {
 		v.Logger = hclog.New(&hclog.LoggerOptions{Name: "hawser", Level: hclog.Warn, Output: os.Stderr})
 	}

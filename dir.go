@@ -16,9 +16,9 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// ErrDirInUse says that another process has the node's directory open. Two nodes with one identity would take each
-// other's messages.
-var ErrDirInUse = errors.New("hawser: the directory is in use by another process: close that one first, or give each its own")
+// ErrDirInUse says that another node, in another process or in this one, has the directory open. Two nodes with one
+// identity would take each other's messages.
+var ErrDirInUse = errors.New("hawser: the directory is in use by another node, perhaps of another process: close that one first, or give each its own")
 
 // dir is a node's directory, open and locked.
 //
@@ -47,8 +47,41 @@ func openDir(path string) (*dir, error) {
 		}
 		return nil, fmt.Errorf("hawser: cannot lock the directory %s: %w", path, plain(err))
 	}
-	return &dir{path, f}, nil
+	d := &dir{path, f}
+	if err := d.tidy(); err != nil {
+		_ = d.close()
+		return nil, err
+	}
+	return d, nil
 }
+
+// tidy removes what a process that died while it replaced a file has left behind — it may hold secrets — and takes from
+// others the right to read those there are: a copy made by other means may have given it to them.
+func (d *dir) tidy() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("hawser: cannot read the directory %s: %w", d.path, plain(err))
+	}
+	for _, e := range entries {
+		path := filepath.Join(d.path, e.Name())
+		name, _, unfinished := strings.Cut(e.Name(), newSuffix)
+		if !slices.Contains([]string{"identity", "publications", "port"}, name) || !e.Type().IsRegular() {
+			continue
+		}
+		if unfinished {
+			err = os.Remove(path)
+		} else {
+			err = ownersAlone(path)
+		}
+		if err != nil {
+			return fmt.Errorf("hawser: cannot make %s safe: %w", path, plain(err))
+		}
+	}
+	return nil
+}
+
+// newSuffix marks a file that is being written and will take the place of another.
+const newSuffix = ".new-"
 
 func (d *dir) close() error { return d.lock.Close() }
 
@@ -76,7 +109,7 @@ func (d *dir) read(name string) ([]byte, error) {
 func (d *dir) write(name string, b []byte) error {
 	path := filepath.Join(d.path, name)
 	err := func() error {
-		f, err := os.CreateTemp(d.path, name+".new-*") // 0600
+		f, err := os.CreateTemp(d.path, name+newSuffix+"*") // 0600
 		if err != nil {
 			return err
 		}

@@ -29,3 +29,12 @@ func syncDir(path string) error {
 	defer func() { _ = d.Close() }()
 	return d.Sync()
 }
+
+// ownersAlone takes from everybody but the owner what rights they have to a file.
+func ownersAlone(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(path, 0o600)
+}

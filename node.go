@@ -1,12 +1,12 @@
 package hawser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"runtime"
-	"strconv"
 	"sync"
 	"time"
 
@@ -19,10 +19,11 @@ import (
 // A Node is a program's place among peers: an identity, what it publishes, its sessions, and its vats. Its methods may
 // be called from any goroutine, inside turns and outside.
 type Node struct {
-	cfg  Config
-	id   sturdyref.Identity // nil for an anonymous node
-	home *home.Home
-	root *shared
+	cfg   Config
+	home  *home.Home
+	root  *shared
+	port  int  // listened at, 0 if there is no such thing
+	child bool // made by As or Anonymous
 }
 
 // shared is what a node has in common with those made from it by As and Anonymous.
@@ -33,10 +34,13 @@ type shared struct {
 	stop  chan struct{}
 	done  chan struct{}
 
+	closing sync.Once
+	failure error // of Close
+
 	mu     sync.Mutex
 	closed bool
 	vats   map[string]*vat.Vat
-	nodes  []*Node
+	nodes  map[*Node]struct{}
 }
 
 // Open opens a node: it locks the directory, reads or makes the identity and starts to listen. ctx bounds that, not
@@ -48,6 +52,7 @@ func Open(ctx context.Context, cfg *Config) (*Node, error) {
 	}
 	s := &shared{
 		nudge: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}), vats: make(map[string]*vat.Vat),
+		nodes: make(map[*Node]struct{}),
 	}
 	if c.Dir != "" {
 		if s.dir, err = openDir(c.Dir); err != nil {
@@ -97,8 +102,8 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 		_ = s.own.Close()
 		return nil, err
 	}
-	if s.dir != nil {
-		if err = s.keepPort(n); err != nil {
+	if s.dir != nil && n.port != 0 {
+		if err = s.dir.keepPort(n.port); err != nil {
 			_ = n.home.Close()
 			_ = s.own.Close()
 			return nil, err
@@ -109,7 +114,7 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 
 // node makes a node that acts under id, nil for an anonymous one.
 func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node, error) {
-	n := &Node{cfg: c, id: id, root: s}
+	n := &Node{cfg: c, root: s}
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
 		LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
@@ -118,38 +123,41 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 		if id != nil {
 			nc.Identity, nc.Listen, nc.Advertise, nc.Doorkeeper = id, c.Listen, c.Advertise, door
 		}
-		return c.Network(nc)
+		nl, err := c.Network(nc)
+		switch l := nl.(type) {
+		case nil:
+			return nil, cmp.Or(err, errNoNetlayer)
+		case interface{ Port() int }:
+			if id != nil && err == nil {
+				n.port = l.Port()
+			}
+		}
+		return nl, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	n.home = h
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	closed := s.closed
+	if !closed {
+		s.nodes[n] = struct{}{}
+	}
+	s.mu.Unlock()
+	if closed {
 		_ = h.Close()
 		return nil, errNodeClosed
 	}
-	s.nodes = append(s.nodes, n)
 	return n, nil
 }
 
-var errNodeClosed = fmt.Errorf("hawser: the node is closed: %w", net.ErrClosed)
+var (
+	errNodeClosed = fmt.Errorf("hawser: the node is closed: %w", net.ErrClosed)
+	errNoNetlayer = errors.New("hawser: Config.Network returned neither a netlayer nor an error")
+)
 
-// keepPort remembers the port for the next Open.
-func (s *shared) keepPort(n *Node) error {
-	_, port, err := net.SplitHostPort(n.Location().Hints["addr"])
-	if err != nil {
-		return nil //nolint:nilerr // a netlayer without ports
-	}
-	p, err := strconv.Atoi(port)
-	if err != nil || len(n.cfg.Advertise) > 0 {
-		return nil //nolint:nilerr // not necessarily the port listened at
-	}
-	return s.dir.keepPort(p)
-}
-
-// Vat returns the node's vat of that name, made now if there is none. It closes with the node.
+// Vat returns the node's vat of that name, made now if there is none; nodes made by As and Anonymous have the same vats.
+// It closes with the node that Open returned; after that every vat is a closed one.
 func (n *Node) Vat(name string) *vat.Vat {
 	s := n.root
 	s.mu.Lock()
@@ -168,7 +176,7 @@ func (n *Node) Vat(name string) *vat.Vat {
 // Publish makes ref available to whoever is given the sturdyref returned, until Unpublish, Revoke or Close. The same
 // name in the same Dir gives the same sturdyref: key, swiss number and, unless configured otherwise, port. Handing its
 // URI to someone is handing over the object. Publishing another reference under a name in use is an error that matches
-// home.ErrPublished.
+// ErrPublished. With a Dir, Publish takes the time of a disk; it is not undone if it is called in a turn that fails.
 func (n *Node) Publish(ctx context.Context, name string, ref vat.Ref) (sturdyref.Ref, error) {
 	if err := context.Cause(ctx); err != nil {
 		return sturdyref.Ref{}, err
@@ -177,7 +185,8 @@ func (n *Node) Publish(ctx context.Context, name string, ref vat.Ref) (sturdyref
 }
 
 // PublishKey makes ref available to whoever holds the private half of a capability key (sturdyref.NewCapability), of
-// which this node gets and keeps only the public half.
+// which this node gets only the public half. Nothing of it is stored: publish it again after a restart. It returns where
+// the holder finds this node; EnlivenKey wants both.
 func (n *Node) PublishKey(ctx context.Context, name string, public [32]byte, ref vat.Ref) (sturdyref.Peer, error) {
 	if err := context.Cause(ctx); err != nil {
 		return sturdyref.Peer{}, err
@@ -185,18 +194,22 @@ func (n *Node) PublishKey(ctx context.Context, name string, public [32]byte, ref
 	return n.home.PublishKey(ctx, name, public, ref)
 }
 
-// Unpublish stops answering for name. What was fetched stays; publishing the name again gives the same sturdyref.
+// Unpublish stops answering for name. What was fetched stays until Revoke; publishing the name again gives the same
+// sturdyref. An error that matches ErrNotPublished says that there is nothing by that name.
 func (n *Node) Unpublish(ctx context.Context, name string) error { return n.home.Unpublish(ctx, name) }
 
-// Revoke ends the sturdyref of name for good and breaks every reference fetched by it, with vat.ErrRevoked. Inside a
-// turn the breaking happens when the turn commits. Publishing the name again gives a new sturdyref.
+// Revoke ends the sturdyref of name for good, published at present or not, and breaks every reference fetched by it with
+// vat.ErrRevoked, at once, also when it is called in a turn that fails later. Publishing the name again gives a new
+// sturdyref.
 func (n *Node) Revoke(ctx context.Context, name string) error { return n.home.Revoke(ctx, name) }
 
 // Enliven returns a reference to the object a sturdyref stands for. It returns at once; messages sent to it go out with
-// the connection. A reference that broke stays broken: enliven again to try again.
+// the connection, or over the session there is once the peer has proven there that it has the sturdyref's secret, too.
+// What keeps the object from being had — ErrRefused, netlayer.ErrUnreachable — breaks the reference and everything sent
+// to it. A reference that broke stays broken, also by the loss of its session (net.ErrClosed): enliven again to try again.
 func (n *Node) Enliven(ref sturdyref.Ref) vat.Ref { return n.home.Enliven(ref) }
 
-// EnlivenKey returns a reference to the object at a peer that a capability key opens.
+// EnlivenKey returns a reference to the object at a peer that a capability key opens, as Enliven does.
 func (n *Node) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 	return n.home.EnlivenKey(at, key)
 }
@@ -205,8 +218,9 @@ func (n *Node) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 func (n *Node) Location() sturdyref.Peer { return n.home.Location() }
 
 // As returns a node that acts under another identity, with sessions and publications (in memory) of its own and the
-// same vats. Nothing links the two in front of a peer: a reference obtained under one does not pass over a session of
-// the other. It closes with n, or earlier.
+// same vats. Nothing but the IP address links the two in front of a peer: a reference obtained under one does not pass
+// over a session of the other, nor can it be published there. It listens at a port of its own. Its door is closed if n's
+// is, and has no secret and knows nobody: those would link. It closes with n, or earlier.
 func (n *Node) As(ctx context.Context, id sturdyref.Identity) (*Node, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -214,53 +228,73 @@ func (n *Node) As(ctx context.Context, id sturdyref.Identity) (*Node, error) {
 	if id == nil {
 		return nil, errors.New("hawser: As wants an identity: sturdyref.GenerateIdentity makes one; for none at all use Anonymous")
 	}
+	if k, ok := id.(sturdyref.KeyPair); ok && k.IsZero() {
+		return nil, errNoKeys
+	}
 	c := n.cfg
-	c.Identity, c.Listen, c.Advertise, c.Door = id, "", nil, home.Door{}
-	return n.root.node(c, id, nil)
+	c.Listen, c.Advertise, c.Door.Secret, c.Door.Known = "", nil, sturdyref.SwissNum{}, nil
+	return n.root.descend(c, id)
 }
 
 // Anonymous returns a node that dials every peer with a key made for that one session, so that two sessions cannot be
-// linked — by their keys; the IP address still links them. It publishes nothing. It has the same vats as n and closes
-// with it, or earlier.
-func (n *Node) Anonymous() (*Node, error) {
-	c := n.cfg
-	c.Identity = nil
-	return n.root.node(c, nil, nil)
+// linked — by their keys; the IP address still links them. What is done with one peer over one session is seen to be
+// done by one party: to do two things at a peer that are not to be linked, use two nodes. It publishes nothing. It has
+// the same vats as n and closes with it, or earlier.
+func (n *Node) Anonymous() (*Node, error) { return n.root.descend(n.cfg, nil) }
+
+func (s *shared) descend(c Config, id sturdyref.Identity) (*Node, error) {
+	n, err := s.node(c, id, nil)
+	if err == nil {
+		n.child = true
+	}
+	return n, err
 }
 
 // Close ends the node's sessions and, if n is the one that Open returned, closes what was made from it, its vats and its
-// directory. It is bounded in time: sessions and vats that do not end are reported.
+// directory. It is bounded in time: what does not end is reported. Closing again waits for the same and returns the
+// same. It must not be called in a turn of one of the node's vats: it would wait for that turn.
 func (n *Node) Close() error {
 	s := n.root
-	s.mu.Lock()
-	if n != s.nodes[0] {
+	if n.child {
+		err := n.home.Close()
+		s.mu.Lock()
+		delete(s.nodes, n)
 		s.mu.Unlock()
-		return n.home.Close()
+		return err
 	}
-	again := s.closed
+	s.closing.Do(func() { s.failure = s.close() })
+	return s.failure
+}
+
+func (s *shared) close() error {
+	s.mu.Lock()
 	s.closed = true
-	nodes := s.nodes
-	vats := []*vat.Vat{s.own}
+	homes := make([]func() error, 0, len(s.nodes))
+	for n := range s.nodes {
+		homes = append(homes, n.home.Close)
+	}
+	vats := []func() error{s.own.Close}
 	for _, v := range s.vats {
-		vats = append(vats, v)
+		vats = append(vats, v.Close)
 	}
 	s.mu.Unlock()
-	if again {
-		<-s.done
-		return nil
-	}
 	close(s.stop)
-	errs := make([]error, 0, len(nodes)+len(vats))
-	for i := len(nodes) - 1; i >= 0; i-- {
-		errs = append(errs, nodes[i].home.Close())
-	}
-	for _, v := range vats {
-		errs = append(errs, v.Close())
-	}
+	err := errors.Join(atOnce(homes), atOnce(vats))
 	<-s.done
 	if s.dir != nil {
-		errs = append(errs, s.dir.close())
+		err = errors.Join(err, s.dir.close())
 	}
+	return err
+}
+
+// atOnce calls all the functions at the same time and waits for them.
+func atOnce(fns []func() error) error {
+	errs := make([]error, len(fns))
+	var all sync.WaitGroup
+	for i, fn := range fns {
+		all.Go(func() { errs[i] = fn() })
+	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 

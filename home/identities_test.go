@@ -13,6 +13,7 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/passable"
@@ -264,4 +265,54 @@ func TestKeysOverAnySession(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnAnonymousPartyProvesNothing asks an anonymous dialler to prove that it has the door secret of the node it is of.
+func TestAnAnonymousPartyProvesNothing(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		door := sturdyref.NewSwissNum()
+		anon := join(t, n, "anon", nil, func(c *home.Config) { c.Door.Secret = door })
+		b := join(t, n, "b", identity(t), nil)
+		defer anon.leave()
+		defer b.leave()
+		var asked *captp.Session
+		v := vat.New(nil)
+		id := identity(t)
+		host := n.Host(mem.HostConfig{Static: id.Public().Static, Features: []string{home.FeatureFetchProof}})
+		defer func() {
+			asked.Close("")
+			if err := errors.Join(v.Close(), host.Close()); err != nil {
+				t.Error(err)
+			}
+		}()
+		boot, err := vat.Do(context.Background(), v, func(ctx context.Context) (vat.Ref, error) { return echoFacet.Spawn(ctx, echoer{}), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked, err = captp.New(captp.Config{Bootstrap: boot, Location: host.Location(), LazyRelease: true}); err != nil {
+			t.Fatal(err)
+		}
+		r := anon.Enliven(sturdyref.Ref{Peer: host.Location(), Swiss: sturdyref.SwissNumOf([]byte("lobby"))})
+		in, err := host.Accept(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := in.Accept(asked.Hello(in.Info))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := asked.Start(conn); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := door.Keys()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := keys.ID()
+		mac, err := vat.Result[[]byte](asked.Bootstrap().Send(context.Background(), "prove", name[:])).Await(context.Background())
+		if err != nil || keys.ProofKey().CheckServe(mac, in.Info.Binding, sturdyref.Dialler) {
+			t.Errorf("the anonymous party has proven which node it is of (%v)", err)
+		}
+		_ = settles(t, "what it came for", r)
+	})
 }

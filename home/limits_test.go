@@ -183,9 +183,9 @@ func TestBadConfigurations(t *testing.T) {
 	defer func() { _ = v.Close() }()
 	for what, cfg := range map[string]home.Config{
 		"no vat":             {},
-		"a negative limit":   {Vat: v, Door: home.Door{MaxSessions: -1}},
+		"a negative limit":   {Vat: v, Identity: identity(t), Door: home.Door{MaxSessions: -1}},
 		"a negative time":    {Vat: v, DialTimeout: -1},
-		"a weak door secret": {Vat: v, Door: home.Door{Secret: sturdyref.SwissNumOf([]byte("sesame"))}},
+		"a weak door secret": {Vat: v, Identity: identity(t), Door: home.Door{Secret: sturdyref.SwissNumOf([]byte("sesame"))}},
 	} {
 		if _, err := home.New(cfg, nil); err == nil {
 			t.Errorf("%s: accepted", what)
