@@ -59,14 +59,8 @@ type budget struct {
 	max  int64
 	used atomic.Int64
 	full atomic.Bool // too much waits for the network
-	// nudge has the collector look for answers that nobody uses any more.
-	nudge func()
-}
-
-func (b *budget) exhausted() {
-	if b.nudge != nil {
-		b.nudge()
-	}
+	// exhausted has answers given back that nobody uses any more.
+	exhausted func()
 }
 
 // Reserve implements vat.Budget.

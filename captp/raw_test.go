@@ -38,7 +38,16 @@ func (w *world) raw(n *node, features ...string) (*raw, *end) {
 	_, r.key, _ = ed25519.GenerateKey(rand.Reader)
 	e := n.session()
 	done := make(chan error, 1)
-	go func() { done <- e.accept() }()
+	go func() {
+		in, err := n.host.Accept(context.Background())
+		if err == nil {
+			var c netlayer.Conn
+			if c, err = in.Accept(e.Hello(in.Info)); err == nil {
+				err = e.Start(c)
+			}
+		}
+		done <- err
+	}()
 	var err error
 	r.conn, err = r.host.Connect(context.Background(), netlayer.Dial{Peer: n.host.Location()})
 	if err = errors.Join(err, <-done); err != nil {

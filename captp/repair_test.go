@@ -110,14 +110,14 @@ func (w *world) connectLate(a, b *end) {
 		if err == nil {
 			var c netlayer.Conn
 			if c, err = in.Accept(nil); err == nil {
-				err = b.Start(c)
+				err = b.Start(w.audit(c))
 			}
 		}
 		done <- err
 	}()
 	c, err := a.node.host.Connect(context.Background(), netlayer.Dial{Peer: b.node.host.Location()})
 	if err == nil {
-		err = a.Start(c)
+		err = a.Start(w.audit(c))
 	}
 	if err := errors.Join(err, <-done); err != nil {
 		w.t.Fatal(err)

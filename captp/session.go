@@ -136,7 +136,12 @@ func New(cfg Config) (*Session, error) {
 		s.dialect = *cfg.Dialect
 	}
 	s.cfg.Limits = cfg.Limits.withDefaults()
-	s.budget.max, s.budget.nudge = int64(s.cfg.Limits.MaxQuestions), cfg.Nudge
+	s.budget.max, s.budget.exhausted = int64(s.cfg.Limits.MaxQuestions), func() {
+		s.poke()
+		if cfg.Nudge != nil {
+			cfg.Nudge()
+		}
+	}
 	s.inflow.limits, s.inflow.realm = &s.cfg.Limits, cfg.Realm
 	if !cfg.LazyRelease {
 		s.graves.wake = s.releaseFound

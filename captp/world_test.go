@@ -26,6 +26,11 @@ type world struct {
 	net   *mem.Network
 	nodes []*node
 	ends  []*end
+	// hasty says that what is left when the test ends is not looked for.
+	hasty bool
+
+	mu       sync.Mutex
+	auditors map[[32]byte]*auditor // by the binding of their connections
 }
 
 // node is a process: a vat or more, and what its peers can fetch.
@@ -90,7 +95,7 @@ func scene(t *testing.T, cfg *mem.Config, fn func(t *testing.T, w *world)) {
 
 // newWorld makes a network. What is made on it is checked and closed when the test ends.
 func newWorld(t testing.TB, cfg *mem.Config) *world {
-	w := &world{t: t, net: mem.New(cfg)}
+	w := &world{t: t, net: mem.New(cfg), auditors: make(map[[32]byte]*auditor)}
 	t.Cleanup(w.end)
 	return w
 }
@@ -209,19 +214,34 @@ func (e *end) accept() error {
 	if err != nil {
 		return err
 	}
-	c, err := in.Accept(e.Hello(in.Info))
+	return e.admit(in)
+}
+
+func (e *end) admit(in *netlayer.Incoming) error {
+	w := e.node.w
+	hello := e.Hello(in.Info)
+	w.audits(in.Info).said(1, hello)
+	c, err := in.Accept(hello)
 	if err != nil {
 		return err
 	}
-	return e.Start(c)
+	return e.Start(w.audit(c))
 }
 
 func (e *end) dial(to *node) error {
-	c, err := e.node.host.Connect(context.Background(), netlayer.Dial{Peer: to.host.Location(), Early: e.Early})
+	w := e.node.w
+	c, err := e.node.host.Connect(context.Background(), netlayer.Dial{
+		Peer: to.host.Location(),
+		Early: func(info netlayer.Info, limit int) [][]byte {
+			early := e.Early(info, limit)
+			w.audits(info).said(0, early)
+			return early
+		},
+	})
 	if err != nil {
 		return err
 	}
-	return e.Start(c)
+	return e.Start(w.audit(c))
 }
 
 // pair is two nodes with a session.
@@ -252,7 +272,9 @@ func (e *end) fetch(name string) vat.Ref {
 func (w *world) end() {
 	t := w.t
 	t.Helper()
-	w.settle()
+	if !w.hasty {
+		w.settle()
+	}
 	for _, e := range w.ends {
 		e.Close("the test is over")
 	}
@@ -298,6 +320,9 @@ func (w *world) settle() {
 			}
 		}
 		if left == "" {
+			for _, a := range w.auditors {
+				a.settled()
+			}
 			return
 		}
 	}
