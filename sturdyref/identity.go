@@ -91,14 +91,22 @@ func KeyPairOf(b []byte) (KeyPair, error) {
 	return newKeyPair(s.Static[:], s.Signing[:], time.Unix(s.NotBefore, 0))
 }
 
-// IsZero reports whether k is no key pair. Only IsZero and the printing methods may be called on such a one.
+// IsZero reports whether k is no key pair. Such a one has public keys of zeros and neither agrees nor signs.
 func (k KeyPair) IsZero() bool { return k.p == nil }
 
 // NotBefore is when the key pair came into use.
-func (k KeyPair) NotBefore() time.Time { return k.p().notBefore }
+func (k KeyPair) NotBefore() time.Time {
+	if k.p == nil {
+		return time.Time{}
+	}
+	return k.p().notBefore
+}
 
 // Public returns the public keys.
 func (k KeyPair) Public() Public {
+	if k.p == nil {
+		return Public{}
+	}
 	return Public{
 		Static:  [32]byte(k.p().static.PublicKey().Bytes()),
 		Signing: [32]byte(k.p().signing.Public().(ed25519.PublicKey)),
@@ -106,11 +114,19 @@ func (k KeyPair) Public() Public {
 }
 
 // ECDH returns the X25519 shared secret of the static key and peer.
-func (k KeyPair) ECDH(peer [32]byte) ([32]byte, error) { return x25519(k.p().static, peer) }
+func (k KeyPair) ECDH(peer [32]byte) ([32]byte, error) {
+	if k.p == nil {
+		return [32]byte{}, errNoSecret
+	}
+	return x25519(k.p().static, peer)
+}
 
 // Sign signs a message that begins with a domain of this module (see [Sign]) or is a COSE Sig_structure, which has
 // one of its own; any other is refused, so that no peer can obtain a signature over bytes of its choice.
 func (k KeyPair) Sign(message []byte) ([]byte, error) {
+	if k.p == nil {
+		return nil, errNoSecret
+	}
 	if !hasDomain(message) && !bytes.HasPrefix(message, []byte("\x84\x6aSignature1")) {
 		return nil, errors.New("sturdyref: refused to sign a message without a domain")
 	}

@@ -44,8 +44,15 @@ func TestIdentityStored(t *testing.T) {
 	if _, err := sturdyref.KeyPairOf(newer); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Fatalf("version 2: got error %v", err)
 	}
-	if _, err := (sturdyref.KeyPair{}).Reveal(); err == nil {
+	var zero sturdyref.KeyPair
+	if _, err := zero.Reveal(); err == nil {
 		t.Fatal("the zero key pair was stored")
+	}
+	if _, err := zero.ECDH(k.Public().Static); err == nil || !zero.IsZero() || zero.Public() != (sturdyref.Public{}) || !zero.NotBefore().IsZero() {
+		t.Fatal("the zero key pair has keys")
+	}
+	if _, err := sturdyref.NewRecord(zero, time.Unix(1, 0)); err == nil {
+		t.Fatal("the zero key pair has a record")
 	}
 }
 

@@ -210,7 +210,7 @@ func TestCapability(t *testing.T) {
 	if err != nil || !lk.CheckFetch(proof[:], binding, sturdyref.Dialler) {
 		t.Fatalf("the host does not accept the proof: %v", err)
 	}
-	if other, err := c.PSK(static, [32]byte(c.Public())); err != nil || other == mine {
+	if other, err := c.PSK(static, c.Public()); err != nil || other == mine {
 		t.Fatalf("the pre-shared key does not depend on the ephemeral key: %v", err)
 	}
 	var low [32]byte

@@ -62,8 +62,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	for _, v := range []any{
 		swiss, keys, keys.ProofKey(), keys.Key(), keys.Lock(), capability, pair, peer, ref, lock,
-		&swiss, &ref, []any{ref, swiss}, map[string]any{"x": ref, "y": keys}, hidden{swiss}, wrapped{swiss}, wrappedKeys{keys},
-		struct{ Ref sturdyref.Ref }{ref}, struct{ Peer *sturdyref.Peer }{&peer},
+		&swiss, &ref,
+		[]any{ref, swiss},
+		map[string]any{"x": ref, "y": keys},
+		hidden{swiss},
+		wrapped{swiss},
+		wrappedKeys{keys},
+		struct{ Ref sturdyref.Ref }{ref},
+		struct{ Peer *sturdyref.Peer }{&peer},
 		wrappedRest{capability, pair, keys.ProofKey(), lock, keys.Key()},
 	} {
 		var logged bytes.Buffer

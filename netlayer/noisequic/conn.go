@@ -129,17 +129,16 @@ func (c *conn) flush(b []byte) error {
 	}
 	// The pump finds out too and cleans up. If it is only the stream that the peer has reset, that is the end of all.
 	c.quic.CloseWithError(codeViolation, "")
-	return c.ended(explain(err))
+	c.ended(explain(err))
+	return c.end.Load()
 }
 
-// ended records why the connection has ended, if it has not yet, and returns what Read and Write are to say. A Write
-// in progress is cut short.
-func (c *conn) ended(why string) *closedError {
+// ended records why the connection has ended, if it has not yet. A Write in progress is cut short.
+func (c *conn) ended(why string) {
 	if c.end.CompareAndSwap(nil, &closedError{why}) {
 		c.stream.SetWriteDeadline(time.Unix(1, 0))
 		c.inbox.end()
 	}
-	return c.end.Load()
 }
 
 // Close says goodbye, waits until the peer has taken everything that was written, and closes. What had arrived before
@@ -156,7 +155,7 @@ func (c *conn) Close(reason string) error {
 	c.writing.Lock()
 	if !c.torn {
 		c.stream.SetWriteDeadline(deadline)
-		c.stream.Write(endMark(reason))
+		_, _ = c.stream.Write(endMark(reason)) // if it fails there is nobody to say goodbye to
 	}
 	c.stream.Close()
 	c.writing.Unlock()

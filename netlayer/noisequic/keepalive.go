@@ -66,7 +66,7 @@ func (k *keepAlive) ring() {
 	// If a Write stands still, the peer is alive and slow, or gone: a ping would change neither.
 	if on && c.writing.TryLock() {
 		if c.end.Load() == nil {
-			c.stream.TryWriteAll(pingByte)
+			_ = c.stream.TryWriteAll(pingByte) // no room for it means that something is on its way
 		}
 		c.writing.Unlock()
 	}

@@ -39,6 +39,6 @@ func (c *conn) probe(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	p.Probe(ctx) // whether it succeeds or not, there is nothing else to do
+	_ = p.Probe(ctx) // whether it succeeds or not, there is nothing else to do
 	p.Close()
 }

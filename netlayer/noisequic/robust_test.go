@@ -574,7 +574,7 @@ func runAs(t *testing.T, test string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "noisequic")
+	dir, err := os.MkdirTemp("", "noisequic") //nolint:usetesting // the child is another user and must reach it
 	if err != nil {
 		t.Fatal(err)
 	}
