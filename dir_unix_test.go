@@ -3,31 +3,13 @@
 package hawser_test
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/hawser-go/hawser"
 )
-
-// TestMain is also the child of TestUnwritableDir, which runs under another user.
-func TestMain(m *testing.M) {
-	if dir := os.Getenv("HAWSER_TEST_OPEN"); dir != "" {
-		n, err := hawser.Open(context.Background(), &hawser.Config{Dir: dir})
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		_ = n.Close()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
 
 // TestUnwritableDir opens a directory that is not ours as a user who may not write there: root ignores modes.
 func TestUnwritableDir(t *testing.T) {
@@ -52,7 +34,7 @@ func TestUnwritableDir(t *testing.T) {
 	for _, target := range []string{dir, filepath.Join(dir, "below")} {
 		cmd := exec.Command(child)
 		cmd.Dir = "/"
-		cmd.Env = []string{"HAWSER_TEST_OPEN=" + target}
+		cmd.Env = []string{"HAWSER_TEST_CHILD=open", "HAWSER_TEST_DIR=" + target}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		out, err := cmd.CombinedOutput()
 		said := strings.TrimSpace(string(out))
