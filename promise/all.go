@@ -104,10 +104,7 @@ func gather(out *Cell, ps []*Cell, w relay) *Cell {
 // any more: a break is not one that nobody would have looked at.
 func forget(ps []*Cell, w Waiter) {
 	for _, c := range ps {
-		c.mu.Lock()
-		c.heeded = true
-		c.observe()
-		c.mu.Unlock()
+		c.Look()
 		c.Unsubscribe(w)
 	}
 }

@@ -29,36 +29,47 @@ type relay interface {
 	relay(c *Cell, cs *Cascade)
 }
 
-// tell tells the waiters of a settled cell. Those that settle other cells are left to the cascade.
+// tell tells the waiters of a settled cell.
 func (c *Cell) tell(cs *Cascade, w Waiter) {
 	switch w := w.(type) {
 	case nil:
+	case signal:
+		close(w)
 	case *several:
-		own := cs == nil
-		if own {
-			cs = new(Cascade)
-		}
-		for _, x := range w.ws {
-			if r, ok := x.(relay); ok {
-				cs.Later(func(cs *Cascade) { r.relay(c, cs) })
-			} else {
-				x.Settled(c)
-			}
-		}
-		if own {
-			cs.Run()
-		}
+		c.tellAll(cs, w.ws)
 	case relay:
-		if cs != nil {
-			cs.Later(func(cs *Cascade) { w.relay(c, cs) })
-			return
-		}
-		cs = new(Cascade)
-		w.relay(c, cs)
-		cs.Run()
+		c.tellRelay(cs, w)
 	default:
 		w.Settled(c)
 	}
+}
+
+// tellAll tells several waiters. Those that settle other cells are left to the cascade.
+func (c *Cell) tellAll(cs *Cascade, ws []Waiter) {
+	own := cs == nil
+	if own {
+		cs = new(Cascade)
+	}
+	for _, w := range ws {
+		if r, ok := w.(relay); ok {
+			c.tellRelay(cs, r)
+		} else {
+			w.Settled(c)
+		}
+	}
+	if own {
+		cs.Run()
+	}
+}
+
+func (c *Cell) tellRelay(cs *Cascade, r relay) {
+	if cs != nil {
+		cs.Later(func(cs *Cascade) { r.relay(c, cs) })
+		return
+	}
+	cs = new(Cascade)
+	r.relay(c, cs)
+	cs.Run()
 }
 
 // Follow settles c as other settles, and from now on in no other way. A ring breaks every cell that closes it with

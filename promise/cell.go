@@ -224,14 +224,22 @@ func (c *Cell) Unsubscribe(w Waiter) bool {
 func (c *Cell) Outcome() (v any, err error, ok bool) { //nolint:revive // ok last, as in a map lookup
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.state {
-	case fulfilled:
-		return c.value, nil, true
-	case broken:
-		c.observe()
+	if c.state <= settling {
+		return nil, nil, false
+	}
+	c.observe()
+	if c.state == broken {
 		return nil, c.value.(error), true
 	}
-	return nil, nil, false
+	return c.value, nil, true
+}
+
+// Look counts as looking at the outcome, should it be a break that would be reported else.
+func (c *Cell) Look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heeded = true
+	c.observe()
 }
 
 // Settled reports whether the cell has settled. Asking does not count as looking at the outcome.

@@ -135,7 +135,7 @@ func TestPromiseOfARef(t *testing.T) {
 			t.Errorf("%v, %v", got, err)
 		}
 		back := obj.Apply(ctx)
-		if vat.Result[int](back) != vat.Result[int](back) {
+		if one, two := vat.Result[int](back), vat.Result[int](back); one != two {
 			t.Error("two faces of one answer differ")
 		}
 		if r := refOf(t, vat.Result[int](back)); r != back {

@@ -169,6 +169,29 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	}
 }
 
+// A session that keeps a message asks again.
+func TestRevokedWhileASessionKeepsIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, far := newSession(2)
+		g := guard(t, newVat(t, nil), far)
+		_ = g.caret.SendOnly(context.Background(), "x")
+		_ = far.SendOnly(context.Background(), "y")
+		synctest.Wait()
+		m, direct := s.message(1), s.message(0)
+		if m.Selector == "y" {
+			m, direct = direct, m
+		}
+		if err := m.Revoked(); err != nil {
+			t.Errorf("revoked already: %v", err)
+		}
+		g.revoke(context.Background(), nil)
+		wantErr(t, m.Revoked(), vat.ErrRevoked)
+		if err := direct.Revoked(); err != nil {
+			t.Errorf("one that came another way: %v", err)
+		}
+	})
+}
+
 // Revoked in a turn it takes effect when the turn commits, and not at all if the turn fails.
 func TestRevokedInATurn(t *testing.T) {
 	bubble(t, func(t *testing.T) {

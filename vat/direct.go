@@ -1,10 +1,9 @@
 package vat
 
 import (
+	"context"
 	"fmt"
 	"reflect"
-
-	"context"
 
 	"github.com/hawser-go/hawser/passable"
 )

@@ -18,10 +18,7 @@ func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 	if e.broken {
 		err = e.value.(error)
 		if m.Answer != nil {
-			e.mu.Lock()
-			e.told = true
-			e.mu.Unlock()
-			e.cell.Outcome()
+			e.cell.Look() // whoever waits for the answer hears of it
 		}
 	} else {
 		v, err = selectFrom(e.value, m)
@@ -45,6 +42,7 @@ func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 // selectFrom answers Get, Index and Untag from a value, as the draft says of each.
 func selectFrom(v any, m *Message) (any, error) {
 	switch m.Op {
+	case Deliver:
 	case Get:
 		s, ok := v.(passable.Struct)
 		if !ok {

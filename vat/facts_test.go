@@ -97,6 +97,40 @@ func TestFact2Order(t *testing.T) {
 	}
 }
 
+// The same within one vat, where messages take a short way, with more under way than that has room for at first.
+func TestFact2OrderWithinAVat(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, nil)
+		var got []int64
+		sink := object(t, v, func(_ context.Context, args []any) (any, error) {
+			got = append(got, args[0].(int64))
+			return nil, nil
+		})
+		n := int64(0)
+		source := object(t, v, func(ctx context.Context, args []any) (any, error) {
+			for range args[0].(int64) {
+				n++
+				_ = sink.ApplyOnly(ctx, n)
+			}
+			if n < 2000 {
+				_ = vat.Self(ctx).ApplyOnly(ctx, n%7+1)
+				_ = vat.Self(ctx).ApplyOnly(ctx, n%3)
+			}
+			return nil, nil
+		})
+		_ = source.ApplyOnly(context.Background(), 5)
+		synctest.Wait()
+		for i, k := range got {
+			if k != int64(i+1) {
+				t.Fatalf("message %d arrived as number %d", k, i+1)
+			}
+		}
+		if int64(len(got)) != n {
+			t.Errorf("%d arrived, %d sent", len(got), n)
+		}
+	})
+}
+
 // 3. Messages of one turn leave together, in order, when it commits.
 func TestFact3TogetherInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -278,7 +312,7 @@ func TestFact7Identity(t *testing.T) {
 			t.Errorf("Self is %v, %v", got, err)
 		}
 		p, _ := promise.New[int](context.Background())
-		if refOf(t, p) != refOf(t, p) {
+		if one, two := refOf(t, p), refOf(t, p); one != two {
 			t.Error("one promise is passed as two references")
 		}
 		do(t, a, func(ctx context.Context) (int, error) { return 0, hold.ApplyOnly(ctx, p) })

@@ -149,7 +149,6 @@ type session struct {
 	mu      sync.Mutex
 	got     []vat.Message
 	room    int // what is left
-	refused error
 	watch   map[int]func(error)
 	unseen  int
 	severed error

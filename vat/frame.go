@@ -75,21 +75,43 @@ func execute(f *frame) {
 		return
 	}
 	f.begin()
-	defer f.after()
-	f.invoke()
-	f.keep = false
+	f.handle()
+	f.end()
+}
+
+// handle calls the handler and catches what it does instead of returning.
+func (f *frame) handle() {
+	defer f.caught()
+	if f.job != nil {
+		f.err = f.job.Run(f.turn)
+	} else {
+		f.result, f.err = f.self.disp.invoke(f.turn, &f.msg)
+	}
 	if f.err != nil {
 		f.err, f.keep = kept(f.err)
 	}
 	f.returned = true
 }
 
-func (f *frame) invoke() {
-	if f.job != nil {
-		f.err = f.job.Run(f.turn)
+func (f *frame) caught() {
+	if !f.returned {
+		f.failWith(recover())
+	}
+}
+
+// failWith ends a handler that has panicked with p, or called runtime.Goexit.
+func (f *frame) failWith(p any) {
+	v := f.vat
+	f.result, f.keep = nil, false
+	if p != nil {
+		v.log.Error("a handler panicked", "vat", v.name, "object", f.describe(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		f.err = ErrInternal.because("a handler panicked, see the log of its vat")
 		return
 	}
-	f.result, f.err = f.self.disp.invoke(f.turn, &f.msg)
+	v.log.Error("a handler called runtime.Goexit", "vat", v.name, "object", f.describe())
+	f.err = ErrInternal.because("a handler did not return, see the log of its vat")
+	f.end()
+	v.succeed() // this goroutine dies, another takes the loop over
 }
 
 // refuse ends what the frame has been loaded with before it becomes a turn.
@@ -99,27 +121,12 @@ func (f *frame) refuse(err error) {
 	} else {
 		f.msg.Refuse(err)
 	}
-	f.self, f.job, f.msg = nil, nil, Message{}
+	f.unload()
 }
 
-// after ends the turn however the handler has left it.
-func (f *frame) after() {
-	if f.returned {
-		f.end()
-		return
-	}
-	v := f.vat
-	f.result, f.keep = nil, false
-	if p := recover(); p != nil {
-		v.log.Error("a handler panicked", "vat", v.name, "object", f.describe(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		f.err = ErrInternal.because("a handler panicked, see the log of its vat")
-		f.end()
-		return
-	}
-	v.log.Error("a handler called runtime.Goexit", "vat", v.name, "object", f.describe())
-	f.err = ErrInternal.because("a handler did not return, see the log of its vat")
-	f.end()
-	v.succeed() // this goroutine dies, another takes the loop over
+func (f *frame) unload() {
+	f.self, f.job = nil, nil
+	f.msg = Message{}
 }
 
 // forwarded is the result of a dispatcher that has passed the message on with its answer.
@@ -127,7 +134,7 @@ var forwarded any = new(struct{ byte })
 
 // end commits or rolls back, then settles the message's answer, once.
 func (f *frame) end() {
-	v, result, err := f.vat, f.result, f.err
+	err := f.err
 	if f.failed != nil {
 		err, f.keep = f.failed, false
 	}
@@ -140,20 +147,21 @@ func (f *frame) end() {
 		f.rollback(err)
 	}
 	f.turn.state.Store(ended)
-	if v.tracer != nil {
-		v.traceEnd(f, err)
+	if f.vat.tracer != nil {
+		f.vat.traceEnd(f, err)
 	}
 	f.msg.Taken()
-	job, answer := f.job, f.msg.Answer
+	job, answer, result := f.job, f.msg.Answer, f.result
 	if err != nil && job == nil && answer == nil {
 		f.logLost(err)
 	}
-	f.turn.f, f.turn, f.self, f.job, f.msg = nil, nil, nil, nil, Message{}
-	f.result, f.err, f.failed, f.returned = nil, nil, nil, false
+	f.turn.f, f.turn = nil, nil
+	f.unload()
+	f.result, f.err, f.failed, f.keep, f.returned = nil, nil, nil, false, false
 	switch {
 	case job != nil:
 		job.Done(err)
-	case err == nil && result == forwarded || answer == nil:
+	case answer == nil || err == nil && result == forwarded:
 	case err != nil:
 		answer.Break(err)
 	default:

@@ -1,33 +1,10 @@
 package vat
 
 import (
-	"sync"
+	"runtime"
 
 	"github.com/hawser-go/hawser/promise"
 )
-
-// delivery is one entry of a vat's queue: a message for an object, or work without one.
-type delivery struct {
-	to   *object
-	work any // a promise.Job, or a *parked turn that may go on
-	msg  Message
-}
-
-// batch is a part of a vat's queue. An idle vat has none: they are lent from a pool, which is the process's own and
-// holds no handle of anybody's.
-type batch struct{ ds []delivery }
-
-var batches = sync.Pool{New: func() any { return new(batch) }}
-
-// keepQueue is the largest queue, in entries, whose memory is kept for another vat.
-const keepQueue = 256
-
-func putBatch(b *batch) {
-	if cap(b.ds) <= keepQueue {
-		b.ds = b.ds[:0]
-		batches.Put(b)
-	}
-}
 
 // Deliver queues the message for a turn of the object's vat.
 func (o *object) Deliver(m Message) { o.vat.deliver(o, &m) }
@@ -44,8 +21,9 @@ func (v *Vat) deliver(o *object, m *Message) {
 		}
 		return
 	}
-	b := v.queue()
-	b.ds = append(b.ds, delivery{to: o, msg: *m})
+	d := v.in.add()
+	d.to = o
+	d.msg = *m
 	v.wake()
 }
 
@@ -63,34 +41,31 @@ func (v *Vat) enqueue(j promise.Job, cause MessageID, outside bool) {
 		}
 		return
 	}
-	b := v.queue()
-	b.ds = append(b.ds, delivery{work: j, msg: Message{Cause: cause}})
+	d := v.in.add()
+	d.work, d.msg.Cause = j, cause
 	v.wake()
 }
 
-// resume queues a parked turn that may go on, also when the vat has closed.
+// resume queues a parked turn that may go on, also when the vat has closed. If the vat is idle it is handed over at once.
 func (v *Vat) resume(p *parked) {
 	v.mu.Lock()
-	b := v.queue()
-	b.ds = append(b.ds, delivery{work: p})
+	if !v.working {
+		v.working = true
+		v.mu.Unlock()
+		p.wake <- struct{}{}
+		return
+	}
+	v.in.add().work = p
 	v.wake()
 }
 
 // overfull reports whether n more messages are too many. It is called with mu held.
 func (v *Vat) overfull(n int) bool { return int(v.waiting.Load())+n > v.limits.queue }
 
-// queue returns the batch that is being filled. It is called with mu held.
-func (v *Vat) queue() *batch {
-	if v.in == nil {
-		v.in = batches.Get().(*batch)
-	}
-	return v.in
-}
-
 // wake makes sure that a goroutine works on the queue that was just added to. It is called with mu held and lets go
 // of it.
 func (v *Vat) wake() {
-	v.waiting.Store(int64(len(v.in.ds)))
+	v.waiting.Add(1)
 	if v.working {
 		v.mu.Unlock()
 		return
@@ -105,17 +80,17 @@ func (v *Vat) wake() {
 // waiting behind the lock was sent before it, and may have come by way of a promise that the sender has seen settled;
 // only if there is nothing the message goes straight into the part of the queue that is being worked off.
 func (v *Vat) deliverOwn(o *object, m *Message) {
-	if v.cur == nil || v.waiting.Load() > 0 {
+	if v.waiting.Load() > 0 {
 		v.deliver(o, m)
 		return
 	}
-	b := v.cur
-	if n := len(b.ds); n == cap(b.ds) && v.pos > n/2 {
-		k := copy(b.ds, b.ds[v.pos:])
-		clear(b.ds[k:])
-		b.ds, v.pos = b.ds[:k], 0
+	if p := v.cur.tail; p != nil && p == v.cur.head && v.pos == p.n {
+		p.n, v.pos = 0, 0 // all of it has been taken out
 	}
-	b.ds = append(b.ds, delivery{to: o, msg: *m})
+	d := v.cur.add()
+	d.to = o
+	d.msg = *m
+	v.own++
 }
 
 // loop owns the vat — cur, pos and the objects — until the queue is empty or it hands the vat to the goroutine of a
@@ -126,15 +101,17 @@ func (v *Vat) loop() {
 	f := frames.Get().(*frame)
 	f.vat = v
 	for v.next() {
-		d := &v.cur.ds[v.pos]
+		d := &v.cur.head.ds[v.pos]
 		v.pos++
+		v.own--
 		if p, ok := d.work.(*parked); ok {
-			*d = delivery{}
+			d.work = nil
 			f.put()
 			p.wake <- struct{}{}
 			return
 		}
-		f.self, f.msg = d.to, d.msg
+		f.self = d.to
+		f.msg = d.msg
 		f.job, _ = d.work.(promise.Job)
 		*d = delivery{}
 		execute(f)
@@ -142,50 +119,53 @@ func (v *Vat) loop() {
 	f.put()
 }
 
-// growStack makes room on the goroutine's stack in one step while it is nearly empty. A handler called by reflection
-// would make it grow two or three times, deep in the call, and each time all frames are walked: that took half of the
-// time of a call to an idle vat.
-//
-//go:noinline
-func growStack(i int) byte {
-	var frame [5 << 10]byte
-	frame[i] = 1
-	return frame[len(frame)-1-i]
-}
-
 // next reports whether there is a delivery at pos. If there is none the vat has become idle, and is owned no more.
 func (v *Vat) next() bool {
-	if v.cur != nil && v.pos < len(v.cur.ds) {
+	if v.more() {
 		return true
+	}
+	if v.waiting.Load() == 0 {
+		// Whoever waited for what was done here may well ask for more: that is cheaper now than with another goroutine.
+		runtime.Gosched()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	spent := v.cur
-	v.cur, v.pos, v.in = v.in, 0, nil
-	if v.cur != nil && len(v.cur.ds) > 0 {
-		v.waiting.Store(0)
-		if spent != nil && cap(spent.ds) <= keepQueue {
-			spent.ds = spent.ds[:0]
-			v.in = spent
+	v.relinquish()
+	v.cur, v.in = v.in, queue{}
+	v.own = int(v.waiting.Swap(0))
+	v.working = v.own > 0
+	return v.working
+}
+
+// relinquish leaves nothing of the part of the queue that has been worked off, and the vat to itself. It is called with
+// mu held.
+func (v *Vat) relinquish() {
+	for v.cur.head != nil {
+		v.cur.drop()
+	}
+	v.pos, v.working = 0, false
+}
+
+// more reports whether there is a delivery at pos in the part of the queue that is being worked off.
+func (v *Vat) more() bool {
+	for p := v.cur.head; p != nil; p = v.cur.head {
+		if v.pos < p.n {
+			return true
 		}
-		return true
+		if p.next == nil {
+			break
+		}
+		v.cur.drop()
+		v.pos = 0
 	}
-	if v.cur != nil {
-		putBatch(v.cur)
-		v.cur = nil
-	}
-	if spent != nil {
-		putBatch(spent)
-	}
-	v.working = false
 	return false
 }
 
 // leave lets another goroutine go on with the vat, if there is anything to go on with.
 func (v *Vat) leave() {
 	v.mu.Lock()
-	if (v.cur == nil || v.pos >= len(v.cur.ds)) && v.waiting.Load() == 0 {
-		v.working = false
+	if !v.more() && v.waiting.Load() == 0 {
+		v.relinquish()
 		v.mu.Unlock()
 		return
 	}
@@ -197,4 +177,15 @@ func (v *Vat) leave() {
 func (v *Vat) succeed() {
 	v.goroutines.Add(1)
 	go v.start()
+}
+
+// growStack makes room on the goroutine's stack in one step while it is nearly empty. A handler called by reflection
+// would make it grow two or three times, deep in the call, and each time all frames are walked: that took half of the
+// time of a call to an idle vat.
+//
+//go:noinline
+func growStack(i int) byte {
+	var frame [5 << 10]byte
+	frame[i] = 1
+	return frame[len(frame)-1-i]
 }

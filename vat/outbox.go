@@ -151,10 +151,7 @@ func (*vatRoom) Release(int) {}
 type ownRoom Vat
 
 func (r *ownRoom) Reserve(n int) error {
-	have := int(r.waiting.Load())
-	if r.cur != nil {
-		have += len(r.cur.ds) - r.pos
-	}
+	have := int(r.waiting.Load()) + r.own
 	if have+n > r.limits.queue {
 		return ErrOverloaded.because("%d messages wait in the vat", have)
 	}

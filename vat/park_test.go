@@ -119,35 +119,34 @@ func TestParkRace(t *testing.T) {
 	}
 }
 
-// Beyond MaxParked Await refuses, and has not committed.
+// Beyond MaxParked Await refuses, and has not committed. A place is free again when a turn goes on.
 func TestMaxParked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		v := newVat(t, &vat.Config{MaxParked: 2})
 		j := &journal{}
 		to := j.spawn(t, v)
-		p, r := promise.New[int](context.Background())
+		var p promise.Promise[int]
 		obj := object(t, v, func(ctx context.Context, _ []any) (any, error) {
 			_ = to.SendOnly(ctx, "began")
-			n, err := p.Await(ctx)
-			return n, err
+			return p.Await(ctx)
 		})
-		var answers []promise.Promise[int]
 		for range 3 {
-			answers = append(answers, vat.Result[int](obj.Send(context.Background(), "x")))
-		}
-		_, err := answers[2].Await(context.Background())
-		wantErr(t, err, vat.ErrOverloaded)
-		wantJournal(t, j, "began began")
-		r.Fulfill(context.Background(), 5)
-		for _, a := range answers[:2] {
-			if n, err := a.Await(context.Background()); n != 5 || err != nil {
-				t.Errorf("got %d, %v", n, err)
+			var r promise.Resolver[int]
+			p, r = promise.New[int](context.Background())
+			var answers []promise.Promise[int]
+			for range 3 {
+				answers = append(answers, vat.Result[int](obj.Send(context.Background(), "x")))
+			}
+			_, err := answers[2].Await(context.Background())
+			wantErr(t, err, vat.ErrOverloaded)
+			r.Fulfill(context.Background(), 5)
+			for _, a := range answers[:2] {
+				if n, err := a.Await(context.Background()); n != 5 || err != nil {
+					t.Errorf("got %d, %v", n, err)
+				}
 			}
 		}
-		// The places are free again.
-		if n := mustAnswer[int](t, obj, "x"); n != 5 {
-			t.Errorf("got %d", n)
-		}
+		wantJournal(t, j, "began began began began began began")
 	})
 }
 
@@ -271,6 +270,38 @@ func TestParkKeepsTheTurn(t *testing.T) {
 			if s, err := a.Await(context.Background()); s != fmt.Sprintf("%d [%d]", i, i) || err != nil {
 				t.Errorf("got %q, %v", s, err)
 			}
+		}
+	})
+}
+
+// A promise that is settling while the turn stops waiting for it does not disturb what the turn waits for next.
+func TestParkedIsNotWokenByAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, nil)
+		p, r := promise.New[int](context.Background())
+		q, s := promise.New[int](context.Background())
+		hold, telling := make(chan struct{}), make(chan struct{})
+		p.Cell().Subscribe(told(func(*promise.Cell) { close(telling); <-hold })) // told before the turn is
+		ctx, cancel := context.WithCancel(context.Background())
+		obj := object(t, v, func(turn context.Context, _ []any) (any, error) {
+			wait, stop := context.WithCancel(turn)
+			defer context.AfterFunc(ctx, stop)()
+			if n, err := p.Await(wait); n != 1 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+			return q.Await(turn)
+		})
+		ans := vat.Result[int](obj.Apply(context.Background()))
+		synctest.Wait()
+		go r.Fulfill(context.Background(), 1)
+		<-telling
+		cancel()
+		synctest.Wait() // the turn waits for q
+		close(hold)     // and now p tells it
+		synctest.Wait()
+		s.Fulfill(context.Background(), 2)
+		if n, err := ans.Await(context.Background()); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
 		}
 	})
 }

@@ -40,19 +40,20 @@ type Vat struct {
 	life   atomic.Pointer[lifetime] // what ends when the vat closes, made when first asked for
 
 	mu      sync.Mutex
-	in      *batch
+	in      queue
 	working bool // a goroutine owns the vat
 	closed  bool
 
-	waiting    atomic.Int64 // len(in.ds), for the owner to look at without the lock
+	waiting    atomic.Int64 // how many are in in, for the owner to look at without the lock
 	refusing   atomic.Bool
 	messages   atomic.Uint64
 	space      uint64 // this vat's name in message ids
 	goroutines sync.WaitGroup
 
 	// What follows belongs to the goroutine that owns the vat.
-	cur    *batch
-	pos    int
+	cur    queue // what is being worked off
+	pos    int   // in its first piece
+	own    int   // how many it still holds
 	turns  uint64
 	parked int
 	spare  *parked

@@ -34,7 +34,6 @@ type Vow struct {
 	used    bool // a message has gone down route since it was set
 	full    bool // a message was refused: so is every later one
 	broken  bool // value is an error
-	told    bool // the answer of a message broke with the vow, so somebody hears of it
 	flying  int32
 	queue   []Message
 	route   Target
@@ -55,8 +54,6 @@ const (
 type resolution struct {
 	value    any
 	err      error
-	to       Target // where the reference that value is leads
-	keep     bool
 	released func()
 }
 
@@ -94,7 +91,7 @@ func (w *Vow) Route(t Target) {
 		w.drain(nil)
 		if res := w.later; res != nil {
 			w.later = nil
-			w.finish(nil, *res)
+			w.finish(nil, res.value, res.err, res.released)
 			return
 		}
 	}
@@ -113,21 +110,17 @@ func (w *Vow) Break(err error) bool { return w.Settle(nil, err, true, nil) }
 // and only the outcome is announced. released, if not nil, is called once if and when nothing goes down the old route
 // any more, nor is on its way there. Settle reports whether this call settled the vow.
 func (w *Vow) Settle(v any, err error, safe bool, released func()) bool {
-	return w.settle(nil, resolution{value: v, err: err, keep: !safe, released: released})
+	return w.settle(nil, v, err, safe, released)
 }
 
 // settleIn is Settle for a vow of this process; what it sets off goes into cs, unless that is nil.
 func (w *Vow) settleIn(cs *promise.Cascade, v any, err error) bool {
-	return w.settle(cs, resolution{value: v, err: err})
+	return w.settle(cs, v, err, true, nil)
 }
 
-func (w *Vow) settle(cs *promise.Cascade, res resolution) bool {
-	if r, ok := res.value.(Ref); ok && res.err == nil {
-		if r.n == nil {
-			res.value = nil
-		} else {
-			res.to = r.n.target
-		}
+func (w *Vow) settle(cs *promise.Cascade, v any, err error, safe bool, released func()) bool {
+	if v == any(Ref{}) {
+		v = nil
 	}
 	w.mu.Lock()
 	if w.settled {
@@ -135,52 +128,53 @@ func (w *Vow) settle(cs *promise.Cascade, res resolution) bool {
 		return false
 	}
 	w.settled = true
-	res.keep = res.keep && w.used // as it is while others see the queue being moved
+	w.kept = !safe && w.used // as it is while others see the queue being moved
 	if w.phase == draining {
-		late := res
-		w.later = &late // the goroutine that moves the queue finishes
+		w.later = &resolution{v, err, released} // the goroutine that moves the queue finishes
 		w.mu.Unlock()
 		return true
 	}
-	w.finish(cs, res)
+	w.finish(cs, v, err, released)
 	return true
 }
 
 // finish carries out the resolution. It is called with mu held, once, and returns with mu released.
-func (w *Vow) finish(cs *promise.Cascade, res resolution) {
-	follow, _ := res.to.(*Vow)
-	if follow != nil && !w.cell.Link(&follow.cell) {
-		follow, res.err, res.keep = nil, promise.ErrCycle, false
+func (w *Vow) finish(cs *promise.Cascade, v any, err error, released func()) {
+	var follow *Vow
+	r, leads := v.(Ref)
+	if leads && err == nil {
+		if follow, _ = r.n.target.(*Vow); follow != nil && !w.cell.Link(&follow.cell) {
+			follow, err, w.kept = nil, promise.ErrCycle, false
+		}
 	}
 	own := cs == nil && len(w.queue) > 0
 	if own {
 		cs = new(promise.Cascade)
 	}
-	w.kept = res.keep
-	if !res.keep {
-		switch {
-		case res.err != nil:
-			w.route, w.value, w.broken = (*endpoint)(w), res.err, true
-		case res.to != nil:
-			w.route = res.to
-		default:
-			w.route, w.value = (*endpoint)(w), res.value
-		}
+	switch {
+	case w.kept:
+		released = nil
+	case err != nil:
+		w.route, w.value, w.broken = (*endpoint)(w), err, true
+	case leads:
+		w.route = r.n.target
+	default:
+		w.route, w.value = (*endpoint)(w), v
+	}
+	if !w.kept {
 		w.drain(cs)
 		if w.flying > 0 {
-			w.landed, res.released = res.released, nil
+			w.landed, released = released, nil
 		}
-	} else {
-		res.released = nil
 	}
 	w.mu.Unlock()
 	if cs == nil {
-		w.announce(nil, follow, res.value, res.err)
+		w.announce(nil, follow, v, err)
 	} else {
-		cs.Later(func(cs *promise.Cascade) { w.announce(cs, follow, res.value, res.err) })
+		cs.Later(func(cs *promise.Cascade) { w.announce(cs, follow, v, err) })
 	}
-	if res.released != nil {
-		res.released()
+	if released != nil {
+		released()
 	}
 	if own {
 		cs.Run()
@@ -194,12 +188,6 @@ func (w *Vow) announce(cs *promise.Cascade, follow *Vow, v any, err error) {
 		return
 	}
 	w.cell.Settle(cs, v, err)
-	w.mu.Lock()
-	told := w.told
-	w.mu.Unlock()
-	if told {
-		w.cell.Outcome()
-	}
 }
 
 // drain moves the queue down the route in order, then lets messages through. It is called and returns with mu held, and
