@@ -14,6 +14,7 @@ type far struct {
 
 	// What follows is guarded by the session's mu.
 	pos   msg.Pos
+	res   msg.Pos // where the resolver of a promise or a question is exported
 	asked *tables // in which a question has its position, nil before it is encoded
 	dead  error   // a question that could not be asked
 	// broken has those who sent a message nobody waits for that could not go out: none of their later ones may. The key

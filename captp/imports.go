@@ -121,7 +121,7 @@ func (r *reader) listen() {
 			if err != nil {
 				return
 			}
-			pos := t.exports.put(export{res: f, count: 1})
+			pos := t.exportResolver(f)
 			_ = t.append(&msg.Listen{To: f.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: pos}})
 			asked++
 		}

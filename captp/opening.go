@@ -35,7 +35,7 @@ func (s *Session) Early(info netlayer.Info, limit int) [][]byte {
 		for ; a.n < len(l.opening); a.n++ {
 			o := &l.opening[a.n]
 			out, ends := len(a.t.out), len(a.t.ends)
-			if a.t.put(o) != nil {
+			if o.m.Revoked() != nil || a.t.put(o) != nil {
 				break // what to make of it is for Start to say
 			}
 			if size() > limit {

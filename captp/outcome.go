@@ -31,11 +31,14 @@ func outcomeOf(selector passable.Symbol, args []any) (o outcome) {
 // settle handles a message to the resolver of q: its outcome, the first time.
 func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller) {
 	first, later := false, false
-	s.withLock(func(*locked) {
+	s.withLock(func(l *locked) {
 		if q.settled {
 			return
 		}
 		first, q.settled = true, true
+		if l.t != nil {
+			l.t.spend(q)
+		}
 		if q.handing {
 			o := outcomeOf(selector, args)
 			q.late, later = &o, true

@@ -209,7 +209,7 @@ func (t *tables) encode(o *outgoing) (err error) {
 		if t.exports.len() >= t.s.cfg.Limits.MaxExports {
 			return vat.ErrOverloaded
 		}
-		pos := t.exports.put(export{res: o.q, count: 1})
+		pos := t.exportResolver(o.q)
 		t.mentions = append(t.mentions, pos)
 		resolve = msg.Desc{Kind: msg.ImportObject, Pos: pos}
 	}

@@ -68,6 +68,7 @@ type Session struct {
 	key     ed25519.PrivateKey
 	public  [32]byte
 	boot    *far // the peer's bootstrap object
+	spent   *far // stands for every question whose resolver has done its work
 	budget  budget
 	inflow  inflow
 	graves  graveyard
@@ -154,6 +155,8 @@ func New(cfg Config) (*Session, error) {
 	}
 	s.boot = newFar(s, farBootstrap, nil)
 	s.boot.node.Init(s.boot)
+	s.spent = newFar(s, farQuestion, nil)
+	s.spent.settled = true
 	s.lk.s = s
 	s.caller.Store(&vat.Caller{})
 	return s, nil

@@ -71,6 +71,20 @@ func newTables(s *Session, info netlayer.Info) *tables {
 	return t
 }
 
+// exportResolver gives the peer a resolver for q.
+func (t *tables) exportResolver(q *far) msg.Pos {
+	q.res = t.exports.put(export{res: q, count: 1})
+	return q.res
+}
+
+// spend keeps the position of a resolver that has done its work, which is the peer's to give back, and lets go of what
+// it has settled.
+func (t *tables) spend(q *far) {
+	if e := t.exports.at(q.res); e != nil && e.res == q {
+		e.res = t.s.spent
+	}
+}
+
 // takeBack undoes the mentions of an operation that was not sent after all.
 func (t *tables) takeBack() {
 	for _, pos := range t.mentions {
