@@ -19,6 +19,7 @@ type auditor struct {
 	mu     sync.Mutex
 	sides  [2]*side // the dialler's and the acceptor's
 	closed bool
+	off    bool
 }
 
 // side is what one end has said and heard.
@@ -57,6 +58,7 @@ func (w *world) audits(info netlayer.Info) *auditor {
 	a := w.auditors[info.Binding]
 	if a == nil {
 		a = newAuditor(w.t)
+		a.off = w.unaudited
 		w.auditors[info.Binding] = a
 	}
 	return a
@@ -70,6 +72,9 @@ type audited struct {
 }
 
 func (w *world) audit(c netlayer.Conn) netlayer.Conn {
+	if w.unaudited {
+		return c
+	}
 	i := 1
 	if c.Info().Outbound {
 		i = 0
@@ -118,6 +123,9 @@ func (a *auditor) said(i int, frames [][]byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.sides[i]
+	if a.off {
+		return
+	}
 	for _, f := range frames {
 		op, args := a.read(s.dec, f)
 		if s.aborted {
@@ -242,7 +250,7 @@ func (a *auditor) heard(i int, frame []byte) {
 func (a *auditor) settled() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed {
+	if a.closed || a.off {
 		return
 	}
 	for i, s := range a.sides {

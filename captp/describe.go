@@ -48,11 +48,15 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 func (t *tables) export(ref vat.Ref, promise bool) (msg.Desc, error) {
 	pos, ok := t.byRef[ref]
 	if !ok {
-		if t.exports.len() >= t.s.cfg.Limits.MaxExports {
+		limits := &t.s.cfg.Limits
+		if t.exports.len() >= limits.MaxExports || promise && t.pending >= limits.MaxPromises {
 			return msg.Desc{}, vat.ErrOverloaded
 		}
-		pos = t.exports.put(export{ref: ref})
+		pos = t.exports.put(export{ref: ref, promise: promise})
 		t.byRef[ref] = pos
+		if promise {
+			t.pending++
+		}
 	}
 	t.exports.at(pos).count++
 	t.mentions = append(t.mentions, pos)

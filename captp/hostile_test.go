@@ -20,9 +20,10 @@ import (
 // A hostile peer has a session with a node that has another, honest one.
 type hostile struct {
 	*raw
-	e    *end
-	n    *node
-	echo msg.Desc // an object of the node's that the peer has fetched
+	e     *end
+	n     *node
+	echo  msg.Desc // an object of the node's that the peer has fetched
+	keep0 msg.Desc // another, that keeps what it gets
 }
 
 // An attack is something a peer must not do, or may do although it looks strange.

@@ -7,14 +7,16 @@ import (
 )
 
 // Limits bounds what a session holds. A peer that goes beyond one that is its to keep gets op:abort; this side beyond
-// its own gets vat.ErrOverloaded. Two ends with the same limits never exceed each other's. Zero means the default.
+// its own gets vat.ErrOverloaded. Of two ends with the same limits neither can make the other exceed the number of
+// anything, but for messages that want no answer: nothing tells a sender how many of these still wait. Zero means the
+// default.
 type Limits struct {
 	// MaxExports bounds the positions exported to the peer, counting resolvers of calls under way (default 1 048 576).
 	MaxExports int
 	// MaxImports bounds the positions imported from the peer (default 1 048 576).
 	MaxImports int
-	// MaxPromises bounds the imports that are promises (default 65 536). They are held until they settle, whether or not
-	// anybody here still waits for them.
+	// MaxPromises bounds the promises among the imports, and among the exports (default 65 536). They are held until they
+	// settle, whether or not anybody here still waits for them.
 	MaxPromises int
 	// MaxAnswers bounds the peer's calls whose answers it has not released (default 65 536). It may wait for as many
 	// outcomes, and one more for each reference it was given.

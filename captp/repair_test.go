@@ -267,6 +267,7 @@ func TestManyNotices(t *testing.T) {
 		t.Skip("many references")
 	}
 	scene(t, nil, func(t *testing.T, w *world) {
+		w.unaudited = true
 		a, b := w.pair()
 		b.node.serve("many", func(ctx context.Context, n int) []vat.Ref {
 			refs := make([]vat.Ref, n)

@@ -18,6 +18,7 @@ type tables struct {
 	// of calls under way are exports, too, with a question instead of a reference.
 	exports slots[export]
 	byRef   map[vat.Ref]msg.Pos
+	pending int // exports that are promises
 	// imports are the peer's, held weakly; promises counts those that are promises.
 	imports  map[msg.Pos]*imported
 	promises int
@@ -46,9 +47,10 @@ type tables struct {
 
 // export is something the peer can name.
 type export struct {
-	ref   vat.Ref
-	res   *far   // the question this is the resolver of, nil for anything else
-	count uint64 // mentions the peer has not given back
+	ref     vat.Ref
+	res     *far   // the question this is the resolver of, nil for anything else
+	count   uint64 // mentions the peer has not given back
+	promise bool
 }
 
 // imported is a position of the peer's that this side holds.
@@ -106,6 +108,9 @@ func (t *tables) giveBack(pos msg.Pos, n uint64) (freed export, ok bool) {
 	freed = *e
 	if !freed.ref.IsNull() {
 		delete(t.byRef, freed.ref)
+	}
+	if freed.promise {
+		t.pending--
 	}
 	t.exports.free(pos)
 	return freed, true

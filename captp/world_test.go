@@ -28,6 +28,8 @@ type world struct {
 	ends  []*end
 	// hasty says that what is left when the test ends is not looked for.
 	hasty bool
+	// unaudited says that nobody reads along.
+	unaudited bool
 
 	mu       sync.Mutex
 	auditors map[[32]byte]*auditor // by the binding of their connections

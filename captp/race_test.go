@@ -1,0 +1,5 @@
+//go:build race
+
+package captp_test
+
+const raceEnabled = true
