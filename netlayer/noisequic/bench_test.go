@@ -12,7 +12,6 @@ import (
 	"net"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -292,19 +291,6 @@ func BenchmarkBulk(b *testing.B) {
 			}
 		})
 	}
-}
-
-// reportCPU adds the processor time of this process for each operation, both ends together.
-func reportCPU(b *testing.B) {
-	used := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	before := used()
-	b.Cleanup(func() { b.ReportMetric(float64(used()-before)/float64(b.N)/1e6, "cpu-ms/op") })
 }
 
 // BenchmarkDial is a connection from nothing until the first frame is back, both ends in this process.

@@ -3,7 +3,6 @@ package noisequic_test
 import (
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 )
 
@@ -12,9 +11,7 @@ func child(t *testing.T, dir, binary string, args ...string) string {
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "NOISEQUIC_CHILD=1")
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	}
+	unprivileged(cmd)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the child says %v: %s", err, out)

@@ -29,8 +29,17 @@ func listenUDP(address string) (net.PacketConn, error) {
 	return &tolerantUDP{udpSocket: c}, nil
 }
 
+// Error numbers of sockets on Windows; nothing has them elsewhere.
+const (
+	wsaEADDRINUSE    = syscall.Errno(10048)
+	wsaEADDRNOTAVAIL = syscall.Errno(10049)
+	wsaENETDOWN      = syscall.Errno(10050)
+	wsaENETUNREACH   = syscall.Errno(10051)
+	wsaENOBUFS       = syscall.Errno(10055)
+	wsaEHOSTUNREACH  = syscall.Errno(10065)
+)
+
 func portInUse(err error) bool {
-	const wsaEADDRINUSE = 10048 // Windows has a number of its own
 	var errno syscall.Errno
 	return errors.As(err, &errno) && (errno == syscall.EADDRINUSE || errno == wsaEADDRINUSE)
 }
@@ -84,6 +93,8 @@ func passing(err error) bool {
 	for _, errno := range []syscall.Errno{
 		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.ENOBUFS,
 		syscall.EADDRNOTAVAIL, syscall.EPERM, syscall.EACCES, syscall.ECONNREFUSED,
+		// The same on Windows, whose numbers the constants above do not have.
+		wsaENETUNREACH, wsaEHOSTUNREACH, wsaENETDOWN, wsaENOBUFS, wsaEADDRNOTAVAIL,
 	} {
 		if errors.Is(err, errno) {
 			return true

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package noisequic_test
+
+import (
+	"os/exec"
+	"testing"
+)
+
+func unprivileged(*exec.Cmd) {}
+
+func reportCPU(*testing.B) {}
