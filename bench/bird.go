@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-go/hawser/vat"
 )
 
-// The object of the far rows and its typed stub, written by hand as a generator would write it.
+// The object of the far rows: what it does, and the facet by which calls reach it with reflection.
 
 // said is what a call carries there and back.
 type said struct {
@@ -95,43 +95,6 @@ func (b *bird) Wake(ctx context.Context) (int, error) {
 	}
 	b.waiting = nil
 	return n, nil
-}
-
-// birdRef is a typed stub.
-type birdRef struct{ vat.Ref }
-
-func (r birdRef) Echo(ctx context.Context, text string, number int64) promise.Promise[said] {
-	return vat.Result[said](r.Send(ctx, "echo", text, number))
-}
-
-func (r birdRef) Next(ctx context.Context) birdRef { return vat.As[birdRef](r.Send(ctx, "next")) }
-
-func (r birdRef) Brood(ctx context.Context, number int) promise.Promise[[]birdRef] {
-	return vat.Result[[]birdRef](r.Send(ctx, "brood", number))
-}
-
-func (r birdRef) Tell(ctx context.Context, text string, number int64) error {
-	return r.SendOnly(ctx, "tell", text, number)
-}
-
-func (r birdRef) Told(ctx context.Context) promise.Promise[int64] {
-	return vat.Result[int64](r.Send(ctx, "told"))
-}
-
-func (r birdRef) Keep(ctx context.Context, block []byte) promise.Promise[int] {
-	return vat.Result[int](r.Send(ctx, "keep", block))
-}
-
-func (r birdRef) See(ctx context.Context, block []byte) promise.Promise[int] {
-	return vat.Result[int](r.Send(ctx, "see", block))
-}
-
-func (r birdRef) Wait(ctx context.Context, number int64) promise.Promise[int64] {
-	return vat.Result[int64](r.Send(ctx, "wait", number))
-}
-
-func (r birdRef) Wake(ctx context.Context) promise.Promise[int] {
-	return vat.Result[int](r.Send(ctx, "wake"))
 }
 
 // mimic is the same without a facet or a stub: a function that gets what was sent and answers with it.

@@ -16,8 +16,8 @@ import (
 // hand-written knows its shape; values are a tree of any.
 
 var (
-	record = handcbor.Message{Op: "op:deliver", Pos: 123456, Key: bytes.Repeat([]byte{7}, 32), Numbers: []int64{1, 200, 70000, -5}}
-	tree   = []any{record.Op, record.Pos, record.Key, []any{int64(1), int64(200), int64(70000), int64(-5)}}
+	small = handcbor.Message{Op: "op:deliver", Pos: 123456, Key: bytes.Repeat([]byte{7}, 32), Numbers: []int64{1, 200, 70000, -5}}
+	tree  = []any{small.Op, small.Pos, small.Key, []any{int64(1), int64(200), int64(70000), int64(-5)}}
 )
 
 // repeated is work without callers.
@@ -49,13 +49,13 @@ func encoded(add func(b []byte) ([]byte, error), want func() ([]byte, error)) op
 	}
 }
 
-func appendCBOR(b []byte) ([]byte, error) { return handcbor.Append(b, &record), nil }
+func appendCBOR(b []byte) ([]byte, error) { return handcbor.Append(b, &small), nil }
 
 func appendSyrup(b []byte) ([]byte, error) {
-	b = syrup.AppendString(append(b, syrup.OpenList), record.Op)
-	b = syrup.AppendInt(b, record.Pos)
-	b = append(syrup.AppendBytes(b, record.Key), syrup.OpenList)
-	for _, n := range record.Numbers {
+	b = syrup.AppendString(append(b, syrup.OpenList), small.Op)
+	b = syrup.AppendInt(b, small.Pos)
+	b = append(syrup.AppendBytes(b, small.Key), syrup.OpenList)
+	for _, n := range small.Numbers {
 		b = syrup.AppendInt(b, n)
 	}
 	return append(b, syrup.CloseList, syrup.CloseList), nil
@@ -73,7 +73,7 @@ func libraryText() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mode.Marshal(&record)
+	return mode.Marshal(&small)
 }
 
 func libraryEncode(v any) opener {
@@ -92,7 +92,7 @@ func libraryEncode(v any) opener {
 }
 
 func same(m *handcbor.Message, err error) error {
-	if err == nil && (m.Op != record.Op || m.Pos != record.Pos || len(m.Key) != len(record.Key) || !slices.Equal(m.Numbers, record.Numbers)) {
+	if err == nil && (m.Op != small.Op || m.Pos != small.Pos || len(m.Key) != len(small.Key) || !slices.Equal(m.Numbers, small.Numbers)) {
 		return fmt.Errorf("decoded %+v", m)
 	}
 	return err
@@ -100,7 +100,7 @@ func same(m *handcbor.Message, err error) error {
 
 func decodeCBOR() (work, error) {
 	var m handcbor.Message
-	b := handcbor.Append(nil, &record)
+	b := handcbor.Append(nil, &small)
 	return repeated(func() error { return same(&m, handcbor.Decode(b, &m)) })
 }
 

@@ -25,8 +25,12 @@ func hawserCalls(open between, spawn func(ctx context.Context) vat.Ref, call fun
 	}
 }
 
-// typed is calls by the typed stub of an object with a facet.
-func typed(open between) func() (service, error) { return hawserCalls(open, spawnBird, typedCall) }
+// typed is calls by the typed stub of an object with a facet: written out as by a generator, or reflected.
+func typed(open between) func() (service, error) {
+	return hawserCalls(open, spawnWrittenBird, typedCall)
+}
+
+func reflected(open between) func() (service, error) { return hawserCalls(open, spawnBird, typedCall) }
 
 // dynamic is calls by name of a function that takes any message.
 func dynamic(open between) func() (service, error) {
@@ -67,9 +71,9 @@ func hawserChains(open between) func() (service, error) {
 const tellBatch = 1 << 12
 
 // hawserTells is one-way messages.
-func hawserTells(open between) opener {
+func hawserTells(open between, spawn func(ctx context.Context) vat.Ref) opener {
 	return func() (work, error) {
-		p, err := open(spawnBird)
+		p, err := open(spawn)
 		if err != nil {
 			return work{}, err
 		}

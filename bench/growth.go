@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/hawser-go/hawser/bench/floor/minivat"
 	"github.com/hawser-go/hawser/vat"
@@ -62,7 +61,7 @@ func manyObjects(number int) opener {
 		refs, err := vat.Do(ctx, v, func(ctx context.Context) ([]tallyRef, error) {
 			refs := make([]tallyRef, number)
 			for i := range refs {
-				refs[i] = vat.As[tallyRef](tallyFacet.Spawn(ctx, &one{all: t}))
+				refs[i] = vat.As[tallyRef](tallyWritten.Spawn(ctx, &one{all: t}))
 			}
 			return refs, nil
 		})
@@ -70,20 +69,14 @@ func manyObjects(number int) opener {
 			return work{}, err
 		}
 		next := scattered(number)
-		return work{func(n int, _ *times) error {
-			for n > 0 {
-				burst := min(n, window)
-				n -= burst
-				t.left.Store(int64(burst))
-				for range burst {
-					if err := refs[next()].Count(ctx, 1); err != nil {
-						return fmt.Errorf("of %d objects: %w", number, err)
-					}
+		return work{counted(t, func(burst int) error {
+			for range burst {
+				if err := refs[next()].Count(ctx, 1); err != nil {
+					return err
 				}
-				<-t.done
 			}
 			return nil
-		}, v.Close}, nil
+		}), v.Close}, nil
 	}
 }
 
@@ -107,18 +100,12 @@ func manyMinimal(number int) opener {
 			objects[i] = &oneMinimal{one{all: t}}
 		}
 		next := scattered(number)
-		return work{func(n int, _ *times) error {
-			for n > 0 {
-				burst := min(n, window)
-				n -= burst
-				t.left.Store(int64(burst))
-				for range burst {
-					v.Send(minivat.Message{To: objects[next()], Value: 1})
-				}
-				<-t.done
+		return work{counted(t, func(burst int) error {
+			for range burst {
+				v.Send(minivat.Message{To: objects[next()], Value: 1})
 			}
 			return nil
-		}, nothing}, nil
+		}), nothing}, nil
 	}
 }
 

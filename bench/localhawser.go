@@ -10,6 +10,7 @@ import (
 )
 
 // The local rows with Hawser's vats. The objects do what those of the floor do, behind facets; the callers use stubs.
+// A facet is written out as by a generator, or reflected.
 
 // tally receives what is counted.
 type tally interface {
@@ -61,43 +62,57 @@ type hopRef struct{ vat.Ref }
 
 func (r hopRef) Hop(ctx context.Context, left int64) error { return r.SendOnly(ctx, "hop", left) }
 
-func hawserSameVat() (work, error) {
-	v, h := vat.New(nil), &hopper{make(chan struct{}, 1)}
-	r, err := spawn[hopRef](v, func(ctx context.Context) vat.Ref { return hopFacet.Spawn(ctx, h) })
-	if err != nil {
-		return work{}, err
-	}
-	return work{func(n int, _ *times) error {
-		if err := r.Hop(context.Background(), int64(n)); err != nil {
-			return err
+func hawserSameVat(facet vat.Facet[hop]) opener {
+	return func() (work, error) {
+		v, h := vat.New(nil), &hopper{make(chan struct{}, 1)}
+		r, err := spawn[hopRef](v, func(ctx context.Context) vat.Ref { return facet.Spawn(ctx, h) })
+		if err != nil {
+			return work{}, err
 		}
-		<-h.done
-		return nil
-	}, v.Close}, nil
+		return work{func(n int, _ *times) error {
+			if err := r.Hop(context.Background(), int64(n)); err != nil {
+				return err
+			}
+			<-h.done
+			return nil
+		}, v.Close}, nil
+	}
 }
 
-// hawserOtherVat sends from outside any turn.
-func hawserOtherVat() (work, error) {
-	v, t := vat.New(nil), &tallied{done: make(chan struct{}, 1)}
-	r, err := spawn[tallyRef](v, func(ctx context.Context) vat.Ref { return tallyFacet.Spawn(ctx, t) })
-	if err != nil {
-		return work{}, err
-	}
-	ctx := context.Background()
-	return work{func(n int, _ *times) error {
+// counted is sending n messages, of which each is counted, and waiting in between for those that are under way.
+func counted(t *tallied, send func(burst int) error) func(n int, _ *times) error {
+	return func(n int, _ *times) error {
 		for n > 0 {
 			burst := min(n, window)
 			n -= burst
 			t.left.Store(int64(burst))
+			if err := send(burst); err != nil {
+				return err
+			}
+			<-t.done
+		}
+		return nil
+	}
+}
+
+// hawserOtherVat sends from outside any turn.
+func hawserOtherVat(facet vat.Facet[tally]) opener {
+	return func() (work, error) {
+		v, t := vat.New(nil), &tallied{done: make(chan struct{}, 1)}
+		r, err := spawn[tallyRef](v, func(ctx context.Context) vat.Ref { return facet.Spawn(ctx, t) })
+		if err != nil {
+			return work{}, err
+		}
+		ctx := context.Background()
+		return work{counted(t, func(burst int) error {
 			for range burst {
 				if err := r.Count(ctx, 1); err != nil {
 					return err
 				}
 			}
-			<-t.done
-		}
-		return nil
-	}, v.Close}, nil
+			return nil
+		}), v.Close}, nil
+	}
 }
 
 // A spout sends from turns of its vat, a few messages in each.
@@ -132,7 +147,7 @@ func (p *pourer) Pour(ctx context.Context, n int64) error {
 func hawserFromVat() (work, error) {
 	here, there := vat.New(nil), vat.New(nil)
 	t := &tallied{done: make(chan struct{}, 1)}
-	r, err := spawn[tallyRef](there, func(ctx context.Context) vat.Ref { return tallyFacet.Spawn(ctx, t) })
+	r, err := spawn[tallyRef](there, func(ctx context.Context) vat.Ref { return tallyWritten.Spawn(ctx, t) })
 	if err != nil {
 		return work{}, err
 	}
@@ -140,18 +155,7 @@ func hawserFromVat() (work, error) {
 	if err != nil {
 		return work{}, err
 	}
-	return work{func(n int, _ *times) error {
-		for n > 0 {
-			burst := min(n, window)
-			n -= burst
-			t.left.Store(int64(burst))
-			if err := s.Pour(context.Background(), int64(burst)); err != nil {
-				return err
-			}
-			<-t.done
-		}
-		return nil
-	}, closing(here, there)}, nil
+	return work{counted(t, func(burst int) error { return s.Pour(context.Background(), int64(burst)) }), closing(here, there)}, nil
 }
 
 func closing(vats ...*vat.Vat) func() error {
@@ -176,7 +180,8 @@ type summer struct{}
 
 func (summer) Add(_ context.Context, n int64) (int64, error) { return n + 1, nil }
 
-func spawnSum(ctx context.Context) vat.Ref { return sumFacet.Spawn(ctx, summer{}) }
+func spawnSum(ctx context.Context) vat.Ref        { return sumFacet.Spawn(ctx, summer{}) }
+func spawnWrittenSum(ctx context.Context) vat.Ref { return sumWritten.Spawn(ctx, summer{}) }
 
 // spawnPlus is the same without a facet.
 func spawnPlus(ctx context.Context) vat.Ref {
@@ -279,7 +284,7 @@ func (c *calling) Await(ctx context.Context, calls int64) (int64, error) {
 func hawserVatCalls(call func(ctx context.Context, r callerRef, n int64) []promise.Promise[int64]) opener {
 	return func() (work, error) {
 		here, there := vat.New(nil), vat.New(nil)
-		r, err := spawn[sumRef](there, spawnSum)
+		r, err := spawn[sumRef](there, spawnWrittenSum)
 		if err != nil {
 			return work{}, err
 		}

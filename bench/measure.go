@@ -23,7 +23,7 @@ type quantity struct {
 }
 
 var (
-	byTime = quantity{"x floor", func(s sample) float64 { return s.each }}
+	byTime = quantity{"x time", func(s sample) float64 { return s.each }}
 	byP50  = quantity{"x p50", func(s sample) float64 { return float64(s.p50) }}
 	byCPU  = quantity{"x cpu", func(s sample) float64 { return s.cpu }}
 )

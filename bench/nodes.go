@@ -110,6 +110,7 @@ func (p *pair) close() error {
 	return errors.Join(errs...)
 }
 
-// spawnBird and spawnMimic are the two objects of the far rows.
-func spawnBird(ctx context.Context) vat.Ref  { return parrotFacet.Spawn(ctx, new(bird)) }
-func spawnMimic(ctx context.Context) vat.Ref { return vat.SpawnFunc(ctx, mimic) }
+// The objects of the far rows: a bird that is called by reflection, one whose calls are written out, and a function.
+func spawnBird(ctx context.Context) vat.Ref        { return parrotFacet.Spawn(ctx, new(bird)) }
+func spawnWrittenBird(ctx context.Context) vat.Ref { return parrotWritten.Spawn(ctx, new(bird)) }
+func spawnMimic(ctx context.Context) vat.Ref       { return vat.SpawnFunc(ctx, mimic) }

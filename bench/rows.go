@@ -17,19 +17,22 @@ func localGroups() []group {
 	return []group{
 		{name: "local: same vat, one way", rows: []row{
 			{name: "minimal vat", open: sameVat},
-			{name: "hawser", open: hawserSameVat, owes: 3, allocs: 1},
+			{name: "hawser, written out", open: hawserSameVat(hopWritten), owes: 3, allocs: 1},
+			{name: "hawser, reflected", open: hawserSameVat(hopFacet)},
 		}},
 		{name: "local: other vat, one way", rows: []row{
 			{name: "minimal vat", open: otherVat},
 			{name: "channel of 1024", open: channelOneWay},
-			{name: "hawser, from outside", open: hawserOtherVat, owes: 2.5, allocs: 1},
-			{name: "hawser, from turns of another vat", open: hawserFromVat, owes: 2.5, allocs: 1},
+			{name: "hawser, from outside, written out", open: hawserOtherVat(tallyWritten), owes: 2.5, allocs: 1},
+			{name: "hawser, from outside, reflected", open: hawserOtherVat(tallyFacet)},
+			{name: "hawser, from turns of another vat, written out", open: hawserFromVat, owes: 2.5, allocs: 1},
 		}},
 		{name: "local: call and answer, from outside", rows: []row{
 			{name: "minimal vat", open: hostCall},
 			{name: "two channels of 1", open: channelCall},
-			{name: "hawser, stub and facet", open: hawserHostCall(spawnSum), owes: 1.8, allocs: 2},
-			{name: "hawser, function", open: hawserHostCall(spawnPlus), owes: 1.8, allocs: 2},
+			{name: "hawser, written out", open: hawserHostCall(spawnWrittenSum), owes: 1.8, allocs: 2},
+			{name: "hawser, reflected", open: hawserHostCall(spawnSum)},
+			{name: "hawser, function", open: hawserHostCall(spawnPlus)},
 		}},
 		{name: "local: call and answer, vat to vat", rows: []row{
 			{name: "minimal vat", open: vatCalls(1)},
@@ -49,24 +52,26 @@ func farGroups() []group {
 		{name: "raw quic-go echo, one stream", open: direct(wire.QUIC)},
 		{name: "raw quic-go echo, gathering writer", open: callers(1, echoes(wire.QUIC))},
 		{name: "captp floor", open: callers(1, floorCalls(wire.QUIC))},
-		{name: "hawser over noisequic, stub and facet", open: callers(1, typed(overNoise)), owes: 1.25, allocs: 6},
-		{name: "hawser over noisequic, Send and function", open: callers(1, dynamic(overNoise)), owes: 1.25, allocs: 10},
+		{name: "hawser over noisequic, typed", open: callers(1, typed(overNoise)), owes: 1.25, allocs: 6},
+		{name: "hawser over noisequic, reflected", open: callers(1, reflected(overNoise)), allocs: 10},
+		{name: "hawser over noisequic, dynamic", open: callers(1, dynamic(overNoise)), allocs: 10},
 	}}}
 	for _, n := range []int{16, 256} {
 		g := group{name: outstanding("far: QUIC", n), rows: []row{
 			{name: "captp floor", open: callers(n, floorCalls(wire.QUIC))},
 			{name: "raw quic-go echo, gathering writer", open: callers(n, echoes(wire.QUIC))},
-			{name: "hawser over noisequic, stub and facet", open: callers(n, typed(overNoise)), allocs: 6},
-			{name: "hawser over noisequic, Send and function", open: callers(n, dynamic(overNoise)), allocs: 10},
+			{name: "hawser over noisequic, typed", open: callers(n, typed(overNoise)), allocs: 6},
+			{name: "hawser over noisequic, reflected", open: callers(n, reflected(overNoise)), allocs: 10},
+			{name: "hawser over noisequic, dynamic", open: callers(n, dynamic(overNoise)), allocs: 10},
 		}}
 		if n == 256 {
-			g.rows[2].owes, g.rows[3].owes = 2, 2
+			g.rows[2].owes = 2
 		}
 		all = append(all, g)
 	}
 	all = append(all, group{name: "far: QUIC, one way", rows: []row{
 		{name: "captp floor", open: floorTells(wire.QUIC)},
-		{name: "hawser over noisequic", open: hawserTells(overNoise)},
+		{name: "hawser over noisequic", open: hawserTells(overNoise, spawnWrittenBird)},
 	}})
 	all = append(all, group{name: "far: TCP, one caller", rows: []row{
 		{name: "captp floor", open: callers(1, floorCalls(wire.TCP))},
@@ -82,13 +87,14 @@ func farGroups() []group {
 		all = append(all, group{name: outstanding("far: simulated network", n), rows: []row{
 			{name: "captp floor over netlayer/mem", open: callers(n, floorCalls(overMem))},
 			{name: "echo over netlayer/mem", open: callers(n, echoes(overMem))},
-			{name: "hawser over netlayer/mem, stub and facet", open: callers(n, typed(overSimulation)), allocs: 6},
-			{name: "hawser over netlayer/mem, Send and function", open: callers(n, dynamic(overSimulation)), allocs: 10},
+			{name: "hawser over netlayer/mem, typed", open: callers(n, typed(overSimulation)), allocs: 6},
+			{name: "hawser over netlayer/mem, reflected", open: callers(n, reflected(overSimulation)), allocs: 10},
+			{name: "hawser over netlayer/mem, dynamic", open: callers(n, dynamic(overSimulation)), allocs: 10},
 		}})
 	}
 	return append(all, group{name: "far: simulated network, one way", rows: []row{
 		{name: "captp floor over netlayer/mem", open: floorTells(overMem)},
-		{name: "hawser over netlayer/mem", open: hawserTells(overSimulation)},
+		{name: "hawser over netlayer/mem", open: hawserTells(overSimulation, spawnWrittenBird)},
 	}})
 }
 
@@ -154,7 +160,7 @@ func codecGroups() []group {
 			{name: "CBOR, hand-written", open: encoded(appendCBOR, libraryText)},
 			{name: "syrup, hand-written", open: encoded(appendSyrup, encodeTree), owes: 2},
 			{name: "syrup, values", open: encodeSyrup},
-			{name: "fxamacker/cbor, struct", open: libraryEncode(&record)},
+			{name: "fxamacker/cbor, struct", open: libraryEncode(&small)},
 			{name: "fxamacker/cbor, values", open: libraryEncode(tree)},
 		}},
 		{name: "codec: decode a small message", rows: []row{

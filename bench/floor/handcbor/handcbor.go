@@ -25,10 +25,16 @@ const (
 	array    = 4 << 5
 )
 
+// appendHead is small enough to be inlined for the commonest heads.
 func appendHead(b []byte, major byte, n uint64) []byte {
-	switch {
-	case n < 24:
+	if n < 24 {
 		return append(b, major|byte(n))
+	}
+	return appendLongHead(b, major, n)
+}
+
+func appendLongHead(b []byte, major byte, n uint64) []byte {
+	switch {
 	case n <= 0xff:
 		return append(b, major|24, byte(n))
 	case n <= 0xffff:
