@@ -52,6 +52,8 @@ func farGroups() []group {
 		{name: "raw quic-go echo, one stream", open: direct(wire.QUIC)},
 		{name: "raw quic-go echo, gathering writer", open: callers(1, echoes(wire.QUIC))},
 		{name: "captp floor", open: callers(1, floorCalls(wire.QUIC))},
+		{name: "noisequic echo, no session", open: direct(overFrames)},
+		{name: "captp floor over noisequic", open: callers(1, floorCalls(overFrames))},
 		{name: "hawser over noisequic, typed", open: callers(1, typed(overNoise)), owes: 1.25, allocs: 6},
 		{name: "hawser over noisequic, reflected", open: callers(1, reflected(overNoise)), allocs: 10},
 		{name: "hawser over noisequic, dynamic", open: callers(1, dynamic(overNoise)), allocs: 10},
@@ -60,12 +62,13 @@ func farGroups() []group {
 		g := group{name: outstanding("far: QUIC", n), rows: []row{
 			{name: "captp floor", open: callers(n, floorCalls(wire.QUIC))},
 			{name: "raw quic-go echo, gathering writer", open: callers(n, echoes(wire.QUIC))},
+			{name: "captp floor over noisequic", open: callers(n, floorCalls(overFrames))},
 			{name: "hawser over noisequic, typed", open: callers(n, typed(overNoise)), allocs: 6},
 			{name: "hawser over noisequic, reflected", open: callers(n, reflected(overNoise)), allocs: 10},
 			{name: "hawser over noisequic, dynamic", open: callers(n, dynamic(overNoise)), allocs: 10},
 		}}
 		if n == 256 {
-			g.rows[2].owes = 2
+			g.rows[3].owes = 2
 		}
 		all = append(all, g)
 	}

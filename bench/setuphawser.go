@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -64,6 +65,24 @@ func (l *layers) close() error {
 	}
 	l.accepting.Wait()
 	return errors.Join(errs...)
+}
+
+// overFrames is a wire.Opener on Noise-QUIC: what the netlayer adds to QUIC, without sessions.
+func overFrames(time.Duration) (client, server io.ReadWriteCloser, closeAll func() error, err error) {
+	accepted := make(chan netlayer.Conn, 1)
+	l, err := openLayers(func(in *netlayer.Incoming) {
+		if c, err := in.Accept(nil); err == nil {
+			accepted <- c
+		}
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	conn, err := l.client.Connect(context.Background(), netlayer.Dial{Peer: l.server.Location()})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, l.close())
+	}
+	return &framed{conn: conn}, &framed{conn: <-accepted}, l.close, nil
 }
 
 // noiseSetup makes a connection and has one frame, sent with the handshake, answered by another, sent with the admission.
