@@ -217,6 +217,10 @@ func (n *Node) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 // Location returns where peers find this node, with the hints of now; zero for an anonymous one.
 func (n *Node) Location() sturdyref.Peer { return n.home.Location() }
 
+// Sessions lists the peers this node has a session with at the moment, in no particular order; an anonymous peer goes by
+// the key of its session.
+func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }
+
 // As returns a node that acts under another identity, with sessions and publications (in memory) of its own and the
 // same vats. Nothing but the IP address links the two in front of a peer: a reference obtained under one does not pass
 // over a session of the other, nor can it be published there. It listens at a port of its own. Its door is closed if n's
