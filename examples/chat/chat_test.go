@@ -180,7 +180,7 @@ func TestOccupied(t *testing.T) {
 	}
 	dir := t.TempDir()
 	host, _ := open(t, "--dir", dir, "--listen", port)
-	fails(t, command(t, "host", "--dir", dir), 1, "in use by another process.*"+regexp.QuoteMeta(dir))
+	fails(t, command(t, "host", "--dir", dir), 1, "the directory is in use by another .*"+regexp.QuoteMeta(dir))
 	fails(t, command(t, "host", "--listen", port), 1, `UDP port \d+ is already in use`)
 	host.says("/quit")
 	host.ends(0)

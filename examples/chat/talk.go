@@ -30,6 +30,8 @@ type talker struct {
 	room    func() chatroom.RoomRef // finds the room, anew each time
 	ended   chan chatroom.Event
 
+	entered bool // this stay's Entered has been seen; belongs to the vat
+
 	mu   sync.Mutex
 	stay *chatroom.Stay // nil while away
 	away bool           // has been in the room before
@@ -49,6 +51,7 @@ func (t *talker) join(ctx context.Context) error {
 	default:
 	}
 	stay, err := vat.Do(ctx, t.vat, func(ctx context.Context) (*chatroom.Stay, error) {
+		t.entered = false
 		return t.person.Join(ctx, t.room(), t.observe)
 	})
 	if err == nil {
@@ -81,11 +84,14 @@ func (t *talker) observe(_ context.Context, e chatroom.Event) {
 	say := t.console.say
 	switch e.Kind {
 	case chatroom.Here:
-		// Those who are here already are named when this person is, too.
+		if t.entered { // the others are named when this person is in
+			say("* %v is here", e.Who)
+		}
 	case chatroom.Entered:
 		if t.returning() {
 			say("* the host is back; who is who starts over, for nobody can be told from those who were here before")
 		}
+		t.entered = true
 		say("* you are in %q %s", e.Text, with(e.Others))
 	case chatroom.Joined:
 		say("* %v joined", e.Who)

@@ -409,3 +409,108 @@ func TestMessageThatIsNoText(t *testing.T) {
 			"r: "+strings.Repeat("é", 2048)+" … (cut)")
 	})
 }
+
+func TestNobodySubscribes(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		r := w.rogue("r")
+		_, err := r.room.Subscribe(t.Context(), chatroom.UserRef{}).Await(t.Context())
+		wantErr(t, err, chatroom.ErrNobody)
+		_, err = r.room.Subscribe(t.Context(), chatroom.UserRef{Ref: r.box()}).Await(t.Context())
+		if err == nil {
+			t.Error("a function subscribed")
+		}
+	})
+}
+
+// A room that tells whatever it likes costs a person no more than so much, and can be left.
+func TestHostileRoom(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		var inbox, self vat.Ref
+		never := make(chan struct{})
+		defer close(never)
+		silent := func(ctx context.Context, _ []any) (any, error) {
+			_, err := vat.Go(ctx, func(ctx context.Context) (any, error) {
+				select {
+				case <-never:
+				case <-ctx.Done():
+				}
+				return nil, nil
+			}).Await(ctx)
+			return nil, err
+		}
+		room := do(t, w.host, func(ctx context.Context) (vat.Ref, error) {
+			return methods{
+				"self-proposed-name": constant("\x1b]0;x\x07 room"),
+				"subscribe": func(ctx context.Context, args []any) (any, error) {
+					self = args[0].(vat.Ref)
+					sealer, err := self.Send(ctx, "get-subscription-sealer").Await(ctx)
+					if err != nil {
+						return nil, err
+					}
+					return sealer.Apply(ctx, vat.SpawnFunc(ctx, func(ctx context.Context, args []any) (any, error) {
+						inbox = args[0].(vat.Ref)
+						return methods{"send-message": silent, "leave": silent, "history": func(context.Context, []any) (any, error) {
+							return slices.Repeat([]chatroom.Line{{Nick: strings.Repeat("\x07", 50), Text: "\x1b[2J"}}, 5000), nil
+						}}.spawn(ctx), nil
+					})), nil
+				},
+			}.spawn(ctx), nil
+		})
+		var err error
+		if w.invite, err = w.host.node.Publish(t.Context(), "hostile", room); err != nil {
+			t.Fatal(err)
+		}
+		ada := w.enter("ada")
+		if name := do(t, ada.party, func(context.Context) (string, error) { return ada.stay.RoomName(), nil }); name != "␛]0;x␇ room" {
+			t.Errorf("the room's name is %q", name)
+		}
+		tell := func(fn func(ctx context.Context) error) {
+			t.Helper()
+			do(t, w.host, func(ctx context.Context) (any, error) { return nil, fn(ctx) })
+		}
+		// One who speaks without being there, then a crowd that does not answer, each with a lot to say.
+		var crowd []vat.Ref
+		tell(func(ctx context.Context) error {
+			box := methods{}.spawn(ctx)
+			if err := inbox.SendOnly(ctx, "new-message", methods{}.spawn(ctx), box); err != nil {
+				return err
+			}
+			if err := inbox.SendOnly(ctx, "new-message", nil, box); err != nil {
+				return err
+			}
+			return inbox.SendOnly(ctx, "user-joined", self)
+		})
+		ada.expect("entered")
+		tell(func(ctx context.Context) error {
+			for range 1100 {
+				crowd = append(crowd, methods{"self-proposed-name": silent, "get-chat-unsealer": silent}.spawn(ctx))
+				_ = inbox.SendOnly(ctx, "user-joined", crowd[len(crowd)-1])
+			}
+			for range 100 {
+				_ = inbox.SendOnly(ctx, "new-message", crowd[0], crowd[0])
+			}
+			return nil
+		})
+		ada.expect()
+		if n := do(t, ada.party, func(context.Context) (int, error) { return len(ada.stay.Present()), nil }); n != 1024 {
+			t.Errorf("%d are present", n)
+		}
+		// What nobody answers for comes to nothing in the end, and is not forgotten.
+		time.Sleep(3 * time.Minute)
+		count := map[string]int{}
+		for _, line := range ada.saw() {
+			count[strings.TrimRight(strings.SplitN(line, "#", 2)[0], "0123456789")]++
+		}
+		if count["nameless"] < 1023+32 || count["nameless"] > 1023+33 {
+			t.Errorf("%v", count)
+		}
+		lines := do(t, ada.party, func(ctx context.Context) ([]chatroom.Line, error) { return ada.stay.History(ctx) })
+		if len(lines) != 1000 || lines[0].Nick != "" || lines[0].Text != "␛[2J" {
+			t.Errorf("%d lines of history, the first %+v", len(lines), lines[:min(len(lines), 1)])
+		}
+		wantErr(t, ada.try("anybody?"), chatroom.ErrSilent)
+		_, err = vat.Do(t.Context(), ada.vat, func(ctx context.Context) (any, error) { return nil, ada.stay.Leave(ctx) })
+		wantErr(t, err, chatroom.ErrSilent)
+		ada.expect("ended: <nil>")
+	})
+}
