@@ -22,6 +22,7 @@ type far struct {
 	broken map[*vat.Caller]error
 	late   *outcome // what has come while handing
 
+	used     bool // something was sent there
 	kind     farKind
 	released bool // the position has been given back: the vow leads elsewhere
 	settled  bool // the outcome has come
@@ -35,6 +36,7 @@ const (
 	farBootstrap
 	farPromise  // a promise the peer exported
 	farQuestion // the answer to a call of ours
+	farFlush    // not a place: something there and back, behind what was sent; late has what becomes of its vow
 )
 
 func newFar(s *Session, kind farKind, vow *vat.Vow) *far {

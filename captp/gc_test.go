@@ -2,6 +2,7 @@ package captp_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,13 +49,13 @@ func (r *raw) releases() (exports map[uint64]uint64, answers []uint64) {
 }
 
 // gcWorld is a node with an echo object, and a scripted peer.
-func gcWorld(w *world) (n *node, r *raw, echo msg.Desc) {
+func gcWorld(w *world, features ...string) (n *node, r *raw, echo msg.Desc) {
 	n = w.node("n")
 	n.serve("echo", func(args ...any) {})
 	n.serve("drop", func(any) {})
 	n.serve("keep", func(v vat.Ref) { n.offer("kept", v) })
 	n.serve("forget", func() { n.offer("kept", vat.Ref{}) })
-	r, _ = w.peer(n, captp.FeatureMovesQueues)
+	r, _ = w.peer(n, features...)
 	return n, r, r.fetch("drop")
 }
 
@@ -178,46 +179,136 @@ func TestRefusedMessageGivesBackAtOnce(t *testing.T) {
 	})
 }
 
-// An answer that is data is released as soon as it has come; one that leads somewhere, when nobody uses it any more.
+// An answer that is data is released as soon as it has come.
 func TestAnswersReleased(t *testing.T) {
 	scene(t, nil, func(t *testing.T, w *world) {
-		n, r, _ := gcWorld(w)
-		r.call(r.fetch("keep"), "", 0, 901, importObject(5))
-		expect[*msg.Deliver](r)
-		far := n.object("kept")
-		ctx := t.Context()
-
-		data := far.Send(ctx, "data")
+		_, r, _, far := gcFar(w, captp.FeatureMovesQueues)
+		data := far.Send(t.Context(), "data")
 		d := expect[*msg.Deliver](r)
 		r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{1}})
 		want(t, data, 1)
 		if _, answers := r.releases(); len(answers) != 1 || answers[0] != d.Answer {
 			t.Errorf("released %v, want %d", answers, d.Answer)
 		}
+		r.bye()
+	})
+}
 
-		own := n.serve("own", func() {})
-		func() {
-			answer := far.Send(ctx, "give me mine")
-			_ = answer.SendOnly(ctx, "used")
-			d = expect[*msg.Deliver](r)
-			expect[*msg.Deliver](r)
-			mine := r.fetch("own")
-			r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{mine}})
-			if got := await(t, answer); got != own {
-				t.Error("not the own object")
-			}
-			if _, answers := r.releases(); len(answers) != 0 {
-				t.Errorf("released %v while messages go that way", answers)
-			}
-			_ = answer.SendOnly(ctx, "still that way")
-			if late := expect[*msg.Deliver](r); late.To != answerAt(d.Answer) {
-				t.Errorf("a used answer was shortened: %v", late)
-			}
-		}()
+// gcFar is gcWorld, with a reference to an object of the scripted peer.
+func gcFar(w *world, features ...string) (n *node, r *raw, drop msg.Desc, far vat.Ref) {
+	n, r, drop = gcWorld(w, features...)
+	keep := r.fetch("keep")
+	r.call(keep, "", 0, 901, importObject(5))
+	expect[*msg.Deliver](r)
+	far = n.object("kept")
+	n.offer("kept", vat.Ref{})
+	return n, r, drop, far
+}
+
+// An answer that was used and turns out to be an object of this node's is released when what was sent down it has come
+// through, which a message behind it there and back shows.
+func TestUsedAnswerThatIsOurs(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		n, r, _, far := gcFar(w, captp.FeatureMovesQueues)
+		ctx := t.Context()
+		got := newSink()
+		own := n.do(got.spawn)
+		n.offer("own", own)
+		answer := far.Send(ctx, "give me mine")
+		_ = answer.SendOnly(ctx, "add", 0)
+		d := expect[*msg.Deliver](r)
+		used := expect[*msg.Deliver](r)
+		mine := r.fetch("own")
+		r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{mine}})
+		l := expect[*msg.Listen](r)
+		if used.To != answerAt(d.Answer) || l.To != export(0) {
+			t.Fatalf("got %v, %v", used, l)
+		}
+		_ = answer.SendOnly(ctx, "add", 1) // waits here
+		synctest.Wait()
+		if vat.Result[any](answer).Settled() {
+			t.Error("the answer has settled before what was sent to it has come through")
+		}
+		r.send(&msg.Deliver{To: mine, Selector: used.Selector, Args: used.Args}) // is sent back where it came from
+		r.send(&msg.Deliver{To: export(l.Resolve.Pos), Selector: "fulfill", Args: []any{importObject(0)}})
+		if await(t, answer) != own {
+			t.Error("not the own object")
+		}
+		_ = answer.SendOnly(ctx, "add", 2)
+		want(t, answer.Send(ctx, "count"), 3)
+		got.inOrder(t, "by way of the peer, and directly", 3)
 		if _, answers := r.releases(); len(answers) != 1 || answers[0] != d.Answer {
 			t.Errorf("released %v, want %d", answers, d.Answer)
 		}
-		n.offer("kept", vat.Ref{})
+		n.offer("own", vat.Ref{})
+		r.bye()
+	})
+}
+
+// If the session ends before that is known, the answer breaks: what was sent to it may be lost, and what is sent later
+// must not arrive alone.
+func TestUsedAnswerThatIsOursAndLost(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		n, r, _, far := gcFar(w, captp.FeatureMovesQueues)
+		ctx := t.Context()
+		got := newSink()
+		n.offer("own", n.do(got.spawn))
+		answer := far.Send(ctx, "give me mine")
+		_ = answer.SendOnly(ctx, "add", 0)
+		d := expect[*msg.Deliver](r)
+		expect[*msg.Deliver](r)
+		r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{r.fetch("own")}})
+		synctest.Wait()
+		later := answer.Send(ctx, "add", 1)
+		r.bye()
+		wantErr(t, answer, net.ErrClosed)
+		wantErr(t, later, net.ErrClosed)
+		if got.count() != 0 {
+			t.Error("a later message arrived without the earlier")
+		}
+	})
+}
+
+// An answer that was used, of a peer that does not say that it moves queues, leads by way of the peer as long as it is
+// held, and then is released.
+func TestUsedAnswerOfOthers(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		n, r, _, far := gcFar(w)
+		ctx := t.Context()
+		own := n.serve("own", func() {})
+		for name, value := range map[string]msg.Desc{"ours": r.fetch("own"), "theirs": importObject(6)} {
+			var d *msg.Deliver
+			func() {
+				answer := far.Send(ctx, "give")
+				_ = answer.SendOnly(ctx, "used")
+				d = expect[*msg.Deliver](r)
+				expect[*msg.Deliver](r)
+				r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{value}})
+				if got := await(t, answer); got != own && name == "ours" {
+					t.Error("not the own object")
+				}
+				if _, answers := r.releases(); len(answers) != 0 {
+					t.Errorf("%s: released %v while messages go that way", name, answers)
+				}
+				_ = answer.SendOnly(ctx, "still that way")
+				if late := expect[*msg.Deliver](r); late.To != answerAt(d.Answer) {
+					t.Errorf("%s: a used answer was shortened: %v", name, late)
+				}
+			}()
+			if _, answers := r.releases(); len(answers) != 1 || answers[0] != d.Answer {
+				t.Errorf("%s: released %v, want %d", name, answers, d.Answer)
+			}
+			// Not used before it settles, it is released at once.
+			func() {
+				answer := far.Send(ctx, "give")
+				d = expect[*msg.Deliver](r)
+				r.send(&msg.Deliver{To: export(d.Resolve.Pos), Selector: "fulfill", Args: []any{value}})
+				await(t, answer)
+				if _, answers := r.releases(); len(answers) != 1 || answers[0] != d.Answer {
+					t.Errorf("%s, not used: released %v, want %d", name, answers, d.Answer)
+				}
+			}()
+		}
 		r.bye()
 	})
 }

@@ -420,6 +420,8 @@ var attacks = []attack{
 			h.t.Errorf("got %v", x)
 		}
 		h.send(&msg.Deliver{To: export(l.Resolve.Pos), Selector: "fulfill", Args: []any{answerAt(7)}})
+		flush := expect[*msg.Listen](h.raw)
+		h.send(&msg.Deliver{To: export(flush.Resolve.Pos), Selector: "fulfill", Args: []any{importObject(0)}})
 		outcome(nil, "resolved to itself")
 		h.send(&msg.Deliver{To: export(x.Resolve.Pos), Selector: "break", Args: []any{"ring"}})
 		h.skipTo(9, "break")

@@ -1,6 +1,7 @@
 package captp
 
 import (
+	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -56,19 +57,74 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 // conclude settles q's vow and gives its position back as soon as nothing goes there any more.
 //
 // Messages that were sent down the promise travel by way of the peer. Once the answer is known they could go straight
-// to it, but must not overtake those still under way. They cannot when the answer is data, when nothing was sent down
-// the promise, or when the answer is an object of the same peer and that peer has moved the promise's queue there
-// before it told us, as Hawser does: then everything travels on this one connection, in order, into one queue.
+// to it, but must not overtake those still under way; and whoever is told of the answer, another peer too, will send
+// straight to it. If the answer is data there is nothing to overtake. If it is something of the same peer, and that peer
+// has moved the promise's queue there before it told us, as Hawser does, then everything travels on this one
+// connection, in order, into one queue. If it is something of this process, what was sent down the promise comes back
+// over this connection: so a message there and back, sent behind the last of it, comes after all of it. A peer that
+// does not move queues gives no such assurance: a promise of its that was used keeps to its way as long as it is held.
 func (s *Session) conclude(q *far, o outcome) {
-	safe := true
-	if ref, ok := o.value.(vat.Ref); ok && !ref.IsNull() {
-		f, isFar := ref.Target().(*far)
-		safe = isFar && f.session() == s && s.moves.Load()
+	ref, ok := o.value.(vat.Ref)
+	switch {
+	case q.kind == farFlush:
+		q.vow.Resolve(q.late.value)
+	case o.err != nil || !ok || ref.IsNull():
+		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
+	case !s.moves.Load():
+		s.keep(q, o)
+	case s.carries(ref):
+		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
+	default:
+		wait := vat.NewVow(nil)
+		q.vow.Settle(wait.Ref(), nil, true, func() { s.flush(q, wait, ref) })
 	}
-	q.vow.Settle(o.value, o.err, safe, func() { s.giveBack(q) })
-	if safe {
-		return
+}
+
+// carries reports whether messages to ref leave by this session.
+func (s *Session) carries(ref vat.Ref) bool {
+	switch x := ref.Target().(type) {
+	case *far:
+		return x.session() == s
+	case *vat.Vow:
+		f := lastOf(x)
+		return f != nil && f.kind == farPromise && f.vow == x && f.session() == s
 	}
+	return false
+}
+
+// flush resolves wait, where messages that were sent to q wait now, when what was sent down q before has come through.
+// It is called when all of that is in the write buffer.
+func (s *Session) flush(q *far, wait *vat.Vow, ref vat.Ref) {
+	s.giveBack(q)
+	under := false
+	var err error
+	s.withLock(func(l *locked) {
+		if !q.used {
+			return
+		}
+		if l.state != live {
+			err = l.ending()
+			return
+		}
+		under = true
+		f := newFar(s, farFlush, wait)
+		f.late = &outcome{value: ref}
+		// The bootstrap object is no promise: the peer answers at once.
+		_ = l.t.append(&msg.Listen{To: s.boot.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
+	})
+	switch {
+	case err != nil:
+		wait.Break(err)
+	case under:
+		s.poke()
+	default:
+		wait.Resolve(ref)
+	}
+}
+
+// keep settles a promise of a peer that does not move queues.
+func (s *Session) keep(q *far, o outcome) {
+	q.vow.Settle(o.value, nil, false, func() { s.giveBack(q) })
 	kept := false
 	s.withLock(func(*locked) { kept = !q.released })
 	if kept && q.kind == farQuestion {

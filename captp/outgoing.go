@@ -180,6 +180,7 @@ func (t *tables) put(o *outgoing) error {
 		t.unask(o)
 		return err
 	}
+	o.to.used = true
 	if o.q != nil {
 		o.q.asked = t
 	}

@@ -222,6 +222,7 @@ func TestLimitsOfTwoEndsFit(t *testing.T) {
 // Answers that stay in use count: a peer must not be made to exceed the other's limit by keeping them.
 func TestKeptAnswersStayWithinLimits(t *testing.T) {
 	scene(t, nil, func(t *testing.T, w *world) {
+		w.features = nil // such a peer's answers keep their way
 		na, nb := w.node("a"), w.node("b")
 		na.limits.MaxQuestions, na.limits.MaxAnswers = 50, 50
 		nb.limits = na.limits

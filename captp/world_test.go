@@ -28,6 +28,8 @@ type world struct {
 	ends  []*end
 	// hasty says that what is left when the test ends is not looked for.
 	hasty bool
+	// features are what the hosts announce.
+	features []string
 	// unaudited says that nobody reads along.
 	unaudited bool
 
@@ -97,7 +99,7 @@ func scene(t *testing.T, cfg *mem.Config, fn func(t *testing.T, w *world)) {
 
 // newWorld makes a network. What is made on it is checked and closed when the test ends.
 func newWorld(t testing.TB, cfg *mem.Config) *world {
-	w := &world{t: t, net: mem.New(cfg), auditors: make(map[[32]byte]*auditor)}
+	w := &world{t: t, net: mem.New(cfg), auditors: make(map[[32]byte]*auditor), features: []string{captp.FeatureMovesQueues}}
 	t.Cleanup(w.end)
 	return w
 }
@@ -113,7 +115,7 @@ func (w *world) logger(name string) hclog.Logger {
 // node opens a node.
 func (w *world) node(name string) *node {
 	n := &node{w: w, name: name, realm: name, objects: make(map[string]vat.Ref), log: w.logger(name)}
-	n.host = w.net.Host(mem.HostConfig{Name: name, Doorkeeper: openDoor{}, Features: []string{captp.FeatureMovesQueues}})
+	n.host = w.net.Host(mem.HostConfig{Name: name, Doorkeeper: openDoor{}, Features: w.features})
 	n.vat = n.another("")
 	w.nodes = append(w.nodes, n)
 	return n
