@@ -1,0 +1,35 @@
+// Package captp speaks CapTP, the protocol of OCapN: a [Session] is the conversation of one node with one peer, over any
+// netlayer. It turns messages to far references into operations, and the peer's operations into messages for the vats of
+// this process.
+//
+// Programs do not use it: package home opens and ends sessions. It is for those who connect vats by other means, and for
+// tools that look at the protocol.
+//
+// # Facts to rely on
+//
+// Besides those of package vat:
+//
+//  1. Messages on one reference arrive at the peer in the order sent, also those sent down a promise before and after it
+//     settled. A promise that has been used is shortened only when nothing can be overtaken: its answer is data, or an
+//     object of the same peer, and the peer moves a promise's queue before it announces the answer
+//     ([FeatureMovesQueues]).
+//  2. A pipelined call costs no round trip, however deep the chain.
+//  3. When the session ends every answer that is due breaks, once, with an [EndError], which unwraps to net.ErrClosed;
+//     whether the call ran is not known.
+//  4. An object of this process that comes back from the peer is the same reference; a position of the peer's is the same
+//     reference for as long as somebody holds it.
+//  5. References are given back to the peer with the exact number of its mentions, once nobody holds them; those that no
+//     handler ever saw, at once.
+//  6. An error crosses as its code and message. An error without a code crosses as a number that is found, with the text,
+//     in the log of the side where it happened. No error from the peer is equal to one of the runtime's.
+//  7. A peer that breaks the protocol, or goes beyond a limit that is its to keep, gets op:abort with the reason; other
+//     sessions do not notice. This side beyond its own limits gets vat.ErrOverloaded, and no message after one that was
+//     refused and that nobody waits for.
+//  8. References of one identity do not pass over a session of another: [ErrOtherIdentity].
+//
+// A reference to an object of a third party is exported like an object of this process, and messages to it are forwarded:
+// this node stands between the two for as long as they speak.
+//
+// Not promised: that what was sent before a session was lost has run, or has not; any order between what travels on
+// different references; that garbage which forms a ring across two nodes is ever collected.
+package captp
