@@ -171,3 +171,12 @@ func TestClosedNode(t *testing.T) {
 		t.Errorf("Anonymous after Close: %v", err)
 	}
 }
+
+func readFile(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -217,6 +217,17 @@ func (n *Node) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 // Location returns where peers find this node, with the hints of now; zero for an anonymous one.
 func (n *Node) Location() sturdyref.Peer { return n.home.Location() }
 
+// String names the node by its public key.
+func (n *Node) String() string {
+	if at := n.Location(); !at.IsZero() {
+		return "node " + at.ID().String()
+	}
+	return "anonymous node"
+}
+
+// Format shows what String shows, whatever the verb: what a node holds is not for logs.
+func (n *Node) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
+
 // Sessions lists the peers this node has a session with at the moment, in no particular order; an anonymous peer goes by
 // the key of its session.
 func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }

@@ -1,5 +1,7 @@
 package sturdyref
 
+import "errors"
+
 // conceal hides a secret behind a function: fmt, and whatever else walks a value by reflection, shows at most the
 // function's address. A pointer would not do: fmt follows it when a struct that holds it in an unexported field is
 // printed with a verb that does not suit pointers. It also makes the holder impossible to compare with ==.
@@ -8,3 +10,6 @@ func conceal[T any](secret T) func() *T {
 }
 
 const redacted = "REDACTED"
+
+// errGob refuses an encoding that would take what is in a locator with it, secret hints included, unasked.
+var errGob = errors.New("sturdyref: locators are not encoded by gob: write their URI, which reveals the secrets in them on purpose")

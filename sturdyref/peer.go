@@ -65,6 +65,9 @@ func (p Peer) Format(s fmt.State, _ rune)   { fmt.Fprint(s, p.String()) }
 func (p Peer) LogValue() slog.Value         { return slog.StringValue(p.String()) }
 func (p Peer) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
+// GobEncode always fails: gob would write secret hints in clear.
+func (p Peer) GobEncode() ([]byte, error) { return nil, errGob }
+
 func (p Peer) writeAuthority(b *strings.Builder) {
 	b.WriteString(scheme)
 	escape(b, p.Designator, "")

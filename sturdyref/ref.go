@@ -142,3 +142,6 @@ func (r Ref) GoString() string             { return r.String() }
 func (r Ref) Format(s fmt.State, _ rune)   { fmt.Fprint(s, r.String()) }
 func (r Ref) LogValue() slog.Value         { return slog.StringValue(r.String()) }
 func (r Ref) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// GobEncode always fails: see [Ref.URI].
+func (r Ref) GobEncode() ([]byte, error) { return nil, errGob }

@@ -3,6 +3,7 @@ package sturdyref_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "v", v)
 		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "v", v)
 		asJSON, _ := json.Marshal(v)
+		_ = gob.NewEncoder(&logged).Encode(v)
 		out := logged.String() + string(asJSON)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 			out += fmt.Sprintf(verb+"\n", v)
