@@ -16,17 +16,13 @@ func TestUnwritableDir(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: only root can start a child under another user")
 	}
-	base, err := os.MkdirTemp("/tmp", "hawser-unwritable-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	base := t.TempDir()
 	self, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	child, dir := filepath.Join(base, "child"), filepath.Join(base, "node")
-	for _, err := range []error{os.WriteFile(child, self, 0o755), os.Mkdir(dir, 0o755), os.Chmod(base, 0o755), os.Chmod(child, 0o755)} {
+	for _, err := range []error{os.WriteFile(child, self, 0o755), os.Mkdir(dir, 0o755), os.Chmod(filepath.Dir(base), 0o755), os.Chmod(child, 0o755)} {
 		if err != nil {
 			t.Fatal(err)
 		}
