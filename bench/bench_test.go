@@ -97,3 +97,19 @@ func TestMeasureInterleaves(t *testing.T) {
 		}
 	})
 }
+
+func TestCalibrateForgivesAHiccup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		w := work{run: func(n int, _ *times) error {
+			if runs++; runs <= 2 {
+				time.Sleep(time.Second)
+			}
+			time.Sleep(time.Duration(n) * time.Microsecond)
+			return nil
+		}}
+		if n, err := calibrate(w, 100*time.Millisecond); err != nil || n < 90_000 || n > 110_000 {
+			t.Errorf("%d times, want about 100 000: %v", n, err)
+		}
+	})
+}

@@ -4,7 +4,7 @@
 // group's floor in the same round: on a busy machine the figures drift, their ratios much less. Client and server share
 // the process, so that time and allocations cover both ends. README.md says what each row is and how to read the table.
 //
-//	go run . [-rounds 6] [-time 200ms] [-run regexp] [-row regexp] [-idle=false] [-cpuprofile file] [-memprofile file]
+//	go run . [-rounds 5] [-time 160ms] [-run regexp] [-row regexp] [-idle=false] [-cpuprofile file] [-memprofile file]
 package main
 
 import (
@@ -21,8 +21,8 @@ import (
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 6, "how often each row is measured")
-	flag.DurationVar(&o.each, "time", 200*time.Millisecond, "how long one measurement takes, about")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each row is measured")
+	flag.DurationVar(&o.each, "time", 160*time.Millisecond, "how long one measurement takes, about")
 	flag.StringVar(&o.groups, "run", "", "measure only groups whose name matches this regular expression")
 	flag.StringVar(&o.rows, "row", "", "measure only rows whose name matches this regular expression; ratios are to the first of them")
 	flag.BoolVar(&o.idle, "idle", true, "measure the memory of idle units too")
