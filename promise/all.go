@@ -18,9 +18,9 @@ type all[T any] struct {
 	told atomic.Int64
 }
 
-func (a *all[T]) Settled(c *Cell) { a.relay(c, nil) }
+func (a *all[T]) Settled(c *Cell) { a.Relay(c, nil) }
 
-func (a *all[T]) relay(c *Cell, cs *Cascade) {
+func (a *all[T]) Relay(c *Cell, cs *Cascade) {
 	if c != nil {
 		if _, err, _ := c.Outcome(); err != nil && a.out.Settle(cs, nil, err) {
 			forget(a.ps, a)
@@ -60,9 +60,9 @@ type outcomes[T any] struct {
 	told atomic.Int64
 }
 
-func (a *outcomes[T]) Settled(c *Cell) { a.relay(c, nil) }
+func (a *outcomes[T]) Settled(c *Cell) { a.Relay(c, nil) }
 
-func (a *outcomes[T]) relay(_ *Cell, cs *Cascade) {
+func (a *outcomes[T]) Relay(_ *Cell, cs *Cascade) {
 	if a.told.Add(1) != int64(len(a.ps)+1) {
 		return
 	}
@@ -84,7 +84,7 @@ func cells[T any](ps []Promise[T]) []*Cell {
 
 // gather subscribes w, which settles out, to each of ps, and relays to it once more when that is done, with nil: so it
 // has heard of everything when it has been told len(ps)+1 times.
-func gather(out *Cell, ps []*Cell, w relay) *Cell {
+func gather(out *Cell, ps []*Cell, w Relay) *Cell {
 	for _, c := range ps {
 		if out.report == nil {
 			out.report = c.report // a break of out is then heard of where that of c would have been
@@ -93,7 +93,7 @@ func gather(out *Cell, ps []*Cell, w relay) *Cell {
 	for _, c := range ps {
 		c.Subscribe(w)
 	}
-	w.relay(nil, nil)
+	w.Relay(nil, nil)
 	if out.Settled() {
 		forget(ps, w)
 	}

@@ -23,10 +23,11 @@ func (cs *Cascade) Run() {
 	}
 }
 
-// relay is a waiter that settles another cell.
-type relay interface {
+// A Relay is a waiter that settles other cells.
+type Relay interface {
 	Waiter
-	relay(c *Cell, cs *Cascade)
+	// Relay is called instead of Settled, with the cascade that what it sets off goes into.
+	Relay(c *Cell, cs *Cascade)
 }
 
 // tell tells the waiters of a settled cell.
@@ -37,7 +38,7 @@ func (c *Cell) tell(cs *Cascade, w Waiter) {
 		close(w)
 	case *several:
 		c.tellAll(cs, w.ws)
-	case relay:
+	case Relay:
 		c.tellRelay(cs, w)
 	default:
 		w.Settled(c)
@@ -51,7 +52,7 @@ func (c *Cell) tellAll(cs *Cascade, ws []Waiter) {
 		cs = new(Cascade)
 	}
 	for _, w := range ws {
-		if r, ok := w.(relay); ok {
+		if r, ok := w.(Relay); ok {
 			c.tellRelay(cs, r)
 		} else {
 			w.Settled(c)
@@ -62,13 +63,13 @@ func (c *Cell) tellAll(cs *Cascade, ws []Waiter) {
 	}
 }
 
-func (c *Cell) tellRelay(cs *Cascade, r relay) {
+func (c *Cell) tellRelay(cs *Cascade, r Relay) {
 	if cs != nil {
-		cs.Later(func(cs *Cascade) { r.relay(c, cs) })
+		cs.Later(func(cs *Cascade) { r.Relay(c, cs) })
 		return
 	}
 	cs = new(Cascade)
-	r.relay(c, cs)
+	r.Relay(c, cs)
 	cs.Run()
 }
 
@@ -142,7 +143,7 @@ func (c *Cell) Link(other *Cell) bool {
 func (c *Cell) Join(cs *Cascade, other *Cell) {
 	f := follower{c}
 	if other.Settled() {
-		f.relay(other, cs)
+		f.Relay(other, cs)
 		return
 	}
 	other.Subscribe(f)
@@ -151,9 +152,9 @@ func (c *Cell) Join(cs *Cascade, other *Cell) {
 // follower settles a cell as another.
 type follower struct{ c *Cell }
 
-func (f follower) Settled(of *Cell) { f.relay(of, nil) }
+func (f follower) Settled(of *Cell) { f.Relay(of, nil) }
 
-func (f follower) relay(of *Cell, cs *Cascade) { f.c.settleAs(cs, following, of) }
+func (f follower) Relay(of *Cell, cs *Cascade) { f.c.settleAs(cs, following, of) }
 
 // settleAs settles c, if its state is not beyond from, as the settled cell of. It reports whether that did it.
 func (c *Cell) settleAs(cs *Cascade, from state, of *Cell) bool {

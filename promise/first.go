@@ -20,9 +20,9 @@ type race struct {
 	ps  []*Cell
 }
 
-func (r *race) Settled(c *Cell) { r.relay(c, nil) }
+func (r *race) Settled(c *Cell) { r.Relay(c, nil) }
 
-func (r *race) relay(c *Cell, cs *Cascade) {
+func (r *race) Relay(c *Cell, cs *Cascade) {
 	if c == nil {
 		if len(r.ps) == 0 {
 			r.out.Break(ErrNone)
@@ -47,9 +47,9 @@ type anyOf struct {
 	failed atomic.Int64
 }
 
-func (a *anyOf) Settled(c *Cell) { a.relay(c, nil) }
+func (a *anyOf) Settled(c *Cell) { a.Relay(c, nil) }
 
-func (a *anyOf) relay(c *Cell, cs *Cascade) {
+func (a *anyOf) Relay(c *Cell, cs *Cascade) {
 	if c != nil {
 		if _, err, _ := c.Outcome(); err == nil {
 			if a.out.settleAs(cs, pending, c) {

@@ -26,9 +26,9 @@ type then[T, U any] struct {
 	result U
 }
 
-func (t *then[T, U]) Settled(c *Cell) { t.relay(c, nil) }
+func (t *then[T, U]) Settled(c *Cell) { t.Relay(c, nil) }
 
-func (t *then[T, U]) relay(c *Cell, cs *Cascade) {
+func (t *then[T, U]) Relay(c *Cell, cs *Cascade) {
 	if _, err, _ := c.Outcome(); err != nil {
 		t.end()
 		t.out.Settle(cs, nil, err)

@@ -42,9 +42,9 @@ func (t *timeout) expire() {
 	t.out.Break(ErrTimeout)
 }
 
-func (t *timeout) Settled(c *Cell) { t.relay(c, nil) }
+func (t *timeout) Settled(c *Cell) { t.Relay(c, nil) }
 
-func (t *timeout) relay(c *Cell, cs *Cascade) {
+func (t *timeout) Relay(c *Cell, cs *Cascade) {
 	t.timer.Stop()
 	t.out.settleAs(cs, pending, c)
 }

@@ -45,7 +45,7 @@ func (a *adopted) Adopt(cs *promise.Cascade, v any, err error) {
 	if err == nil {
 		v, err = copyGuarded(v)
 	}
-	a.w.settleIn(cs, v, err)
+	a.w.SettleIn(cs, v, err, true)
 }
 
 // Follow implements promise.Adopter: messages need not wait until other has settled.

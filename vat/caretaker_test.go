@@ -378,3 +378,24 @@ func TestSpawnProxy(t *testing.T) {
 		wantErr(t, err, errNope)
 	})
 }
+
+// Proxies that lead to each other in a ring do not keep a message going for ever.
+func TestProxiesInARing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v, other := newVat(t, nil), newVat(t, nil)
+		var refs [2]vat.Ref
+		for i, home := range []*vat.Vat{v, other} {
+			refs[i] = do(t, home, func(ctx context.Context) (vat.Ref, error) {
+				return vat.SpawnProxy(ctx, func(context.Context) (vat.Ref, error) { return refs[1-i], nil }), nil
+			})
+		}
+		count := &held{n: 1, size: 10}
+		refs[0].Post(vat.Message{From: &vat.Caller{Designator: "p"}, Held: count, Size: 10})
+		_, err := answer[int](refs[0], "x")
+		wantErr(t, err, vat.ErrLoop)
+		synctest.Wait()
+		if count.n != 0 || count.size != 0 {
+			t.Errorf("%d messages of %d bytes held", count.n, count.size)
+		}
+	})
+}

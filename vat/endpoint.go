@@ -33,9 +33,9 @@ func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 	switch {
 	case answer == nil:
 	case cs == nil:
-		answer.settleIn(nil, v, err)
+		answer.SettleIn(nil, v, err, true)
 	default:
-		cs.Later(func(cs *promise.Cascade) { answer.settleIn(cs, v, err) })
+		cs.Later(func(cs *promise.Cascade) { answer.SettleIn(cs, v, err, true) })
 	}
 }
 

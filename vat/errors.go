@@ -88,6 +88,8 @@ var (
 	ErrOverloaded = NewError("hawser.overloaded", "vat: over the limit on work under way")
 	// ErrTurnFailed breaks the answers of messages that were never sent because the turn that sent them failed.
 	ErrTurnFailed = NewError("hawser.turn-failed", "vat: never sent, the turn that sent it failed")
+	// ErrLoop breaks a message that proxies pass on to each other without end.
+	ErrLoop = NewError("hawser.loop", "vat: passed on a thousand times: do proxies lead to each other in a ring?")
 	// ErrInternal is what a caller sees of an error without a code, or of a panic: its text stays in the local log.
 	ErrInternal = NewError("hawser.internal", "vat: internal error")
 )

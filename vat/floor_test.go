@@ -31,7 +31,6 @@ type minipromise struct {
 	done bool
 	v    int
 	ch   chan struct{}
-	then func(int)
 }
 
 func newMinivat() *minivat {

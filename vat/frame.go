@@ -70,7 +70,7 @@ func execute(f *frame) {
 		f.refuse(ErrVatClosed)
 		return
 	}
-	if err := f.msg.gate.shut(); err != nil {
+	if err := f.msg.way.shut(); err != nil {
 		f.refuse(err)
 		return
 	}

@@ -21,6 +21,8 @@ type Message struct {
 	Op Op
 	// sent says that the limits were looked at when the turn that sent the message committed: it is not refused by them.
 	sent bool
+	// hops is how often the message has been passed on by caretakers and proxies.
+	hops uint16
 	// Size is what Held is told, the message's weight in bytes.
 	Size int32
 	// Selector is the method's name for Deliver, "" for a message without one; a field's name for Get, a tag for Untag.
@@ -42,7 +44,7 @@ type Message struct {
 	// message over gives the room back, or keeps it and sets this to nil.
 	Reserved Budget
 
-	gate *gate // the caretakers it came through
+	way *passage // the gates it came through
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
@@ -66,7 +68,7 @@ func (m *Message) Taken() {
 
 // Revoked returns why a message that came through a caretaker goes no further, or nil. Those who keep messages ask again
 // before they let one go.
-func (m *Message) Revoked() error { return m.gate.shut() }
+func (m *Message) Revoked() error { return m.way.shut() }
 
 // Refuse ends a message that will not be delivered: its answer breaks with err, and references in it that came from a
 // peer and that no handler has seen are released at once.
@@ -78,7 +80,7 @@ func (m *Message) refuse(cs *promise.Cascade, err error) {
 		releaseUnseen(m.Args, m.From)
 	}
 	if m.Answer != nil {
-		m.Answer.settleIn(cs, nil, err)
+		m.Answer.SettleIn(cs, nil, err, true)
 	}
 }
 

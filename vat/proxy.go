@@ -10,18 +10,39 @@ func SpawnProxy(ctx context.Context, to func(ctx context.Context) (Ref, error)) 
 	if to == nil {
 		panic("vat: SpawnProxy of a nil function")
 	}
-	return t.vat.spawn(proxy(to))
+	return SpawnFilter(t.vat, nil, func(ctx context.Context, _ *Message) (Ref, error) { return to(ctx) })
 }
 
-type proxy func(ctx context.Context) (Ref, error)
+// SpawnFilter makes an object of v that passes every message on, in order, to the reference that pass returns in the
+// turn the message gets, while g, if not nil, is open. pass may replace the message's Args, with model values of the
+// message's own, and its Answer; it then sees to it that the old Answer settles. An error from pass breaks the message.
+// It is for those who manage references rather than objects, and may be called outside turns.
+func SpawnFilter(v *Vat, g *Gate, pass func(ctx context.Context, m *Message) (Ref, error)) Ref {
+	f := &filter{pass: pass}
+	f.way.gate = g
+	return v.spawn(f)
+}
 
-func (p proxy) invoke(t *turn, m *Message) (any, error) {
-	r, err := p(t)
+type filter struct {
+	way  passage // with no gate if there is none
+	pass func(ctx context.Context, m *Message) (Ref, error)
+}
+
+func (p *filter) invoke(t *turn, m *Message) (any, error) {
+	way := m.way
+	if g := p.way.gate; g != nil {
+		if err := g.Err(); err != nil {
+			m.Taken()
+			return nil, err
+		}
+		way = way.through(&p.way)
+	}
+	r, err := p.pass(t, m)
 	if err != nil {
 		m.Taken()
 		return nil, err
 	}
-	return t.forward(m, r, m.gate)
+	return t.forward(m, r, way)
 }
 
-func (proxy) describe() string { return "proxy" }
+func (*filter) describe() string { return "proxy" }

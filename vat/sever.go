@@ -47,9 +47,16 @@ func (w *severWatch) attach(r Ref) {
 			w.hold(func() { x.cell.Unsubscribe(w) })
 			x.cell.Subscribe(w)
 		case *object:
-			if c, ok := x.disp.(*caretaker); ok {
-				r = c.watch(w)
+			switch d := x.disp.(type) {
+			case *caretaker:
+				inner, _ := d.state()
+				d.gate.watch(w)
+				r = inner
 				continue
+			case *filter:
+				if d.way.gate != nil {
+					d.way.gate.watch(w)
+				}
 			}
 		}
 		return

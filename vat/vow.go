@@ -113,9 +113,9 @@ func (w *Vow) Settle(v any, err error, safe bool, released func()) bool {
 	return w.settle(nil, v, err, safe, released)
 }
 
-// settleIn is Settle for a vow of this process; what it sets off goes into cs, unless that is nil.
-func (w *Vow) settleIn(cs *promise.Cascade, v any, err error) bool {
-	return w.settle(cs, v, err, true, nil)
+// SettleIn is Settle by a [promise.Relay]: what it sets off goes into cs, unless that is nil.
+func (w *Vow) SettleIn(cs *promise.Cascade, v any, err error, safe bool) bool {
+	return w.settle(cs, v, err, safe, nil)
 }
 
 func (w *Vow) settle(cs *promise.Cascade, v any, err error, safe bool, released func()) bool {
@@ -235,7 +235,7 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 			x.vat.deliver(x, m)
 			return
 		default:
-			if err := m.gate.shut(); err != nil {
+			if err := m.way.shut(); err != nil {
 				m.refuse(cs, err)
 				return
 			}
