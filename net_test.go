@@ -157,7 +157,7 @@ func TestTheGuestIsKilled(t *testing.T) {
 
 // TestManyIdentities lets one process be many people, who talk to a host and to each other.
 func TestManyIdentities(t *testing.T) {
-	const many = 12
+	const many = 8
 	host, guest := open(t, quiet()), open(t, quiet())
 	invite := publish(t, host, "greeter")
 	ctx := t.Context()
@@ -185,9 +185,12 @@ func TestManyIdentities(t *testing.T) {
 		t.Errorf("%d callers, want %d", len(seen), many)
 	}
 	var all sync.WaitGroup
+	gate := make(chan struct{}, 8)
 	for i, n := range nodes {
 		for j, s := range own {
 			all.Go(func() {
+				gate <- struct{}{}
+				defer func() { <-gate }()
 				if err := greet(n.Enliven(s)); err != nil {
 					t.Errorf("identity %d calls %d: %v", i, j, err)
 				}

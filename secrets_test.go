@@ -235,9 +235,14 @@ func TestSecretsAreNowhere(t *testing.T) {
 	}
 	for _, v := range []any{
 		invite, &invite, invite.Swiss, invite.Peer, anon, doored, &doored, viaDoor, holder, keys, keys.ProofKey(), keys.Lock(), shown, key, &key, lock,
-		guestID, &guestID, door, *hostConfig, hostConfig, hostConfig.Door, &hostConfig.Door, hawser.Config{Identity: guestID},
-		home.Publication{Name: "x", Swiss: invite.Swiss}, []any{invite, key}, map[string]any{"x": invite, "y": doored},
-		struct{ Ref sturdyref.Ref }{viaDoor}, struct{ r *sturdyref.Ref }{&invite}, host, guest.Location(),
+		guestID, &guestID, door, *hostConfig, hostConfig, hostConfig.Door, &hostConfig.Door,
+		hawser.Config{Identity: guestID},
+		home.Publication{Name: "x", Swiss: invite.Swiss},
+		[]any{invite, key},
+		map[string]any{"x": invite, "y": doored},
+		struct{ Ref sturdyref.Ref }{viaDoor},
+		struct{ r *sturdyref.Ref }{&invite},
+		host, guest.Location(),
 	} {
 		e.said(v)
 	}

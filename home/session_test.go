@@ -92,7 +92,9 @@ func TestRefusalsAreAlike(t *testing.T) {
 		}
 		said := map[string]bool{}
 		for _, s := range []sturdyref.Ref{
-			gone, {Peer: live.Peer, Swiss: sturdyref.NewSwissNum()}, {Peer: live.Peer, Swiss: sturdyref.SwissNumOf([]byte("weak"))},
+			gone,
+			{Peer: live.Peer, Swiss: sturdyref.NewSwissNum()},
+			{Peer: live.Peer, Swiss: sturdyref.SwissNumOf([]byte("weak"))},
 			{Peer: live.Peer, Swiss: sturdyref.SwissNumOf(make([]byte, 32))},
 		} {
 			_, err := call(a.Enliven(s), 1)
