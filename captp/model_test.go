@@ -27,7 +27,7 @@ type step struct {
 
 // kinds are what can happen, the frequent ones several times.
 var kinds = []string{
-	"send", "send", "send", "send", "call", "call", "pass", "pass", "promise", "resolve", "resolve", "break", "echo", "field", "drop", "collect", "wait", "wait",
+	"send", "send", "send", "send", "call", "call", "pass", "pass", "promise", "resolve", "resolve", "break", "echo", "echo", "field", "drop", "collect", "wait", "wait", "burst",
 }
 
 func drawSteps(t *rapid.T) []step {
@@ -44,7 +44,7 @@ func drawSteps(t *rapid.T) []step {
 // gaps; nothing is lost or comes twice while the sessions live; every promise settles; and in the end nothing is left.
 func TestConversations(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		nodes := rapid.IntRange(2, 3).Draw(rt, "nodes")
+		nodes := rapid.SampledFrom([]int{2, 3, 3, 3}).Draw(rt, "nodes")
 		cfg := mem.Config{
 			Seed:        rapid.Uint64().Draw(rt, "seed"),
 			Delay:       time.Duration(rapid.IntRange(0, 20).Draw(rt, "delay")) * time.Millisecond,
@@ -213,6 +213,9 @@ func (c *conversation) step(s step) {
 	case "wait":
 		time.Sleep(time.Duration(s.a%30) * time.Millisecond)
 		return
+	case "burst":
+		c.burst(3, time.Duration(s.a%8)*time.Millisecond)
+		return
 	case "collect":
 		collect()
 		c.w.sweepOnce()
@@ -281,6 +284,18 @@ func (c *conversation) send(h *holding, id, v int) {
 	}
 }
 
+// burst sends on everything that is held, again and again.
+func (c *conversation) burst(rounds int, pause time.Duration) {
+	for round := range rounds {
+		for id := range c.holdings {
+			if h := c.at(id); h != nil {
+				c.send(h, id, (id+round)%2)
+			}
+		}
+		time.Sleep(pause)
+	}
+}
+
 // resolve settles a promise with what its maker holds, unless that would make a ring across the network, which nobody
 // can see.
 func (c *conversation) resolve(p int, h *holding) {
@@ -295,20 +310,16 @@ func (c *conversation) resolve(p int, h *holding) {
 func (c *conversation) finish() {
 	t := c.w.t
 	// Everybody speaks on all they hold while what has not settled does.
-	for round := range 8 {
-		for id := range c.holdings {
-			if h := c.at(id); h != nil {
-				c.send(h, id, (id+round)%2)
-			}
-		}
+	for round := range 4 {
+		c.burst(2, 7*time.Millisecond)
 		for p, v := range c.promises {
 			if c.leads[p] == unsettled && p%4 == round {
 				c.leads[p] = -1 - c.maker[p]
 				v.Resolve(c.holdings[c.maker[p]].ref)
 			}
 		}
-		time.Sleep(7 * time.Millisecond)
 	}
+	c.burst(2, 7*time.Millisecond)
 	time.Sleep(time.Minute)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

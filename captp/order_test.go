@@ -171,3 +171,41 @@ func TestOrderAcrossShortening(t *testing.T) {
 		got.inOrder(t, "across shortening", n)
 	})
 }
+
+// TestOrderByWayOfAThird passes on a promise whose messages take the long way, by a slow peer, to an object of this
+// node. When it settles to that object nothing overtakes what is still on the long way.
+func TestOrderByWayOfAThird(t *testing.T) {
+	for _, far := range []bool{false, true} {
+		scene(t, &mem.Config{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+			slow, fast, mid, end := w.node("slow"), w.node("fast"), w.node("mid"), w.node("end")
+			for _, n := range []*node{slow, fast, mid, end} {
+				n.realm = "one"
+			}
+			slow.echo("echo")
+			toSlow, _ := w.meet(mid, slow)
+			_, toMid := w.meet(mid, fast)
+			toEnd, _ := w.meet(mid, end)
+			got := newSink()
+			target := mid.do(got.spawn)
+			if far {
+				end.offer("sink", end.do(got.spawn))
+				target = toEnd.fetch("sink")
+			}
+			w.net.SetDelay(mid.host, slow.host, delay, 0)
+			w.net.SetDelay(slow.host, mid.host, delay, 0)
+			ctx := t.Context()
+			q := toSlow.fetch("echo").Send(ctx, "echo", target)
+			mid.offer("q", q)
+			r := toMid.Bootstrap().Send(ctx, "fetch", "q")
+			n := 0
+			for range 100 {
+				_ = r.SendOnly(ctx, "add", n)
+				n++
+				time.Sleep(5 * time.Millisecond)
+			}
+			await(t, r)
+			want(t, r.Send(ctx, "count"), n)
+			got.inOrder(t, "by way of a third", n)
+		})
+	}
+}
