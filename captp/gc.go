@@ -160,6 +160,10 @@ func (s *Session) gcExports(op *msg.GCExports) error {
 	var err error
 	var orphans []*far
 	s.withLock(func(l *locked) {
+		if l.state != live {
+			err = l.ending()
+			return
+		}
 		for i, pos := range op.Positions {
 			if pos == 0 {
 				continue // the bootstrap object stays
@@ -185,6 +189,10 @@ func (s *Session) gcExports(op *msg.GCExports) error {
 func (s *Session) gcAnswers(op *msg.GCAnswers) error {
 	var err error
 	s.withLock(func(l *locked) {
+		if l.state != live {
+			err = l.ending()
+			return
+		}
 		for _, pos := range op.Positions {
 			a := l.t.answers[pos]
 			if a == nil {

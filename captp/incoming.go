@@ -170,6 +170,9 @@ func (r *reader) post(to vat.Ref, m vat.Message, size int) error {
 
 // target returns where an operation is to go: a reference, or the question whose resolver it is.
 func (l *locked) target(d msg.Desc) (vat.Ref, *far, error) {
+	if l.state != live {
+		return vat.Ref{}, nil, l.ending()
+	}
 	switch d.Kind {
 	case msg.Export:
 		e := l.t.exports.at(d.Pos)
