@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -179,4 +180,91 @@ func readFile(t *testing.T, dir, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestDirIsMadeSafe opens a directory in which a process died while it wrote, and whose files a careless copy has made
+// readable for others.
+func TestDirIsMadeSafe(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	n := open(t, &hawser.Config{Dir: dir})
+	first := publish(t, n, "greeter").URI()
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"identity.new-123": "half a key", "publications.new-9": "x", "port.new-": "", "notes": "mine", "identity.bak": "mine"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"identity", "publications", "port"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n = open(t, &hawser.Config{Dir: dir})
+	if again := publish(t, n, "greeter").URI(); again != first {
+		t.Error("the URI is another")
+	}
+	if err := ctx.Err(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := e.Name() == "notes" || e.Name() == "identity.bak"
+		if open := info.Mode().Perm()&0o077 != 0; open != theirs && runtime.GOOS != "windows" {
+			t.Errorf("%s has mode %v", e.Name(), info.Mode())
+		}
+	}
+	if got, want := strings.Join(names, " "), "identity identity.bak lock notes port publications"; got != want {
+		t.Errorf("files: %s, want %s", got, want)
+	}
+}
+
+// TestThePortIsKept keeps it also where sturdyrefs name another place.
+func TestThePortIsKept(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, &hawser.Config{Dir: dir, Advertise: []string{"hawser.example:443"}})
+	if got := n.Location().Hints["addr"]; got != "hawser.example:443" {
+		t.Errorf("advertised %q", got)
+	}
+	port := strings.TrimSpace(string(readFile(t, dir, "port")))
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n = open(t, &hawser.Config{Dir: dir})
+	if got := portOf(n.Location().Hints["addr"]); got != port {
+		t.Errorf("listens at port %s, want that of before, %s", got, port)
+	}
+}
+
+// TestACopiedDir opens a copy of a directory in use: the port says that something is wrong.
+func TestACopiedDir(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	n := open(t, &hawser.Config{Dir: dir})
+	first := publish(t, n, "greeter").URI()
+	if err := os.CopyFS(filepath.Join(copied, "node"), os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := hawser.Open(t.Context(), &hawser.Config{Dir: filepath.Join(copied, "node")})
+	if err == nil || !strings.Contains(err.Error(), "already in use") {
+		t.Errorf("a copy beside the original: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Alone it is the node.
+	n = open(t, &hawser.Config{Dir: filepath.Join(copied, "node")})
+	if publish(t, n, "greeter").URI() != first {
+		t.Error("a copy has another URI")
+	}
 }
