@@ -232,6 +232,11 @@ func (n *Node) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
 // the key of its session.
 func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }
 
+// NetworkUp tells the node that the network may have come back or changed: an interface is up, the machine has woken.
+// Sessions that stood still go on at once instead of when their timers, grown long during an outage, next fire. A
+// program that can learn of such events calls it; nothing depends on it. It returns when every connection was tried.
+func (n *Node) NetworkUp(ctx context.Context) { n.home.NetworkUp(ctx) }
+
 // As returns a node that acts under another identity, with sessions and publications (in memory) of its own and the
 // same vats. Nothing but the IP address links the two in front of a peer: a reference obtained under one does not pass
 // over a session of the other, nor can it be published there. It listens at a port of its own. Its door is closed if n's

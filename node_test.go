@@ -110,3 +110,26 @@ func TestCapabilityKey(t *testing.T) {
 		t.Fatal("another key was accepted")
 	}
 }
+
+func TestNetworkUp(t *testing.T) {
+	ctx := t.Context()
+	host, guest := open(t, nil), open(t, nil)
+	anon, err := guest.Anonymous()
+	if err != nil {
+		t.Fatal(err)
+	}
+	invite, err := host.Publish(ctx, "greeter", spawnGreeter(t, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*hawser.Node{guest, anon} {
+		n.NetworkUp(ctx) // with no session
+		g := n.Enliven(invite)
+		for range 2 {
+			if s, err := vat.Result[string](g.Send(ctx, "greet", "Ada")).Await(ctx); s != "hello Ada" || err != nil {
+				t.Fatal(s, err)
+			}
+			n.NetworkUp(ctx)
+		}
+	}
+}

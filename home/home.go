@@ -295,3 +295,21 @@ func (h *Home) Sessions() []sturdyref.PeerID {
 	}
 	return all
 }
+
+// NetworkUp says that the network may have come back or changed: connections that wait for their next try are tried now.
+// It returns when all have been, or ctx ends. Netlayers that have nothing to try do nothing.
+func (h *Home) NetworkUp(ctx context.Context) {
+	h.mu.Lock()
+	layers := []netlayer.Netlayer{h.nl}
+	for l := range h.links {
+		layers = append(layers, l.layer)
+	}
+	h.mu.Unlock()
+	var each sync.WaitGroup
+	for _, l := range layers {
+		if up, ok := l.(interface{ NetworkUp(context.Context) }); ok {
+			each.Go(func() { up.NetworkUp(ctx) })
+		}
+	}
+	each.Wait()
+}
