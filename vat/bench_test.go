@@ -258,6 +258,7 @@ func TestIdleCost(t *testing.T) {
 		return 0, nil
 	})
 	object := (heap() - before) / n
+	runtime.KeepAlive(objects)
 	t.Logf("idle vat with one object %d B, object %d B, of which the test's own 32 B", each, object)
 	if !raceEnabled && (each > 400+150 || object > 150) {
 		t.Errorf("an idle vat with one object keeps %d B, an object %d B", each, object)

@@ -79,7 +79,7 @@ func (f Facet[I]) Spawn(ctx context.Context, impl I) Ref {
 	if any(impl) == nil {
 		panic("vat: Spawn of a nil " + f.plan.name)
 	}
-	return t.vat.spawn(&facetObject[I]{f.plan, impl})
+	return f.spawn(t.vat, impl)
 }
 
 // SpawnIn is Spawn for those who manage references rather than objects, outside turns: the object lives in v. It panics
@@ -88,11 +88,17 @@ func (f Facet[I]) SpawnIn(v *Vat, impl I) Ref {
 	if any(impl) == nil {
 		panic("vat: SpawnIn of a nil " + f.plan.name)
 	}
-	return v.spawn(&facetObject[I]{f.plan, impl})
+	return f.spawn(v, impl)
+}
+
+func (f Facet[I]) spawn(v *Vat, impl I) Ref {
+	o := &facetObject[I]{plan: f.plan, impl: impl}
+	return o.init(v, o)
 }
 
 // facetObject is a Go value seen through a facet.
 type facetObject[I any] struct {
+	object
 	plan *plan[I]
 	impl I
 }

@@ -339,6 +339,9 @@ func TestFact8NothingIsSkipped(t *testing.T) {
 			}
 		}
 		wantErr(t, obj.ApplyOnly(ctx, 3), vat.ErrOverloaded)
+		led := vat.NewVow(nil)
+		led.Resolve(obj)
+		wantErr(t, led.Ref().ApplyOnly(ctx, 3), vat.ErrOverloaded)
 		_, err := vat.Result[int](obj.Apply(ctx, 4)).Await(ctx)
 		wantErr(t, err, vat.ErrOverloaded)
 		_, err = vat.Do(ctx, v, func(context.Context) (int, error) { t.Error("ran"); return 0, nil })
@@ -356,7 +359,7 @@ func TestFact8NothingIsSkipped(t *testing.T) {
 		close(release)
 		wantJournal(t, j, "0 1 2 6")
 		wantJournal(t, other, "")
-		if err := obj.ApplyOnly(ctx, 7); err != nil {
+		if err := led.Ref().ApplyOnly(ctx, 7); err != nil {
 			t.Error(err)
 		}
 		wantJournal(t, j, "0 1 2 6 7")

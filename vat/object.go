@@ -23,9 +23,11 @@ type dispatcher interface {
 	describe() string
 }
 
-func (v *Vat) spawn(d dispatcher) Ref {
-	o := &object{vat: v, disp: d}
-	o.target = o
+func (v *Vat) spawn(d dispatcher) Ref { return new(object).init(v, d) }
+
+// init makes o, which may be part of its dispatcher, an object of v.
+func (o *object) init(v *Vat, d dispatcher) Ref {
+	o.target, o.vat, o.disp = o, v, d
 	return Ref{&o.node}
 }
 

@@ -9,9 +9,6 @@ type effect struct {
 }
 
 func (t *turn) send(to Target, m *Message) {
-	if t.vat.tracer != nil {
-		t.vat.traceSend(t.f, m)
-	}
 	m.sent = true
 	t.f.out = append(t.f.out, effect{to: to, msg: *m})
 }
@@ -24,6 +21,9 @@ func (f *frame) commit() error {
 		}
 		for i := range f.out {
 			e := &f.out[i]
+			if f.vat.tracer != nil && e.to != nil {
+				f.vat.traceSend(f, &e.msg)
+			}
 			if o, ok := e.to.(*object); ok && o.vat == f.vat {
 				f.vat.deliverOwn(o, &e.msg)
 			} else if e.to != nil {
@@ -77,7 +77,7 @@ func (f *frame) reserve() error {
 	taken, counts := takenBuf[:0], countsBuf[:0]
 	for i := range f.out {
 		e := &f.out[i]
-		b, held := f.roomFor(e.to)
+		b, held := roomFor(f.vat, e.to)
 		if b == nil {
 			continue
 		}
@@ -109,12 +109,12 @@ func (f *frame) reserve() error {
 
 // roomFor returns the budget that a message to this target counts against, as far as can be told now: that of a
 // session, where the message holds its room until it is taken over, or that of a queue of this process, which is looked
-// at once.
-func (f *frame) roomFor(to Target) (b Budget, held bool) {
+// at once. own is the vat whose turn it is, nil outside turns.
+func roomFor(own *Vat, to Target) (b Budget, held bool) {
 	for range 16 {
 		switch x := to.(type) {
 		case *object:
-			if x.vat == f.vat {
+			if x.vat == own {
 				return (*ownRoom)(x.vat), false
 			}
 			return (*vatRoom)(x.vat), false

@@ -70,8 +70,8 @@ func (r Ref) Untag(ctx context.Context, tag string) Ref {
 }
 
 // SendOnly sends a message whose answer nobody wants. The error is for a message that cannot leave — an argument that
-// cannot pass, the null reference, outside a turn also an object whose vat has too much to do —; what becomes of one
-// that has left the sender does not learn.
+// cannot pass, the null reference, outside a turn also a vat or a promise where too much waits already —; what becomes
+// of one that has left the sender does not learn.
 func (r Ref) SendOnly(ctx context.Context, selector string, args ...any) error {
 	return r.tell(ctx, Message{Selector: passable.Symbol(selector)}, args)
 }
@@ -116,9 +116,9 @@ func (r Ref) post(t *turn, m *Message) error {
 		t.send(r.n.target, m)
 		return nil
 	}
-	if o, ok := r.n.target.(*object); ok {
+	if room, held := roomFor(nil, r.n.target); room != nil && !held {
 		// Nobody else would tell a sender outside turns that a message without an answer was refused, and the next one not.
-		if err := (*vatRoom)(o.vat).Reserve(1); err != nil {
+		if err := room.Reserve(1); err != nil {
 			return err
 		}
 		m.sent = true

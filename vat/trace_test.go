@@ -116,6 +116,22 @@ func TestTraceCauses(t *testing.T) {
 	})
 }
 
+// What a failing turn would have sent is not in the trace: it was not sent.
+func TestTraceOfAFailedTurn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tr := &collector{}
+		v := newVat(t, &vat.Config{Tracer: tr})
+		obj := object(t, v, func(context.Context, []any) (any, error) { return nil, nil })
+		_, err := vat.Do(context.Background(), v, func(ctx context.Context) (int, error) { return 0, errors.Join(obj.SendOnly(ctx, "x"), errNope) })
+		wantErr(t, err, errNope)
+		for _, e := range tr.all() {
+			if e.Kind == "send" {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}
+
 // A trace is one JSON object a line; a failure's text is in it, an argument is not.
 func TestTraceWriter(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -261,7 +261,11 @@ func (w *Vow) pass(m *Message) (next Target, landing bool) {
 		return nil, false
 	case w.phase != routed:
 		w.queue = append(w.queue, *m)
+		crowded := w.phase == draining && len(w.queue) > 256
 		w.mu.Unlock()
+		if crowded {
+			runtime.Gosched() // many who send must not keep the one who drains from ever coming to the end
+		}
 		return nil, false
 	case !w.settled:
 		w.used, landing = true, true
