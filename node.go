@@ -234,8 +234,21 @@ func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }
 
 // NetworkUp tells the node that the network may have come back or changed: an interface is up, the machine has woken.
 // Sessions that stood still go on at once instead of when their timers, grown long during an outage, next fire. A
-// program that can learn of such events calls it; nothing depends on it. It returns when every connection was tried.
-func (n *Node) NetworkUp(ctx context.Context) { n.home.NetworkUp(ctx) }
+// program that can learn of such events calls it; nothing depends on it. It returns when every connection was tried,
+// those of nodes made from this one included, if it is the one that Open returned.
+func (n *Node) NetworkUp(ctx context.Context) {
+	if n.child {
+		n.home.NetworkUp(ctx)
+		return
+	}
+	var all sync.WaitGroup
+	n.root.mu.Lock()
+	for each := range n.root.nodes {
+		all.Go(func() { each.home.NetworkUp(ctx) })
+	}
+	n.root.mu.Unlock()
+	all.Wait()
+}
 
 // As returns a node that acts under another identity, with sessions and publications (in memory) of its own and the
 // same vats. Nothing but the IP address links the two in front of a peer: a reference obtained under one does not pass

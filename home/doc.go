@@ -8,18 +8,39 @@
 //
 // A [Home] acts under one identity. All it holds at a peer goes over one session, which is dialled when the first
 // sturdyref of that peer is enlivened and dialled again, when it has ended, by the next. Several enlivenings at once
-// share a dial. When two peers dial each other at the same moment the connection dialled by the one with the higher
-// static key stays; what was to be sent on the other goes out on it, in order, with its proofs made anew.
+// share a dial if they show the same secret and look for the peer at the same addresses. When two peers dial each other
+// at the same moment the connection dialled by the one with the higher static key stays; what was to be sent on the
+// other goes out on it, in order, with its proofs made anew. An incoming connection of a peer that has a session already
+// takes its place: the peer was restarted.
+//
+// # What goes out, and to whom
+//
+// A dial because of a sturdyref succeeds only with a peer that has the sturdyref's secret, too, and everything sent to
+// the reference goes with it. Over a session that was opened for another reason, or by the peer, the other side is asked
+// to prove the secret first (prove, below), once for each secret and session; until then what is sent to the reference
+// waits. So somebody who stole a peer's static key hears no call that was meant for the peer.
+//
+// A swiss number is never sent to a peer on a netlayer whose sessions have a binding, unless it is too weak to be a key:
+// short, or text.
 //
 // # The bootstrap object
 //
 // Every session offers at position 0 an object with these methods:
 //
-//   - fetch(secret): the published object. The secret is a fetch proof bound to the session (package sturdyref), or, from
-//     peers that do not make proofs, the swiss number itself, a ByteArray or a String.
-//   - prove(id): proof that this side, too, knows the secret with that public name. A caller who awaits it before it
-//     says more knows that it speaks to who made the sturdyref, even if that one's static key was stolen.
-//   - challenge(): a fresh key to which the proof of a capability key is bound, good for one fetch.
+//   - fetch(secret): the published object. The secret is a fetch proof bound to the session (package sturdyref); or the
+//     swiss number itself, a ByteArray or a String; or the symbol 'admitted, for what the secret shown in this session's
+//     handshake by the one who asks stands for.
+//   - prove(id): proof that this side, too, knows the secret with that public name: [sturdyref.ProofKey.Serve], with the
+//     key of the swiss number, of the door's secret, or, for a capability key, the one that the holder gets with
+//     ProofKey(static, static), where static is this side's static key.
+//   - challenge(): the key to which proofs of capability keys are bound in this session, made when first asked for.
 //
-// Every refusal is the same: an unknown, a revoked and a wrong secret cannot be told apart.
+// Every refusal is the same: an unknown, a revoked, an unpublished and a wrong secret cannot be told apart, neither by
+// the answer nor by the work it takes. The answer of prove for a name that is unknown looks like any other.
+//
+// # Limits
+//
+// What others can make a Home hold is bounded: their sessions in all, from one source and without a name ([Door]), those
+// of one identity that are coming to their ends, and what each may hold (captp.Limits). So is what this side's own
+// Enliven can pile up: dials under way, and enlivenings that wait for one.
 package home
