@@ -11,10 +11,9 @@ import (
 	"github.com/hawser-go/hawser/vat"
 )
 
-// answer is the promise for the outcome of a message of the peer's. What is sent to it before it is known waits in the
-// vow, whether or not the peer has released the position meanwhile.
-type answer struct {
-	vow     vat.Vow
+// claim is what the peer has on an outcome of ours: a position by which it names it, a resolver that is to be told, or
+// both.
+type claim struct {
 	s       *Session
 	pos     msg.Pos // where the peer knows it, if named
 	resolve msg.Pos // where the peer exports who is to be told, if told
@@ -23,10 +22,17 @@ type answer struct {
 	weight  int // of the outcome, once it is known
 }
 
+// answer is the promise for the outcome of a message of the peer's. What is sent to it before it is known waits in the
+// vow, whether or not the peer has released the position meanwhile.
+type answer struct {
+	claim
+	vow vat.Vow
+}
+
 // newAnswer makes the promise for the answer to a message of the peer's, at the position it chose, if any.
 func (l *locked) newAnswer(pos msg.Pos, named bool, resolve msg.Desc, told bool) (*answer, error) {
 	t := l.t
-	a := &answer{s: l.s, pos: pos, resolve: resolve.Pos, named: named, told: told}
+	a := &answer{claim: claim{s: l.s, pos: pos, resolve: resolve.Pos, named: named, told: told}}
 	a.vow.Init(nil)
 	if told {
 		if err := t.expectReply(); err != nil {
@@ -54,67 +60,21 @@ func (t *tables) expectReply() error {
 	return nil
 }
 
-// Settled implements promise.Waiter: the result is accounted for and the peer's resolver told.
-func (a *answer) Settled(c *promise.Cell) {
-	v, err, _ := c.Outcome()
-	if a.named && !a.keep(weigh(v)) {
-		return
-	}
-	if a.told {
-		a.s.tell(a.resolve, v, err)
-	}
-}
-
-// keep counts the memory of an outcome that the peer may still name. It reports false if that ends the session.
-func (a *answer) keep(weight int) bool {
-	within := true
-	a.s.withLock(func(l *locked) {
-		if l.state != live || l.t.answers[a.pos] != a {
-			return
-		}
-		a.weight = weight
-		l.t.answerBytes += weight
-		within = l.t.answerBytes <= a.s.cfg.Limits.MaxAnswerBytes
-	})
-	if !within {
-		a.s.fail(&EndError{Peer: a.s.peer(), Kind: Violated, Reason: "results that are not released take too much memory"})
-	}
-	return within
-}
-
-// reply is the peer's resolver, waiting for a promise it listens to.
-type reply struct {
-	s   *Session
-	pos msg.Pos // where the peer exports the resolver
-}
-
-// Settled implements promise.Waiter: the peer's resolver is told.
-func (r *reply) Settled(c *promise.Cell) {
-	v, err, _ := c.Outcome()
-	r.s.tell(r.pos, v, err)
-}
-
-// tell tells the peer's resolver at pos of an outcome, and gives it back. An outcome that cannot be said is said to be
-// a failure.
-func (s *Session) tell(pos msg.Pos, v any, err error) {
+// Settled implements promise.Waiter: the outcome is accounted for and the peer's resolver told. An outcome that cannot
+// be said is said to be a failure.
+func (c *claim) Settled(cell *promise.Cell) {
+	v, err, _ := cell.Outcome()
+	s, weight := c.s, weigh(v)
 	selector, arg := passable.Symbol("fulfill"), v
 	for range 3 {
-		if err != nil {
+		if err != nil && c.told {
 			selector, arg = "break", s.reasonOf(err)
 		}
 		var end *EndError
 		s.withLock(func(l *locked) {
-			if err = nil; l.state != live {
-				return
-			}
-			t := l.t
-			if err = t.say(msg.Desc{Kind: msg.Export, Pos: pos}, selector, arg); err != nil {
-				return
-			}
-			t.replies--
-			t.noticeExport(pos, 1)
-			if len(t.out) > s.cfg.Limits.MaxUnsent {
-				end = &EndError{Peer: s.peer(), Kind: Violated, Reason: "answers are not being read"}
+			if err = nil; l.state == live {
+				end, err = l.tell(c, weight, selector, arg)
+				weight = 0
 			}
 		})
 		switch {
@@ -128,6 +88,33 @@ func (s *Session) tell(pos msg.Pos, v any, err error) {
 			err = unspeakable{err}
 		}
 	}
+}
+
+// tell counts the memory of an outcome that the peer may still name, and says it to the peer's resolver, which is given
+// back. It returns why the session must end, if that is too much, or why it cannot be said.
+func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (*EndError, error) {
+	t, limits := l.t, &l.s.cfg.Limits
+	if c.named && weight > 0 {
+		if a := t.answers[c.pos]; a != nil && &a.claim == c {
+			a.weight = weight
+			t.answerBytes += weight
+		}
+		if t.answerBytes > limits.MaxAnswerBytes {
+			return &EndError{Peer: l.s.peer(), Kind: Violated, Reason: "results that are not released take too much memory"}, nil
+		}
+	}
+	if !c.told {
+		return nil, nil
+	}
+	if err := t.say(msg.Desc{Kind: msg.Export, Pos: c.resolve}, selector, arg); err != nil {
+		return nil, err
+	}
+	t.replies--
+	t.noticeExport(c.resolve, 1)
+	if len(t.out) > limits.MaxUnsent {
+		return &EndError{Peer: l.s.peer(), Kind: Violated, Reason: "answers are not being read"}, nil
+	}
+	return nil, nil
 }
 
 // unspeakable is a failure whose reason cannot be said: whatever codes it has are not shown either.
@@ -201,6 +188,6 @@ func (s *Session) listened(op *msg.Listen) error {
 	if err != nil {
 		return err
 	}
-	ref.PromiseCell().Subscribe(&reply{s, op.Resolve.Pos})
+	ref.PromiseCell().Subscribe(&claim{s: s, resolve: op.Resolve.Pos, told: true})
 	return nil
 }

@@ -114,7 +114,7 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 		return err
 	}
 	if a != nil {
-		a.vow.Cell().Subscribe(a)
+		a.vow.Cell().Subscribe(&a.claim)
 		m.Answer = &a.vow
 	}
 	if res != nil {
@@ -141,7 +141,7 @@ func (r *reader) part(target msg.Desc, m vat.Message, pos msg.Pos, size int) err
 	if err != nil {
 		return err
 	}
-	a.vow.Cell().Subscribe(a)
+	a.vow.Cell().Subscribe(&a.claim)
 	m.Answer = &a.vow
 	if res != nil {
 		m.Answer.Break(vat.ErrBadSelect)

@@ -264,8 +264,8 @@ func (w *world) sweepOnce() {
 
 // More notices than fit into a frame take several.
 func TestManyNotices(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many references")
+	if testing.Short() || raceEnabled {
+		t.Skip("very many references")
 	}
 	scene(t, nil, func(t *testing.T, w *world) {
 		w.unaudited = true
