@@ -1,6 +1,10 @@
 package captp
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
 
 // A Census counts what a session holds. It is for tests and inspection.
 type Census struct {
@@ -21,10 +25,19 @@ type Census struct {
 // Empty reports whether nothing is held.
 func (c Census) Empty() bool { return c == Census{} }
 
-// String returns the counts that are not zero.
+// String returns the counts that are not zero, "nothing" if all are.
 func (c Census) String() string {
-	type plain Census
-	return fmt.Sprintf("%+v", plain(c))
+	var b strings.Builder
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		if n := v.Field(i).Int(); n != 0 {
+			fmt.Fprintf(&b, " %s %d", v.Type().Field(i).Name, n)
+		}
+	}
+	if b.Len() == 0 {
+		return "nothing"
+	}
+	return b.String()[1:]
 }
 
 // Tables counts what the session holds.
