@@ -24,9 +24,14 @@ func TestCalls(t *testing.T) {
 		wantErr(t, e.Send(t.Context(), "fail"), errNone)
 		huge, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
 		for _, v := range []any{
-			nil, true, false, int64(-7), huge, 1.5, "text", passable.Symbol("symbol"), []byte{1, 2, 3}, []any{}, []any{int64(1), []any{"x"}},
-			passable.Struct{{Key: "a", Value: int64(1)}, {Key: "b", Value: nil}}, passable.Tagged{Tag: "t", Value: "v"},
-			passable.Error{Code: "some.code", Message: "a message"}, passable.Undefined{},
+			nil, true, false, int64(-7), huge, 1.5, "text", passable.Symbol("symbol"),
+			[]byte{1, 2, 3},
+			[]any{},
+			[]any{int64(1), []any{"x"}},
+			passable.Struct{{Key: "a", Value: int64(1)}, {Key: "b", Value: nil}},
+			passable.Tagged{Tag: "t", Value: "v"},
+			passable.Error{Code: "some.code", Message: "a message"},
+			passable.Undefined{},
 		} {
 			if got, err := result[any](e.Send(t.Context(), "echo", v)); err != nil || !passable.Equal(got, v) {
 				t.Errorf("%v came back as %v, %v", v, got, err)

@@ -189,6 +189,7 @@ func (l *locked) target(d msg.Desc) (vat.Ref, *far, error) {
 			return vat.Ref{}, nil, violation("desc:answer", "there is no answer at position %d", d.Pos)
 		}
 		return a.vow.Ref(), nil, nil
+	default:
+		return vat.Ref{}, nil, violation("to-desc", "must be desc:export or desc:answer, got %v", d)
 	}
-	return vat.Ref{}, nil, violation("to-desc", "must be desc:export or desc:answer, got %v", d)
 }

@@ -38,10 +38,9 @@ func TestEarlyMessages(t *testing.T) {
 
 // opened is the traffic of a session that has no connection yet.
 type opened struct {
-	sink   *sink
-	refs   []vat.Ref
-	sent   int
-	counts []vat.Ref
+	sink *sink
+	refs []vat.Ref
+	sent int
 }
 
 // talk sends n messages on a pipelined reference, some of them calls.
