@@ -290,7 +290,7 @@ func TestInboxThatIsNone(t *testing.T) {
 }
 
 func TestFloods(t *testing.T) {
-	inWorld(t, &chatroom.Limits{Members: 3, MembersPerPeer: 2, Burst: 10, Rate: 2}, func(t *testing.T, w *world) {
+	inWorld(t, &chatroom.Limits{Members: 4, MembersPerPeer: 2, Burst: 10, Rate: 2}, func(t *testing.T, w *world) {
 		ada := w.enter("ada")
 		r := w.rogue("r")
 		r.enter()
@@ -318,21 +318,55 @@ func TestFloods(t *testing.T) {
 			t.Errorf("ada saw %d messages", len(got))
 		}
 
-		// Seats: two for each peer, three in all.
+		// Seats: two for each peer, four in all.
 		if err := r.try(); err != nil {
 			t.Error(err)
 		}
 		wantErr(t, r.try(), chatroom.ErrFull)
-		wantErr(t, w.rogue("s").try(), chatroom.ErrFull)
+		s := w.rogue("s")
+		if err := s.try(); err != nil {
+			t.Error(err)
+		}
+		wantErr(t, s.try(), chatroom.ErrFull)
+		wantErr(t, w.rogue("u").try(), chatroom.ErrFull)
 
 		// Asking for seats.
-		s := w.rogue("s")
 		var errs []error
 		for range 20 {
 			errs = append(errs, s.try())
 		}
-		if n := slices.IndexFunc(errs, func(err error) bool { return errors.Is(err, chatroom.ErrTooOften) }); n < 8 || n > 12 {
+		if n := slices.IndexFunc(errs, func(err error) bool { return errors.Is(err, chatroom.ErrTooOften) }); n < 6 || n > 12 {
 			t.Errorf("asked %d times before it was too often", n)
+		}
+	})
+}
+
+// An author who does not unseal what they said can only have said so much.
+func TestUnreadMessages(t *testing.T) {
+	inWorld(t, &chatroom.Limits{Burst: 1000}, func(t *testing.T, w *world) {
+		r := w.rogue("r")
+		never := make(chan struct{})
+		defer close(never)
+		r.unseal = func(ctx context.Context, _ vat.Ref) (any, error) {
+			return vat.Go(ctx, func(ctx context.Context) (any, error) {
+				select {
+				case <-never:
+				case <-ctx.Done():
+				}
+				return nil, nil
+			}).Await(ctx)
+		}
+		r.enter()
+		taken := 0
+		for range 100 {
+			if _, err := r.send(r.box()); err != nil {
+				wantErr(t, err, chatroom.ErrTooOften)
+			} else {
+				taken++
+			}
+		}
+		if taken < 32 || taken > 34 {
+			t.Errorf("%d messages wait to be unsealed", taken)
 		}
 	})
 }

@@ -37,6 +37,11 @@ func TestTalk(t *testing.T) {
 		bob.leave()
 		bob.expect("bob (you): hello yourself", "carol joined", "ended: <nil>")
 		ada.expect("bob left")
+		if _, err := vat.Do(t.Context(), bob.vat, func(ctx context.Context) ([]chatroom.Line, error) { return bob.stay.History(ctx) }); err == nil {
+			t.Error("bob has left and is still told what is said")
+		} else {
+			wantErr(t, err, chatroom.ErrLeft)
+		}
 		ada.say("bye bob")
 		bob.expect()
 		carol.expect("bob left", "ada: bye bob")
@@ -150,6 +155,24 @@ func TestSameUserAgain(t *testing.T) {
 		wantErr(t, err, chatroom.ErrLeft)
 		if got := bob.present(); got != "bob (you), ada#2" {
 			t.Error(got)
+		}
+	})
+}
+
+func TestHistoryIsInOrder(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		ada, bob := w.enter("ada"), w.enter("bob")
+		w.net.SetDelay(w.host.mem, bob.mem, 300*time.Millisecond, 0) // what bob is asked takes longer
+		said := make(chan error, 1)
+		go func() { said <- bob.try("first") }()
+		time.Sleep(100 * time.Millisecond)
+		ada.say("second")
+		if err := <-said; err != nil {
+			t.Error(err)
+		}
+		ada.quiet()
+		if got := ada.history(); !slices.Equal(got, []string{"2 bob: first", "1 ada: second"}) {
+			t.Errorf("%q", got)
 		}
 	})
 }
