@@ -262,6 +262,40 @@ func TestAnonymousCallers(t *testing.T) {
 	}
 }
 
+// TestManyFromOnePlace fills what a host has for one source, which is an IP address here.
+func TestManyFromOnePlace(t *testing.T) {
+	cfg := quiet()
+	cfg.Door.MaxPerSource = 3
+	host, guest := open(t, cfg), open(t, quiet())
+	invite := publish(t, host, "greeter")
+	refs := []vat.Ref{guest.Enliven(invite)}
+	var nodes []*hawser.Node
+	for i := range 3 {
+		if err := greet(refs[i]); err != nil {
+			t.Error(err)
+		}
+		anon, err := guest.Anonymous()
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes, refs = append(nodes, anon), append(refs, anon.Enliven(invite))
+	}
+	if err := greet(refs[3]); !errors.Is(err, hawser.ErrRefused) {
+		t.Errorf("the fourth: %v", err)
+	}
+	if err := nodes[0].Close(); err != nil {
+		t.Error(err)
+	}
+	for len(host.Sessions()) > 2 { // until the host has heard it
+		if err := greet(refs[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := greet(nodes[2].Enliven(invite)); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+}
+
 func portOf(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return port

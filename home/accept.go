@@ -19,8 +19,10 @@ func (h *Home) Lock(id [16]byte) (netlayer.Lock, bool) { return h.registry.looku
 func (h *Home) Admit(info netlayer.Info) error {
 	h.usableSession(info.Remote.ID())
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mayEnter(info)
+	err := h.mayEnter(info)
+	h.mu.Unlock()
+	h.refusing(err, info.Remote.ID())
+	return err
 }
 
 // mayEnter says whether a dialler may have a session now. Called with mu held.
@@ -100,6 +102,7 @@ func (h *Home) admit(in *netlayer.Incoming) {
 	h.mu.Lock()
 	if err := h.mayEnter(in.Info); err != nil {
 		h.mu.Unlock()
+		h.refusing(err, l.peer)
 		in.Refuse(err)
 		return
 	}

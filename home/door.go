@@ -1,6 +1,7 @@
 package home
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,13 +78,26 @@ func (h *Home) admissible(info netlayer.Info) error {
 	}
 	if full != "" {
 		h.crowd.refused++
-		// One line at the first, the second, the fourth: a flood must not fill the log as well.
-		if n := h.crowd.refused; n&(n-1) == 0 {
-			h.log.Warn("a session was refused: "+full, "peer", info.Remote.ID().String(), "refused so far", n)
-		}
-		return netlayer.ErrRefused
+		return &crowdedError{full, h.crowd.refused}
 	}
 	return nil
+}
+
+// crowdedError refuses one session too many. The dialler is told what every other one is told that is refused.
+type crowdedError struct {
+	why string
+	n   uint64 // how many there have been
+}
+
+func (e *crowdedError) Error() string { return "home: a session was refused: " + e.why }
+func (e *crowdedError) Unwrap() error { return netlayer.ErrRefused }
+
+// refusing logs why somebody was refused, if that says something about this node: the first time, the second, the
+// fourth, the eighth, since a flood must not fill the log as well.
+func (h *Home) refusing(err error, id sturdyref.PeerID) {
+	if e, ok := errors.AsType[*crowdedError](err); ok && e.n&(e.n-1) == 0 {
+		h.log.Warn("a session was refused: "+e.why, "peer", id.String(), "refused so far", e.n)
+	}
 }
 
 // identified reports whether a dialler has proven who it is, and is somebody. Only such a peer stands in the table of

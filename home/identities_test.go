@@ -94,7 +94,12 @@ func TestNothingPassesBetweenIdentities(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		later, err := a1.Publish(ctx, "later", late.Ref()) // what it will be nobody knows yet
+		if err != nil {
+			t.Fatal(err)
+		}
 		attempts := map[string]vat.Ref{
+			"published before it resolved":     b.Enliven(later).Send(ctx, "tell"),
 			"a result":                         object.Send(ctx, "held"),
 			"sent on ahead to a result":        object.Send(ctx, "held").Send(ctx, "tell"),
 			"within a result":                  object.Send(ctx, "within"),

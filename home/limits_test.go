@@ -1,12 +1,16 @@
 package home_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
@@ -31,7 +35,11 @@ func TestSessionsAreBounded(t *testing.T) {
 			scene(t, func(t *testing.T, n *mem.Network) {
 				friend := identity(t)
 				c.door.Known = []sturdyref.PeerID{{Transport: mem.Transport, Designator: sturdyref.Designator(friend.Public().Static)}}
-				b := join(t, n, "b", identity(t), func(cfg *home.Config) { cfg.Door = c.door })
+				var log bytes.Buffer
+				b := join(t, n, "b", identity(t), func(cfg *home.Config) {
+					cfg.Door = c.door
+					cfg.Logger = hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn})
+				})
 				defer b.leave()
 				if c.from != "" {
 					b.layer.sourced = func(i *netlayer.Info) { i.Source = c.from }
@@ -60,6 +68,10 @@ func TestSessionsAreBounded(t *testing.T) {
 				}
 				for _, r := range refs {
 					works(t, "one who is in", r)
+				}
+				// The log says so the first time and the second, and then less and less often.
+				if n := strings.Count(log.String(), "a session was refused: "); n != 2 || !strings.Contains(log.String(), "there are 3") {
+					t.Errorf("%d lines in the log: %s", n, &log)
 				}
 				known := join(t, n, "known", friend, nil)
 				defer known.leave()

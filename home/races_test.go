@@ -249,6 +249,23 @@ func TestWhoWaitsForAnUnreachablePeer(t *testing.T) {
 	})
 }
 
+// TestTheHomesVatIsClosed closes the vat of one side's own objects under its feet.
+func TestTheHomesVatIsClosed(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		a, b := join(t, n, "a", identity(t), nil), join(t, n, "b", identity(t), nil)
+		defer a.leave()
+		defer b.leave()
+		atA, atB := a.publish("x"), b.publish("x")
+		if err := b.own.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := settles(t, "an object of the closed one", a.Enliven(atB)); err == nil {
+			t.Error("the closed one answers")
+		}
+		works(t, "an object the closed one has at another", b.Enliven(atA))
+	})
+}
+
 // TestAnything lets three parties enliven each other's sturdyrefs, good and bad, lose connections, be cut off, revoke
 // and close in an order that a seed decides. Whatever happens, every promise settles, what is whole in the end works,
 // and nobody is left behind: the bubble would not end.
