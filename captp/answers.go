@@ -100,7 +100,7 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 			t.answerBytes += weight
 		}
 		if t.answerBytes > limits.MaxAnswerBytes {
-			return &EndError{Peer: l.s.peer(), Kind: Violated, Reason: "results that are not released take too much memory"}, nil
+			return l.s.violated(violation("limit", "results that are not released take more than %d bytes", limits.MaxAnswerBytes)), nil
 		}
 	}
 	if !c.told {
@@ -112,7 +112,7 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 	t.replies--
 	t.noticeExport(c.resolve, 1)
 	if len(t.out) > limits.MaxUnsent {
-		return &EndError{Peer: l.s.peer(), Kind: Violated, Reason: "answers are not being read"}, nil
+		return l.s.violated(violation("limit", "more than %d bytes are not being read", limits.MaxUnsent)), nil
 	}
 	return nil, nil
 }

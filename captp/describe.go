@@ -34,7 +34,7 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		if f == nil {
 			break
 		}
-		if f.session() == t.s && !f.released && (f.kind == farPromise || f.asked == t && t.s.moves.Load()) {
+		if f.session() == t.s && !f.released && (f.kind == farPromise || f.asked == t && t.moves) {
 			return f.mention(), nil
 		}
 		if err := t.sameRealm(f); err != nil {

@@ -76,6 +76,11 @@ var (
 	errMoved    = errors.New("captp: the session was handed over: it needs no connection")
 )
 
+// violated is the end of a session whose peer has done what it must not.
+func (s *Session) violated(err error) *EndError {
+	return &EndError{Peer: s.peer(), Kind: Violated, Reason: excerpt(err.Error()), Err: err}
+}
+
 func violation(clause, format string, args ...any) error {
 	return &ProtocolError{clause, fmt.Sprintf(format, args...)}
 }

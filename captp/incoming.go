@@ -27,7 +27,7 @@ func (s *Session) read(conn netlayer.Conn) {
 		if err != nil {
 			var end *EndError
 			if !errors.As(err, &end) {
-				end = &EndError{Peer: s.peer(), Kind: Violated, Reason: excerpt(err.Error()), Err: err}
+				end = s.violated(err)
 				s.log.Warn("the peer broke the protocol", "peer", end.Peer, "error", err)
 			}
 			s.fail(end)

@@ -201,7 +201,7 @@ func (s *Session) Start(conn netlayer.Conn) error {
 		l.conn, l.state = conn, live
 		s.parts.Store(3)
 		l.deadline = time.AfterFunc(helloTimeout, func() {
-			s.fail(&EndError{Peer: s.peer(), Kind: Violated, Reason: "op:start-session did not come in time"})
+			s.fail(s.violated(violation("op:start-session", "did not come within %v", helloTimeout)))
 		})
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"slices"
+
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
@@ -13,6 +15,8 @@ type tables struct {
 	s    *Session
 	info netlayer.Info
 	enc  *wire.Encoder
+	// moves says that the peer announces FeatureMovesQueues: it knows promises that are its own answers in arguments.
+	moves bool
 
 	// exports are ours, counted by how often each was mentioned to the peer; position 0 is the bootstrap object. Resolvers
 	// of calls under way are exports, too, with a question instead of a reference.
@@ -63,7 +67,7 @@ type imported struct {
 
 func newTables(s *Session, info netlayer.Info) *tables {
 	t := &tables{
-		s: s, info: info, enc: wire.NewEncoder(s.dialect), byRef: make(map[vat.Ref]msg.Pos),
+		s: s, info: info, enc: wire.NewEncoder(s.dialect), moves: slices.Contains(info.Features, FeatureMovesQueues), byRef: make(map[vat.Ref]msg.Pos),
 		imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
 	}
 	t.describe = t.descriptor
