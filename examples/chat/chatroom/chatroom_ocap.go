@@ -144,9 +144,6 @@ func (r InboxRef) Await(ctx context.Context) (InboxRef, error) {
 // Promise returns r as a promise.
 func (r InboxRef) Promise() promise.Promise[InboxRef] { return vat.Result[InboxRef](r.Ref) }
 
-// SealedFacet is what others can reach of a Sealed: nothing.
-var SealedFacet = vat.FacetOf[Sealed]("chatroom.Sealed")
-
 // SealedRef is a reference to a Sealed.
 type SealedRef struct{ vat.Ref }
 

@@ -68,12 +68,12 @@ func ExampleUserRef() {
 
 	// What Ada's user gives to everybody: the sealer of her subscriptions, but not the unsealer; and the unsealer of her
 	// messages, but not the sealer.
-	box := ada.GetSubscriptionSealer(ctx).Call(ctx, "a seat")
+	box, _ := ada.GetSubscriptionSealer(ctx).Call(ctx, ada).Await(ctx)
 	_, err := ada.GetChatUnsealer(ctx).Call(ctx, box).Await(ctx)
 	fmt.Println(err)
 	sealed, _ := ada.GetChatSealed(ctx).Call(ctx, box).Await(ctx)
 	fmt.Println(sealed)
 	// Output:
-	// this was not sealed by the matching sealer
+	// caps: not sealed by the sealer that belongs to this unsealer
 	// false
 }

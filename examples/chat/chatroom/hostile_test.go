@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/examples/chat/chatroom"
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/vat/caps"
 )
 
 // rogue is somebody who speaks the protocol without a Person: what their objects do is the test's to say.
@@ -143,7 +145,7 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 			}
 		}
 		_, err := adaUser.GetChatUnsealer(t.Context()).Call(t.Context(), chatroom.SealedRef{Ref: mallory.box()}).Await(t.Context())
-		wantErr(t, err, chatroom.ErrNotSealed)
+		wantErr(t, err, caps.ErrNotSealed)
 		if ok, err := adaUser.GetChatSealed(t.Context()).Call(t.Context(), chatroom.SealedRef{Ref: mallory.box()}).Await(t.Context()); ok || err != nil {
 			t.Error(ok, err)
 		}
@@ -151,12 +153,17 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 			t.Error(ok, err)
 		}
 		// A box that Ada's other sealer has closed is none of her messages.
-		other, err := adaUser.GetSubscriptionSealer(t.Context()).Call(t.Context(), "pay mallory 1").Await(t.Context())
+		other, err := adaUser.GetSubscriptionSealer(t.Context()).Call(t.Context(), mallory.box()).Await(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = adaUser.GetChatUnsealer(t.Context()).Call(t.Context(), other).Await(t.Context())
-		wantErr(t, err, chatroom.ErrNotSealed)
+		wantErr(t, err, caps.ErrNotSealed)
+
+		// Nor is a promise for a box: nobody waits for it.
+		promised, _ := promise.New[vat.Ref](t.Context())
+		_, err = vat.Result[any](adaUser.GetChatUnsealer(t.Context()).Apply(t.Context(), promised)).Await(t.Context())
+		wantErr(t, err, caps.ErrNotSealed)
 
 		bob.expect("mallory unreadable: hm")
 		ada.expect("mallory unreadable: hm")

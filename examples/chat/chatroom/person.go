@@ -10,14 +10,14 @@ import (
 // turns of the vat it was made in.
 type Person struct {
 	nick         string
-	messages     *sealers // closes what the user says
-	subscription *sealers // opens the seats the user was given
+	messages     sealers[string]       // closes what the user says
+	subscription sealers[FinalizerRef] // opens the seats the user was given
 	user         UserRef
 }
 
 // NewPerson makes a person who goes by nick, in the vat whose turn ctx is.
 func NewPerson(ctx context.Context, nick string) *Person {
-	p := &Person{nick: CleanNick(nick), messages: newSealers(ctx), subscription: newSealers(ctx)}
+	p := &Person{nick: CleanNick(nick), messages: newSealers[string](ctx, "message"), subscription: newSealers[FinalizerRef](ctx, "seat")}
 	p.user = vat.As[UserRef](UserFacet.Spawn(ctx, userView{p}))
 	return p
 }
@@ -51,20 +51,16 @@ func (p *Person) Join(ctx context.Context, room RoomRef, see Observer) (*Stay, e
 		return nil, err
 	}
 	// Only here can the seat be unsealed: whoever else came by it has a closed box.
-	value, err := p.subscription.unseal(ctx, sealed)
+	seat, err := p.subscription.Unseal(ctx, sealed.Ref)
 	if err != nil {
 		return nil, err
-	}
-	seat, ok := value.(vat.Ref)
-	if !ok {
-		return nil, ErrNotSealed
 	}
 	stay := newStay(ctx, p, room, see)
 	if stay.name, err = name.Await(waiting); err != nil {
 		return nil, err
 	}
 	stay.name = Clean(stay.name)
-	channel := vat.As[FinalizerRef](seat).Call(ctx, vat.As[InboxRef](InboxFacet.Spawn(ctx, inbox{stay})))
+	channel := seat.Call(ctx, vat.As[InboxRef](InboxFacet.Spawn(ctx, inbox{stay})))
 	if stay.channel, err = channel.Await(waiting); err != nil {
 		stay.over.Set(ctx, true)
 		_ = channel.SendOnly(ctx, "leave") // in case the seat is given after all

@@ -58,14 +58,13 @@ type Inbox interface {
 // A Sealer puts a value into a box that only the Unsealer made with it can open.
 type Sealer func(ctx context.Context, value any) SealedRef
 
-// An Unsealer returns what is in a box that the Sealer made with it has closed, and fails with [ErrNotSealed] for any
-// other.
+// An Unsealer returns what is in a box that the Sealer made with it has closed, and fails for any other.
 type Unsealer func(ctx context.Context, sealed SealedRef) (any, error)
 
 // A Predicate says whether a box was closed by the Sealer made with it.
 type Predicate func(ctx context.Context, sealed SealedRef) bool
 
-// A Sealed is a closed box: it can be passed on and compared, nothing else.
+// A Sealed is a closed box: it can be passed on and compared, nothing else. Sealers make them (package caps).
 type Sealed any
 
 // A Line is something that was said, as the room remembers it.

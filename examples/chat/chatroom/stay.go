@@ -66,7 +66,8 @@ func (s *Stay) Say(ctx context.Context, text string) error {
 	}
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, ErrSilent)
 	defer cancel()
-	answer, err := s.channel.SendMessage(ctx, s.person.messages.seal(ctx, text)).Await(waiting)
+	sealed := vat.As[SealedRef](s.person.messages.Seal(ctx, text))
+	answer, err := s.channel.SendMessage(ctx, sealed).Await(waiting)
 	if err == nil && isClosed(answer) {
 		s.end(ctx, ErrLeft)
 		return ErrLeft
