@@ -3,6 +3,7 @@ package caps
 import (
 	"context"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -38,33 +39,30 @@ type sealed[T any] struct {
 func NewSealer[T any](ctx context.Context, name string) *Brand[T] {
 	b := &Brand[T]{home: newHome(ctx), handles: vat.FacetWith[any]("sealed "+name, nil)}
 	b.Sealer = vat.Func(ctx, func(ctx context.Context, v T) vat.Ref { return b.Seal(ctx, v) })
-	b.Unsealer = vat.Func(ctx, func(ctx context.Context, handle any) (T, error) {
-		var none T
-		ref, err := settled(ctx, handle)
-		if err != nil {
-			return none, err
-		}
-		return b.Unseal(ctx, ref)
+	b.Unsealer = vat.Func(ctx, func(ctx context.Context, handle any) promise.Promise[T] {
+		return settled(ctx, handle, b.Unseal)
 	})
-	b.Sealed = vat.Func(ctx, func(ctx context.Context, handle any) (bool, error) {
-		ref, err := settled(ctx, handle)
-		if err != nil {
-			return false, err
-		}
-		return b.IsSealed(ctx, ref), nil
+	b.Sealed = vat.Func(ctx, func(ctx context.Context, handle any) promise.Promise[bool] {
+		return settled(ctx, handle, func(ctx context.Context, r vat.Ref) (bool, error) { return b.IsSealed(ctx, r), nil })
 	})
 	return b
 }
 
-// settled returns the reference that x is, waiting if it is a promise for one; null if it is none.
-func settled(ctx context.Context, x any) (vat.Ref, error) {
+// settled calls fn with the reference that x is, null if it is none; if x is a promise, when that has settled. No turn
+// waits for it: a peer could send as many promises that never settle as turns of the vat may wait.
+func settled[U any](ctx context.Context, x any, fn func(ctx context.Context, r vat.Ref) (U, error)) promise.Promise[U] {
 	r, _ := x.(vat.Ref)
-	if _, promised := r.Target().(*vat.Vow); !promised {
-		return r, nil
+	if _, promised := r.Target().(*vat.Vow); promised {
+		return promise.Then(ctx, vat.Result[any](r), func(ctx context.Context, v any) (U, error) {
+			r, _ := v.(vat.Ref)
+			return fn(ctx, r)
+		})
 	}
-	v, err := vat.Result[any](r).Await(ctx)
-	r, _ = v.(vat.Ref)
-	return r, err
+	v, err := fn(ctx, r)
+	if err != nil {
+		return promise.Broken[U](err)
+	}
+	return promise.Fulfilled(v)
 }
 
 // Seal returns a new handle for v, which is kept as it is. It panics outside the turns of the brand's vat.
