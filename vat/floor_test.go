@@ -26,11 +26,10 @@ type miniobj struct {
 	handle func(m minimsg) int
 }
 
+// minipromise is used for one call after the other.
 type minipromise struct {
-	mu   sync.Mutex
-	done bool
-	v    int
-	ch   chan struct{}
+	v  int
+	ch chan struct{} // one slot
 }
 
 func newMinivat() *minivat {
@@ -75,26 +74,12 @@ func (v *minivat) loop() {
 func (v *minivat) sendOwn(m minimsg) { v.cur = append(v.cur, m) }
 
 func (p *minipromise) settle(n int) {
-	p.mu.Lock()
-	p.done, p.v = true, n
-	ch := p.ch
-	p.mu.Unlock()
-	if ch != nil {
-		ch <- struct{}{}
-	}
+	p.v = n
+	p.ch <- struct{}{}
 }
 
 func (p *minipromise) wait() int {
-	p.mu.Lock()
-	if !p.done {
-		if p.ch == nil {
-			p.ch = make(chan struct{}, 1)
-		}
-		p.mu.Unlock()
-		<-p.ch
-		return p.v
-	}
-	p.mu.Unlock()
+	<-p.ch
 	return p.v
 }
 
@@ -120,7 +105,6 @@ func BenchmarkFloor(b *testing.B) {
 		p := &minipromise{ch: make(chan struct{}, 1)} // pooled
 		b.ReportAllocs()
 		for b.Loop() {
-			p.done = false
 			o.vat.send(minimsg{to: o, n: 1, ans: p})
 			p.wait()
 		}

@@ -246,11 +246,8 @@ func (w wire) settle(cs *promise.Cascade, v any, err error) []wire {
 	return c.wires
 }
 
-// isProxy reports whether r is a proxy, and no promise, that the side s sees.
+// isProxy reports whether r is a proxy that the side s sees.
 func (m *Membrane) isProxy(s side, r vat.Ref) bool {
-	if _, promised := r.Target().(*vat.Vow); promised {
-		return false
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, ok := m.own[s][r.Weak()]
