@@ -70,7 +70,7 @@ func (s *Session) conclude(q *far, o outcome) {
 		q.vow.Resolve(q.late.value)
 	case o.err != nil || !ok || ref.IsNull():
 		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
-	case !s.moves.Load():
+	case !s.moves.Load() || s.hasGap(q):
 		s.keep(q, o)
 	case s.carries(ref):
 		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
@@ -78,6 +78,13 @@ func (s *Session) conclude(q *far, o outcome) {
 		wait := vat.NewVow(nil)
 		q.vow.Settle(wait.Ref(), nil, true, func() { s.flush(q, wait, ref) })
 	}
+}
+
+// hasGap reports whether a message sent down q was refused, so that those after it must be, too: they have to go on by q,
+// which knows.
+func (s *Session) hasGap(q *far) (gap bool) {
+	s.withLock(func(*locked) { gap = len(q.broken) > 0 })
+	return gap
 }
 
 // carries reports whether messages to ref leave by this session.
@@ -122,7 +129,8 @@ func (s *Session) flush(q *far, wait *vat.Vow, ref vat.Ref) {
 	}
 }
 
-// keep settles a promise of a peer that does not move queues.
+// keep settles a promise whose messages go on by way of the peer: one that does not move queues, or to which not every
+// message went.
 func (s *Session) keep(q *far, o outcome) {
 	q.vow.Settle(o.value, nil, false, func() { s.giveBack(q) })
 	kept := false
