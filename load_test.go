@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -165,7 +166,7 @@ func TestACallerThatNeverReads(t *testing.T) {
 	cfg := quiet()
 	cfg.Limits = captp.Limits{MaxUnsent: 4 << 20}
 	var ended <-chan struct{}
-	cfg.Logger, ended = watchFor("answers are not being read")
+	cfg.Logger, ended = watchFor(t, "not being read")
 	host, guest := open(t, cfg), open(t, quiet())
 	invite, _ := publishDepot(t, host)
 	bad := rawPeer(t, nil, nil)
@@ -210,8 +211,8 @@ func TestACallerThatNeverReads(t *testing.T) {
 }
 
 // watchFor returns a logger and a channel that is closed when it is told of something.
-func watchFor(words string) (hclog.Logger, <-chan struct{}) {
-	w := &watcher{words: []byte(words), seen: make(chan struct{})}
+func watchFor(t *testing.T, words string) (hclog.Logger, <-chan struct{}) {
+	w := &watcher{words: []byte(words), seen: make(chan struct{}), out: t.Output()}
 	return hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: w}), w.seen
 }
 
@@ -219,9 +220,11 @@ type watcher struct {
 	words []byte
 	seen  chan struct{}
 	once  sync.Once
+	out   io.Writer
 }
 
 func (w *watcher) Write(line []byte) (int, error) {
+	_, _ = w.out.Write(line)
 	if bytes.Contains(line, w.words) {
 		w.once.Do(func() { close(w.seen) })
 	}
