@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +85,23 @@ func spellings(secret []byte) []string {
 	return all
 }
 
-// keeper of a sturdyref: an object that holds secrets in all the places where a stack trace may find them.
+// tracing is an identity that has itself traced whenever it is used, in the middle of a handshake for one.
+type tracing struct {
+	sturdyref.KeyPair
+	e *everything
+}
+
+func (i tracing) ECDH(peer [32]byte) ([32]byte, error) {
+	_, _ = i.e.Write(debug.Stack())
+	return i.KeyPair.ECDH(peer)
+}
+
+func (i tracing) Sign(message []byte) ([]byte, error) {
+	_, _ = i.e.Write(debug.Stack())
+	return i.KeyPair.Sign(message)
+}
+
+// confidant is an object that holds secrets in all the places where a stack trace may find them.
 type confidant struct {
 	invite sturdyref.Ref
 	key    sturdyref.Capability
@@ -137,7 +154,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	guestID := newIdentity(t)
-	guest := open(t, &hawser.Config{Listen: "127.0.0.1:0", Identity: guestID, Logger: logger(true), Tracer: vat.NewTraceWriter(e)})
+	guest := open(t, &hawser.Config{Listen: "127.0.0.1:0", Identity: tracing{guestID, e}, Logger: logger(true), Tracer: vat.NewTraceWriter(e)})
 	key, err := sturdyref.NewCapability()
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +252,9 @@ func TestSecretsAreNowhere(t *testing.T) {
 	}
 	for _, v := range []any{
 		invite, &invite, invite.Swiss, invite.Peer, anon, doored, &doored, viaDoor, holder, keys, keys.ProofKey(), keys.Lock(), shown, key, &key, lock,
-		guestID, &guestID, door, *hostConfig, hostConfig, hostConfig.Door, &hostConfig.Door,
+		guestID, &guestID,
+		tracing{KeyPair: guestID},
+		door, *hostConfig, hostConfig, hostConfig.Door, &hostConfig.Door,
 		hawser.Config{Identity: guestID},
 		home.Publication{Name: "x", Swiss: invite.Swiss},
 		[]any{invite, key},

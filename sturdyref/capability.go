@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // Capability is a capability in the form of a private X25519 key, of which the owner of the object stores the public
@@ -26,7 +27,7 @@ func CapabilityOf(b []byte) (Capability, error) {
 	if err != nil {
 		return Capability{}, fmt.Errorf("sturdyref: a capability key has 32 bytes, this one has %d", len(b))
 	}
-	return Capability{conceal(k)}, nil
+	return Capability{conceal(&k)}, nil
 }
 
 // IsZero reports whether c is no capability.
@@ -54,7 +55,7 @@ func (c Capability) ID(acceptor [32]byte) ([16]byte, error) {
 	if err != nil {
 		return [16]byte{}, err
 	}
-	return capabilityID(k), nil
+	return capabilityID(&k), nil
 }
 
 // PSK returns the pre-shared key for a handshake with that node in which its ephemeral key is the one given.
@@ -73,7 +74,7 @@ func (c Capability) ProofKey(acceptor, challenge [32]byte) (ProofKey, error) {
 	if err != nil {
 		return ProofKey{}, err
 	}
-	return newProofKey(id, key), nil
+	return newProofKey(id, &key), nil
 }
 
 func (c Capability) derive(acceptor, fresh [32]byte, label string) (out [32]byte, err error) {
@@ -85,7 +86,7 @@ func (c Capability) derive(acceptor, fresh [32]byte, label string) (out [32]byte
 	if err != nil {
 		return out, err
 	}
-	return capabilitySecret(k, f, label), nil
+	return capabilitySecret(&k, &f, label), nil
 }
 
 func (c Capability) dh(public [32]byte) (out [32]byte, err error) {
@@ -95,13 +96,13 @@ func (c Capability) dh(public [32]byte) (out [32]byte, err error) {
 	return x25519(*c.p(), public)
 }
 
-func capabilityID(k [32]byte) [16]byte {
+func capabilityID(k *[32]byte) [16]byte {
 	id := derive(k[:], saltCapability, "id")
 	return [16]byte(id[:])
 }
 
-func capabilitySecret(k, fresh [32]byte, label string) [32]byte {
-	return derive(append(k[:], fresh[:]...), saltCapability, label)
+func capabilitySecret(k, fresh *[32]byte, label string) [32]byte {
+	return derive(slices.Concat(k[:], fresh[:]), saltCapability, label)
 }
 
 // CapabilityLock is the acceptor's side of a Capability: a netlayer.Lock, to be found by ID.
@@ -116,7 +117,7 @@ func NewCapabilityLock(host Identity, public [32]byte) (CapabilityLock, error) {
 	if err != nil {
 		return CapabilityLock{}, fmt.Errorf("sturdyref: the public key of a capability is not usable: %w", err)
 	}
-	return CapabilityLock{public: public, p: conceal(k)}, nil
+	return CapabilityLock{public: public, p: conceal(&k)}, nil
 }
 
 // ID returns the public name of the capability towards this node.
@@ -124,7 +125,7 @@ func (l CapabilityLock) ID() [16]byte {
 	if l.p == nil {
 		return [16]byte{}
 	}
-	return capabilityID(*l.p())
+	return capabilityID(l.p())
 }
 
 // PSK returns the pre-shared key of the handshake whose ephemeral key does the given Diffie-Hellman.
@@ -139,7 +140,7 @@ func (l CapabilityLock) ProofKey(challenge func([32]byte) ([32]byte, error)) (Pr
 	if err != nil {
 		return ProofKey{}, err
 	}
-	return newProofKey(l.ID(), key), nil
+	return newProofKey(l.ID(), &key), nil
 }
 
 func (l CapabilityLock) derive(fresh func([32]byte) ([32]byte, error), label string) (out [32]byte, err error) {
@@ -150,7 +151,7 @@ func (l CapabilityLock) derive(fresh func([32]byte) ([32]byte, error), label str
 	if err != nil {
 		return out, err
 	}
-	return capabilitySecret(*l.p(), f, label), nil
+	return capabilitySecret(l.p(), &f, label), nil
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.

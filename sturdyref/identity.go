@@ -60,7 +60,7 @@ func newKeyPair(static, seed []byte, notBefore time.Time) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("sturdyref: static key: %w", err)
 	}
-	return KeyPair{conceal(keyPair{s, ed25519.NewKeyFromSeed(seed), notBefore.Truncate(time.Second).UTC()})}, nil
+	return KeyPair{conceal(&keyPair{s, ed25519.NewKeyFromSeed(seed), notBefore.Truncate(time.Second).UTC()})}, nil
 }
 
 // storedIdentity is the form of a key pair in a file.

@@ -46,7 +46,7 @@ func (s SwissNum) Keys() (Keys, error) {
 		return Keys{}, ErrWeak
 	}
 	id := derive(s.p().b, saltSwiss, "id")
-	return Keys{conceal(keys{
+	return Keys{conceal(&keys{
 		id:    [16]byte(id[:]),
 		psk:   derive(s.p().b, saltSwiss, "psk"),
 		proof: derive(s.p().b, saltSwiss, "proof"),
@@ -78,7 +78,7 @@ func (k Keys) ProofKey() ProofKey {
 	if k.p == nil {
 		return ProofKey{}
 	}
-	return newProofKey(k.p().id, k.p().proof)
+	return newProofKey(k.p().id, &k.p().proof)
 }
 
 // Key is the dialler's use of k: a netlayer.Key.
@@ -102,7 +102,7 @@ func KeysOf(b []byte) (Keys, error) {
 	if len(b) != 80 {
 		return Keys{}, fmt.Errorf("sturdyref: stored keys have 80 bytes, these have %d", len(b))
 	}
-	return Keys{conceal(keys{id: [16]byte(b[:16]), psk: [32]byte(b[16:48]), proof: [32]byte(b[48:])})}, nil
+	return Keys{conceal(&keys{id: [16]byte(b[:16]), psk: [32]byte(b[16:48]), proof: [32]byte(b[48:])})}, nil
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.

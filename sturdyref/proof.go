@@ -52,7 +52,9 @@ type proofKey struct {
 	key [32]byte
 }
 
-func newProofKey(id [16]byte, key [32]byte) ProofKey { return ProofKey{conceal(proofKey{id, key})} }
+func newProofKey(id [16]byte, key *[32]byte) ProofKey {
+	return ProofKey{conceal(&proofKey{id, *key})}
+}
 
 // ID is the public name a proof carries.
 func (k ProofKey) ID() [16]byte {

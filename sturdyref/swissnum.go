@@ -32,7 +32,7 @@ func NewSwissNum() SwissNum {
 		b := make([]byte, 32)
 		rand.Read(b) // never fails: crypto/rand ends the program instead
 		if !isText(b) {
-			return SwissNum{conceal(swiss{b: b})}
+			return SwissNum{conceal(&swiss{b: b})}
 		}
 	}
 }
@@ -43,7 +43,7 @@ func SwissNumOf(b []byte) SwissNum {
 	if len(b) == 0 {
 		return SwissNum{}
 	}
-	return SwissNum{conceal(swiss{b: bytes.Clone(b)})}
+	return SwissNum{conceal(&swiss{b: bytes.Clone(b)})}
 }
 
 // IsZero reports whether s is no swiss number at all.

@@ -100,11 +100,11 @@ func TestXK(t *testing.T) {
 	if err != nil || !bytes.Equal(theirs[:], dh(cap, e[:])) {
 		t.Fatalf("the ephemeral keys do not agree: %v", err)
 	}
-	m3, dt, err := p.d.Message3(p.psk, []byte("three"))
+	m3, dt, err := p.d.Message3(&p.psk, []byte("three"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pl, dialler, at, err := p.a.ReadMessage3(p.psk, m3)
+	pl, dialler, at, err := p.a.ReadMessage3(&p.psk, m3)
 	if err != nil || string(pl) != "three" || dialler != public(p.ds) {
 		t.Fatalf("message 3 holds %q from %x, %v", pl, dialler, err)
 	}
@@ -119,7 +119,7 @@ func TestXK(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := p.d.Message3(p.psk, nil); !errors.Is(err, noisehs.ErrMisuse) {
+	if _, _, err := p.d.Message3(&p.psk, nil); !errors.Is(err, noisehs.ErrMisuse) {
 		t.Errorf("a fourth message: got error %v, want ErrMisuse", err)
 	}
 }
@@ -165,9 +165,9 @@ func TestPublishedVector(t *testing.T) {
 	if _, err := d.ReadMessage2(m2); err != nil {
 		t.Fatal(err)
 	}
-	m3, dt, err := d.Message3([32]byte(unhex(t, psk)), unhex(t, payloads[2]))
+	m3, dt, err := d.Message3((*[32]byte)(unhex(t, psk)), unhex(t, payloads[2]))
 	check("noisehs", 2, m3, err)
-	_, _, at, err := a.ReadMessage3([32]byte(unhex(t, psk)), m3)
+	_, _, at, err := a.ReadMessage3((*[32]byte)(unhex(t, psk)), m3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestAgainstIndependent(t *testing.T) {
 		same(got, p2, err)
 		h := d.Hash()
 		same(h[:], r.h, nil)
-		m, dt, err := d.Message3([32]byte(psk), p3)
+		m, dt, err := d.Message3((*[32]byte)(psk), p3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestAgainstIndependent(t *testing.T) {
 		}
 		got, err = i.read2(m)
 		same(got, p2, err)
-		got, dialler, at, err := a.ReadMessage3([32]byte(psk), i.message3(psk, p3))
+		got, dialler, at, err := a.ReadMessage3((*[32]byte)(psk), i.message3(psk, p3))
 		same(got, p3, err)
 		same(dialler[:], ds.PublicKey().Bytes(), nil)
 		m, err = at.Seal(p2)
@@ -328,7 +328,7 @@ func TestEmptyPSKBypass(t *testing.T) {
 			}
 			return m2
 		}, as)
-		if pl, _, _, err := a.ReadMessage3(psk, m3); err == nil || pl != nil {
+		if pl, _, _, err := a.ReadMessage3(&psk, m3); err == nil || pl != nil {
 			t.Errorf("with %s as pre-shared key the attacker got in: %q", name, pl)
 		}
 	}
@@ -376,35 +376,35 @@ func TestNoRetry(t *testing.T) {
 
 		p = newPair(t)
 		p.two()
-		m3, _, err := p.d.Message3(p.psk, nil)
+		m3, _, err := p.d.Message3(&p.psk, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := p.a.ReadMessage3(p.psk, bad(m3)); !errors.Is(err, noisehs.ErrHandshake) {
+		if _, _, _, err := p.a.ReadMessage3(&p.psk, bad(m3)); !errors.Is(err, noisehs.ErrHandshake) {
 			t.Errorf("%s message 3: got error %v, want ErrHandshake", name, err)
 		}
-		if _, _, _, err := p.a.ReadMessage3(p.psk, m3); !errors.Is(err, noisehs.ErrMisuse) {
+		if _, _, _, err := p.a.ReadMessage3(&p.psk, m3); !errors.Is(err, noisehs.ErrMisuse) {
 			t.Errorf("message 3 after a %s one: got error %v, want ErrMisuse", name, err)
 		}
 	}
 	// The wrong secret first, then the right one.
 	p := newPair(t)
 	p.two()
-	m3, _, err := p.d.Message3(p.psk, nil)
+	m3, _, err := p.d.Message3(&p.psk, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := p.a.ReadMessage3([32]byte{5}, m3); !errors.Is(err, noisehs.ErrHandshake) {
+	if _, _, _, err := p.a.ReadMessage3(&[32]byte{5}, m3); !errors.Is(err, noisehs.ErrHandshake) {
 		t.Errorf("wrong secret: got error %v, want ErrHandshake", err)
 	}
-	if _, _, _, err := p.a.ReadMessage3(p.psk, m3); !errors.Is(err, noisehs.ErrMisuse) {
+	if _, _, _, err := p.a.ReadMessage3(&p.psk, m3); !errors.Is(err, noisehs.ErrMisuse) {
 		t.Errorf("a second secret: got error %v, want ErrMisuse", err)
 	}
 }
 
 func TestMisuse(t *testing.T) {
 	p := newPair(t)
-	if _, _, err := p.d.Message3(p.psk, nil); !errors.Is(err, noisehs.ErrMisuse) {
+	if _, _, err := p.d.Message3(&p.psk, nil); !errors.Is(err, noisehs.ErrMisuse) {
 		t.Errorf("message 3 first: got error %v, want ErrMisuse", err)
 	}
 	if _, err := p.d.Message1(nil); !errors.Is(err, noisehs.ErrMisuse) {
@@ -418,21 +418,29 @@ func TestMisuse(t *testing.T) {
 	if _, err := p.a.EphemeralECDH([32]byte{}); err == nil {
 		t.Error("a Diffie-Hellman with a point of low order succeeded")
 	}
-	if _, _, err := p.d.Message3([32]byte{}, nil); !errors.Is(err, noisehs.ErrMisuse) {
+	if _, _, err := p.d.Message3(&[32]byte{}, nil); !errors.Is(err, noisehs.ErrMisuse) {
 		t.Errorf("a pre-shared key of zeros: got error %v, want ErrMisuse", err)
 	}
 	p = newPair(t)
 	p.two()
-	if _, _, err := p.d.Message3(p.psk, make([]byte, 65535-64+1)); !errors.Is(err, noisehs.ErrMisuse) {
+	if _, _, err := p.d.Message3(nil, nil); !errors.Is(err, noisehs.ErrMisuse) {
+		t.Errorf("no pre-shared key: got error %v, want ErrMisuse", err)
+	}
+	if _, _, _, err := p.a.ReadMessage3(nil, make([]byte, noisehs.XKOverhead3)); !errors.Is(err, noisehs.ErrMisuse) {
+		t.Errorf("no pre-shared key to read with: got error %v, want ErrMisuse", err)
+	}
+	p = newPair(t)
+	p.two()
+	if _, _, err := p.d.Message3(&p.psk, make([]byte, 65535-64+1)); !errors.Is(err, noisehs.ErrMisuse) {
 		t.Errorf("a payload too long: got error %v, want ErrMisuse", err)
 	}
 	p = newPair(t)
 	p.two()
-	m3, dt, err := p.d.Message3(p.psk, make([]byte, 65535-noisehs.XKOverhead3))
+	m3, dt, err := p.d.Message3(&p.psk, make([]byte, 65535-noisehs.XKOverhead3))
 	if err != nil || len(m3) != 65535 {
 		t.Fatalf("the longest message 3 has %d bytes, %v", len(m3), err)
 	}
-	_, _, at, err := p.a.ReadMessage3(p.psk, m3)
+	_, _, at, err := p.a.ReadMessage3(&p.psk, m3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,7 +509,7 @@ func TestPrologueAndKeyMatter(t *testing.T) {
 func TestTransportConcurrent(t *testing.T) {
 	p := newPair(t)
 	p.two()
-	_, dt, err := p.d.Message3(p.psk, nil)
+	_, dt, err := p.d.Message3(&p.psk, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -549,7 +557,7 @@ func FuzzMessages(f *testing.F) {
 			}
 		case 2:
 			p.two()
-			if _, _, _, err := p.a.ReadMessage3(p.psk, m); err == nil {
+			if _, _, _, err := p.a.ReadMessage3(&p.psk, m); err == nil {
 				t.Fatal("forged message 3")
 			}
 		}
@@ -566,8 +574,8 @@ func BenchmarkXK(b *testing.B) {
 		a.ReadMessage1(m1)
 		m2, _ := a.Message2(nil)
 		d.ReadMessage2(m2)
-		m3, _, _ := d.Message3([32]byte{1}, nil)
-		if _, _, _, err := a.ReadMessage3([32]byte{1}, m3); err != nil {
+		m3, _, _ := d.Message3(&[32]byte{1}, nil)
+		if _, _, _, err := a.ReadMessage3(&[32]byte{1}, m3); err != nil {
 			b.Fatal(err)
 		}
 	}

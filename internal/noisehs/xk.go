@@ -43,9 +43,18 @@ func (d *XKDialler) Hash() [32]byte { return d.core.hash() }
 func (d *XKDialler) AcceptorEphemeral() [32]byte { return d.core.peerEphemeral() }
 
 // Message3 returns the last message, which shows the local static key to the acceptor alone and whose payload only an
-// acceptor with the same pre-shared key can read, and the ciphers of what follows.
-func (d *XKDialler) Message3(psk [32]byte, payload []byte) ([]byte, *Transport, error) {
-	return d.core.write(2, XKOverhead3, &psk, payload)
+// acceptor with the same pre-shared key can read, and the ciphers of what follows. The key is passed by its address, and
+// not kept, because a stack trace shows the arguments of functions.
+func (d *XKDialler) Message3(psk *[32]byte, payload []byte) ([]byte, *Transport, error) {
+	return d.core.write(2, XKOverhead3, present(psk), payload)
+}
+
+// present makes of a key that is missing one that is refused: without any the handshake would go on without a secret.
+func present(psk *[32]byte) *[32]byte {
+	if psk == nil {
+		return new([32]byte)
+	}
+	return psk
 }
 
 // XKAcceptor is the responder of one Noise_XKpsk3_25519_ChaChaPoly_SHA256 handshake. Its methods are called once each, in
@@ -85,8 +94,8 @@ func (a *XKAcceptor) EphemeralECDH(public [32]byte) ([32]byte, error) {
 // ReadMessage3 takes the last message, which proves that the dialler has the static key it shows and the pre-shared key,
 // and returns its payload, that static key and the ciphers of what follows. For an unknown secret the caller gives a
 // random pre-shared key, so that the refusal looks the same.
-func (a *XKAcceptor) ReadMessage3(psk [32]byte, message []byte) (payload []byte, dialler [32]byte, t *Transport, err error) {
-	payload, t, err = a.core.read(2, XKOverhead3, &psk, message)
+func (a *XKAcceptor) ReadMessage3(psk *[32]byte, message []byte) (payload []byte, dialler [32]byte, t *Transport, err error) {
+	payload, t, err = a.core.read(2, XKOverhead3, present(psk), message)
 	if err != nil {
 		return nil, dialler, nil, err
 	}

@@ -139,7 +139,7 @@ func (n *Netlayer) receive(ctx context.Context, q *quic.Conn) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, dialler, ciphers, err := hs.ReadMessage3(psk, m3)
+	payload, dialler, ciphers, err := hs.ReadMessage3(&psk, m3)
 	if err != nil {
 		return nil, err
 	}

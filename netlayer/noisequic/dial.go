@@ -162,7 +162,7 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial, release 
 	if err != nil {
 		return nil, err
 	}
-	m3, ciphers, err := a.hs.Message3(psk, append(appendSelf(nil, p), early...))
+	m3, ciphers, err := a.hs.Message3(&psk, append(appendSelf(nil, p), early...))
 	if err != nil {
 		return nil, err
 	}

@@ -416,11 +416,11 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 		p3 = self(k, sturdyref.Dialler, raw(v.Early))
 	}
 	same(t, v.Name+": payload 3", p3, v.Payload3)
-	m3, _, err := d.Message3([32]byte(v.PSK), p3)
+	m3, _, err := d.Message3((*[32]byte)(v.PSK), p3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, ciphers, err := a.ReadMessage3([32]byte(v.PSK), m3)
+	_, _, ciphers, err := a.ReadMessage3((*[32]byte)(v.PSK), m3)
 	if err != nil {
 		t.Fatal(err)
 	}
