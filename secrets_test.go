@@ -250,11 +250,13 @@ func TestSecretsAreNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	plain := *hostConfig
+	plain.Logger, plain.Tracer = nil, nil // which fmt would look into while they are in use
 	for _, v := range []any{
 		invite, &invite, invite.Swiss, invite.Peer, anon, doored, &doored, viaDoor, holder, keys, keys.ProofKey(), keys.Lock(), shown, key, &key, lock,
 		guestID, &guestID,
 		tracing{KeyPair: guestID},
-		door, *hostConfig, hostConfig, hostConfig.Door, &hostConfig.Door,
+		door, plain, &plain, hostConfig.Door, &hostConfig.Door,
 		hawser.Config{Identity: guestID},
 		home.Publication{Name: "x", Swiss: invite.Swiss},
 		[]any{invite, key},
