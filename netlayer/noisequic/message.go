@@ -69,10 +69,14 @@ func parseFeatures(b []byte) ([]string, error) {
 	n := int(b[0])
 	b = b[1:]
 	for range n {
-		if len(b) == 0 || len(b) < 1+int(b[0]) {
+		if len(b) == 0 {
 			return nil, errMessage
 		}
-		f := string(b[1 : 1+b[0]])
+		length := int(b[0]) // as an int: a byte that counts 255 and one more is 0
+		if len(b) < 1+length {
+			return nil, errMessage
+		}
+		f := string(b[1 : 1+length])
 		if !validFeature(f) || len(features) > 0 && features[len(features)-1] >= f {
 			return nil, errMessage
 		}
