@@ -192,6 +192,9 @@ var attacks = []attack{
 	{name: "a resolver at position 0", do: func(h *hostile) {
 		h.send(&msg.Deliver{To: h.echo, Args: []any{1}, Resolve: importObject(0), HasResolve: true})
 		h.fulfilled(0, int64(1))
+		if gc := h.givenBack(); gc[0] != 0 {
+			h.t.Errorf("the bootstrap object was given back: %v", gc)
+		}
 	}},
 	{name: "resolver that is a promise", do: func(h *hostile) {
 		h.send(&msg.Deliver{To: h.echo, Args: []any{1}, Resolve: importPromise(8), HasResolve: true})

@@ -109,9 +109,17 @@ func TestKeptReference(t *testing.T) {
 		}
 		_ = n.object("kept").SendOnly(t.Context(), "hello")
 		r.call(drop, "", 0, 903, []any{importObject(5), importObject(5)})
+		// Refused messages mention it too, and are not all there is.
+		r.call(export(0), "fetch", 7, 0, "nobody")
+		r.call(answerAt(7), "x", 0, 907, importObject(5))
+		r.call(answerAt(7), "x", 0, 908, importObject(5), importObject(5))
+		if got, _ := r.releases(); len(got) != 0 {
+			t.Fatalf("given back while in use: %v", got)
+		}
+		_ = n.object("kept").SendOnly(t.Context(), "still here")
 		r.call(forget, "", 0, 904)
-		if got, _ := r.releases(); got[5] != 4 {
-			t.Fatalf("given back %v, want 4", got)
+		if got, _ := r.releases(); got[5] != 7 {
+			t.Fatalf("given back %v, want 7", got)
 		}
 		// The position is used again, for a new reference.
 		r.call(keep, "", 0, 905, importObject(5))

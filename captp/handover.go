@@ -51,9 +51,6 @@ func (s *Session) Handover(winner *Session) bool {
 				o.m.Refuse(err)
 				continue
 			}
-			if o.to == s.boot {
-				o.to = winner.boot
-			}
 			if o.q != nil {
 				handed = append(handed, o.q)
 			}

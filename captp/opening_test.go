@@ -231,6 +231,43 @@ func TestHandover(t *testing.T) {
 	}
 }
 
+// An answer that comes while the messages behind it are still being handed over waits until they have been: who is told
+// of it must not overtake them.
+func TestAnswerDuringHandover(t *testing.T) {
+	for range 3 {
+		scene(t, nil, func(t *testing.T, w *world) {
+			const n = 20_000
+			na, nb := w.node("a"), w.node("b")
+			na.limits.MaxOpening = n + 10
+			w.unaudited = true
+			got := newSink()
+			nb.offer("sink", nb.do(got.spawn))
+			lost := na.session()
+			ctx := t.Context()
+			r := lost.Bootstrap().Send(ctx, "fetch", "sink")
+			for i := range n {
+				_ = r.SendOnly(ctx, "add", i)
+			}
+			b, winner := nb.session(), na.session()
+			w.connect(b, winner)
+			told := make(chan error, 1)
+			go func() {
+				direct, err := r.Await(ctx)
+				if err == nil {
+					err = direct.SendOnly(ctx, "add", n)
+				}
+				told <- err
+			}()
+			lost.Handover(winner.Session)
+			if err := <-told; err != nil {
+				t.Fatal(err)
+			}
+			want(t, r.Send(ctx, "count"), n+1)
+			got.inOrder(t, "during the handover", n+1)
+		})
+	}
+}
+
 func (w *world) refusesMoved(t *testing.T, e *end) {
 	t.Helper()
 	r, _ := w.raw(w.node("starter"))
