@@ -76,6 +76,7 @@ func TestMalformed(t *testing.T) {
 		{strings.Repeat("[", 129), syrup.ErrDepth, 128},
 		{strings.Repeat(`{1"a`, 129), syrup.ErrDepth, 512},
 		{strings.Repeat("<11'desc:tagged1't", 129), syrup.ErrDepth, 129 * 18},
+		{strings.Repeat(`<10'desc:error{1"a`, 130), syrup.ErrDepth, 129*18 + 14},
 	} {
 		_, err := syrup.Decode([]byte(c.text), nil)
 		checkError(t, "bytes", c.text, err, c.kind, c.offset)

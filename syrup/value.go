@@ -333,6 +333,9 @@ func (d *Decoder) errorValue() (any, error) {
 // there is none, and other members, which are data, are passed over.
 func (d *Decoder) errorStruct() (any, error) {
 	d.seen |= SeenErrorStruct
+	if err := d.enter(1); err != nil { // a member may be an error again
+		return nil, err
+	}
 	if err := d.OpenStruct(); err != nil {
 		return nil, err
 	}
@@ -340,6 +343,7 @@ func (d *Decoder) errorStruct() (any, error) {
 	d.cfg.Record = nil // an error holds no capability
 	s, err := d.fields()
 	d.cfg.Record = hook
+	d.depth--
 	if err != nil {
 		return nil, err
 	}
