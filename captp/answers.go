@@ -111,8 +111,8 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 	}
 	t.replies--
 	t.noticeExport(c.resolve, 1)
-	if len(t.out) > limits.MaxUnsent {
-		return l.s.violated(violation("limit", "more than %d bytes are not being read", limits.MaxUnsent)), nil
+	if t.unread() > limits.MaxUnsent {
+		return l.s.violated(l.s.unread()), nil
 	}
 	return nil, nil
 }
@@ -164,11 +164,15 @@ func (s *Session) reasonOf(err error) any {
 }
 
 func (s *Session) opaque(err error) passable.Error {
-	var b [6]byte
-	_, _ = rand.Read(b[:])
-	id := hex.EncodeToString(b[:])
-	s.log.Error("a failure was not told to the peer", "peer", s.peer(), "id", id, "error", err)
-	return passable.Error{Code: "hawser.internal", Message: "internal error " + id}
+	e := passable.Error{Code: "hawser.internal", Message: "internal error"}
+	s.mishaps.Do(func() {
+		var b [6]byte
+		_, _ = rand.Read(b[:])
+		id := hex.EncodeToString(b[:])
+		e.Message += " " + id
+		s.log.Error("a failure was not told to the peer", "peer", s.peer(), "id", id, "error", err)
+	})
+	return e
 }
 
 // listened handles op:listen.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -138,5 +139,30 @@ func TestAnyBreakReason(t *testing.T) {
 			t.Errorf("%#v", err)
 		}
 		r.bye()
+	})
+}
+
+// A peer that fails calls on purpose does not fill the log.
+func TestLogOfFailuresIsBounded(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		na, nb := w.node("a"), w.node("b")
+		var log record
+		nb.log = logTo(&log)
+		a, b := w.meet(na, nb)
+		b.node.serve("fail", func() error { return errors.New("oh dear") })
+		fail := a.fetch("fail")
+		for range 3000 {
+			if _, err := result[any](fail.Apply(t.Context())); !isRemote(err, "hawser.internal") {
+				t.Fatal(err)
+			}
+		}
+		if n := strings.Count(log.String(), "oh dear"); n < 100 || n > 200 {
+			t.Errorf("3000 failures within a second made %d lines", n)
+		}
+		time.Sleep(2 * time.Second) // virtual
+		_, err := result[any](fail.Apply(t.Context()))
+		if m := strings.Fields(err.Error()); !strings.Contains(log.String(), m[len(m)-1]) {
+			t.Errorf("%q is not in the log", err)
+		}
 	})
 }

@@ -89,6 +89,10 @@ func (l *locked) imported(pos msg.Pos, promise bool) (*imported, error) {
 		return nil, violation("limit", "more than %d positions imported", limits.MaxImports)
 	case e == nil && promise && t.promises >= limits.MaxPromises:
 		return nil, violation("limit", "more than %d promises imported", limits.MaxPromises)
+	case e == nil && t.unread() > limits.MaxUnsent:
+		// Each new position has this side say something sooner or later: that it wants to know what a promise becomes,
+		// that it gives the position back.
+		return nil, l.s.unread()
 	case e == nil:
 		e = &imported{promise: promise}
 		t.imports[pos] = e

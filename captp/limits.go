@@ -30,9 +30,10 @@ type Limits struct {
 	// and 64 MiB). They count wherever they wait: for a vat, or on a promise.
 	MaxWaiting, MaxWaitingBytes int
 	// MaxUnsent bounds the bytes that wait for the network (default 64 MiB); beyond half of it nothing is passed on from
-	// other peers.
+	// other peers. A peer that has more to be answered, or release notices made for it, does not read what it asks for.
 	MaxUnsent int
-	// MaxOpening bounds the messages that wait for the connection (default 4 096).
+	// MaxOpening bounds the messages that wait for the connection (default 4 096). Half of them are for messages that are
+	// passed on from other peers.
 	MaxOpening int
 }
 
@@ -53,6 +54,11 @@ func (l Limits) withDefaults() Limits {
 	set(&l.MaxUnsent, 64<<20)
 	set(&l.MaxOpening, 1<<12)
 	return l
+}
+
+// unread is how a peer is told that it makes us speak and does not listen.
+func (s *Session) unread() error {
+	return violation("limit", "more than %d bytes are not being read", s.cfg.Limits.MaxUnsent)
 }
 
 // budget counts the room of this side's calls: from the turn that reserved it, or from Deliver, until the answer's

@@ -72,8 +72,10 @@ func (s *Session) send(o outgoing) {
 		next.send(o)
 	case err != nil:
 		if o.m.Answer == nil {
-			s.log.Warn("a message nobody waits for could not be sent: its reference is broken", "peer", s.peer(), "method",
-				string(o.m.Selector), "error", err)
+			s.mishaps.Do(func() {
+				s.log.Warn("a message nobody waits for could not be sent: its reference is broken", "peer", s.peer(), "method",
+					string(o.m.Selector), "error", err)
+			})
 		}
 		o.m.Refuse(err)
 	default:
@@ -133,7 +135,11 @@ func (l *locked) postpone(o *outgoing) error {
 	if err := o.to.refusal(o.m.From); err != nil {
 		return err
 	}
-	if len(l.opening) >= l.s.cfg.Limits.MaxOpening {
+	room := l.s.cfg.Limits.MaxOpening
+	if o.m.From != nil {
+		room /= 2
+	}
+	if len(l.opening) >= room {
 		return vat.ErrOverloaded
 	}
 	if err := l.admit(o); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/time/rate"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -72,7 +73,8 @@ type Session struct {
 	budget  budget
 	inflow  inflow
 	graves  graveyard
-	moves   atomic.Bool // the peer moves a promise's queue before it says what the promise is
+	moves   atomic.Bool    // the peer moves a promise's queue before it says what the promise is
+	mishaps rate.Sometimes // lines of the log that a peer can cause as often as it likes
 
 	wake   chan struct{} // the writer has something to do
 	stop   chan struct{} // closed when the session ends: the writer finishes
@@ -129,6 +131,7 @@ func New(cfg Config) (*Session, error) {
 	s := &Session{
 		cfg: cfg, log: cfg.Logger, key: key, public: [32]byte(public), dialect: wire.Hawser,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
+		mishaps: rate.Sometimes{First: 100, Interval: time.Second},
 	}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()

@@ -91,6 +91,9 @@ func (t *tables) spend(q *far) {
 	}
 }
 
+// unread returns the bytes that wait for the network, release notices among them.
+func (t *tables) unread() int { return len(t.out) + 16*len(t.gcExports) + 8*len(t.gcAnswers) }
+
 // takeBack undoes the mentions of an operation that was not sent after all.
 func (t *tables) takeBack() {
 	for _, pos := range t.mentions {

@@ -106,4 +106,6 @@ func (w *writer) farewell() {
 	}
 	_ = w.conn.Close(reason)
 	deadline.Stop()
+	// What still waits for a promise of ours holds the session: all but its name may go.
+	w.s.withLock(func(l *locked) { l.t = nil })
 }
