@@ -1,6 +1,7 @@
 package passable_test
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"reflect"
@@ -186,6 +187,32 @@ func TestTimesAreExact(t *testing.T) {
 		back, err := passable.To[time.Time](v)
 		if err != nil || !back.Equal(at) || back.Location() != time.UTC || back.IsZero() != at.IsZero() {
 			t.Errorf("%v becomes %v, then %v, %v", at, v, back, err)
+		}
+	}
+}
+
+// TestTimesDoNotWrap: a time.Time beyond its reach is before what it should be after, so such a one is refused.
+func TestTimesDoNotWrap(t *testing.T) {
+	const nanos = 1_000_000_000
+	first, last := int64(-9223372028741760000), int64(9223371974719179007)
+	for _, c := range []struct {
+		second int64
+		nsec   int64
+		fits   bool
+	}{
+		{first, 0, true}, {first, -1, false}, {math.MinInt64, 0, false},
+		{last, nanos - 1, true}, {last, nanos, false}, {math.MaxInt64, 0, false},
+	} {
+		n := new(big.Int).Mul(big.NewInt(c.second), big.NewInt(nanos))
+		at, err := passable.To[time.Time](n.Add(n, big.NewInt(c.nsec)))
+		if !c.fits {
+			if !errors.Is(err, passable.ErrRange) {
+				t.Errorf("second %d and %d ns: %v, %v, want ErrRange", c.second, c.nsec, at, err)
+			}
+			continue
+		}
+		if now := time.Unix(0, 0); err != nil || at.After(now) != (c.second > 0) || at.Year() > 0 != (c.second > 0) {
+			t.Errorf("second %d and %d ns: %v, %v", c.second, c.nsec, at, err)
 		}
 	}
 }

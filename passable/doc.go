@@ -50,7 +50,7 @@
 //	*T                                   as T; nil is Null
 //	interfaces                           as the value inside; nil is Null;
 //	                                     on arrival the model value, if it implements the interface
-//	time.Time                            Integer: nanoseconds since 1970 UTC, any size; arrives in UTC
+//	time.Time                            Integer: nanoseconds since 1970 UTC, as far as a time.Time reaches; arrives in UTC
 //	time.Duration                        Integer: nanoseconds
 //	error                                Error, see below; arrives as passable.Error
 //	a type implementing Reference        Target or Promise; its null is Null

@@ -98,6 +98,13 @@ func misfit(model any, t reflect.Type) error {
 
 var nanosPerSecond = big.NewInt(1e9)
 
+// What a time.Time holds, in seconds since 1970 UTC. Beyond it the methods of package time wrap around: a time later than
+// the latest is before 1970.
+const (
+	firstSecond = -9223372028741760000            // 1 March of the year -292277022400
+	lastSecond  = math.MaxInt64 - 719162*24*60*60 // what counts from the year 1 ends there
+)
+
 // timeValue returns nanoseconds since 1970 UTC, for any time.Time.
 func timeValue(t time.Time) any {
 	sec, nsec := t.Unix(), int64(t.Nanosecond())
@@ -122,7 +129,7 @@ func toTime(model any, t reflect.Type) (time.Time, error) {
 		return time.Unix(0, small).UTC(), nil
 	}
 	sec, nsec := new(big.Int).DivMod(large, nanosPerSecond, new(big.Int))
-	if !sec.IsInt64() {
+	if !sec.IsInt64() || sec.Int64() < firstSecond || sec.Int64() > lastSecond {
 		return time.Time{}, misfit(model, t)
 	}
 	return time.Unix(sec.Int64(), nsec.Int64()).UTC(), nil

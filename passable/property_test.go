@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/hawser-go/hawser/passable"
 	"pgregory.net/rapid"
@@ -95,7 +96,7 @@ var targets = []reflect.Type{
 	reflect.TypeFor[*passable.Error](), reflect.TypeFor[passable.Undefined](), reflect.TypeFor[struct{}](), reflect.TypeFor[member](),
 	reflect.TypeFor[*room](), reflect.TypeFor[[]member](), reflect.TypeFor[ref](), reflect.TypeFor[roomRef](),
 	reflect.TypeFor[nestedRef](), reflect.TypeFor[promise[int]](), reflect.TypeFor[*pointerRef](), reflect.TypeFor[passable.Reference](),
-	reflect.TypeFor[token](), reflect.TypeFor[*list](),
+	reflect.TypeFor[token](), reflect.TypeFor[*list](), reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration](),
 }
 
 func checkAssign(t *rapid.T) {
