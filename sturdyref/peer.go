@@ -24,8 +24,19 @@ type PeerID struct {
 	Transport, Designator string
 }
 
-// String returns designator and transport with a dot between, as in a locator.
-func (id PeerID) String() string { return id.Designator + "." + id.Transport }
+// String returns designator and transport with a dot between, escaped as in a locator: one line without spaces, whatever a
+// peer chose to be called.
+func (id PeerID) String() string {
+	var b strings.Builder
+	id.write(&b)
+	return b.String()
+}
+
+func (id PeerID) write(b *strings.Builder) {
+	escape(b, id.Designator, "")
+	b.WriteByte('.')
+	escape(b, id.Transport, "")
+}
 
 // secretHints are the hints that open something by themselves and therefore print like secrets.
 var secretHints = []string{"door", "mailbox"}
@@ -70,9 +81,7 @@ func (p Peer) GobEncode() ([]byte, error) { return nil, errGob }
 
 func (p Peer) writeAuthority(b *strings.Builder) {
 	b.WriteString(scheme)
-	escape(b, p.Designator, "")
-	b.WriteByte('.')
-	escape(b, p.Transport, "")
+	p.ID().write(b)
 }
 
 func (p Peer) writeHints(b *strings.Builder, redact bool) {

@@ -158,6 +158,24 @@ func TestPeerIDIgnoresHints(t *testing.T) {
 }
 
 // Whatever a Ref holds, its URI is read back as the same; a URI that is read and written is stable.
+// A peer of a netlayer that proves nothing calls itself what it likes, and that stands in logs.
+func TestPeerIDIsOneLine(t *testing.T) {
+	for id, want := range map[sturdyref.PeerID]string{
+		{Transport: "hawser", Designator: "abc"}:            "abc.hawser",
+		{Transport: "onion", Designator: "a.b-c_d~"}:        "a.b-c_d~.onion",
+		{Transport: "t", Designator: "x\n[ERROR] y\x1b[0m"}: "x%0A%5BERROR%5D%20y%1B%5B0m.t",
+		{Transport: "a b\r", Designator: "\u202e\xff"}:      "%E2%80%AE%FF.a%20b%0D",
+	} {
+		if got := id.String(); got != want {
+			t.Errorf("%#v prints as %q, want %q", id, got, want)
+		}
+		peer := sturdyref.Peer{Transport: id.Transport, Designator: id.Designator}
+		if got := peer.URI(); got != "ocapn://"+want {
+			t.Errorf("the locator of %#v is %q", id, got)
+		}
+	}
+}
+
 func TestURIRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-z0-9._~!@:/?#% é€-]{1,20}`)
@@ -205,6 +223,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"ocapn://abc.hawser/s/AAEC?addr=1.2.3.4:5&door=" + base64.RawURLEncoding.EncodeToString(make([]byte, 32)),
 		"ocapn://a.b.c.onion/s/my%20room!", "ocapn://p.t/s/%65cho", "ocapn://p.t/s/AB", "ocapn://p.t?a=b", "ocapn://%.%", "ocapn://p.t/s/.",
+		strings.Repeat("a", 52), strings.Repeat("7", 51) + "q",
 	} {
 		f.Add(s)
 	}
@@ -222,6 +241,15 @@ func FuzzParse(f *testing.F) {
 			if err != nil || !samePeer(p, again) {
 				t.Fatalf("%q printed as %q, %v", s, p.URI(), err)
 			}
+		} else if !errors.Is(err, sturdyref.ErrURI) || strings.ContainsAny(err.Error(), "\r\n") {
+			t.Fatalf("%q: error %q", s, err)
+		}
+		if key, err := sturdyref.DesignatorKey(s); err == nil {
+			if sturdyref.Designator(key) != s || !sturdyref.CanonicalX25519(key) {
+				t.Fatalf("the designator %q is taken for %x", s, key)
+			}
+		} else if !errors.Is(err, sturdyref.ErrDesignator) {
+			t.Fatalf("%q: error %q", s, err)
 		}
 	})
 }
