@@ -60,11 +60,12 @@ func (c *caretaker) invoke(t *turn, m *Message) (any, error) {
 		m.Taken()
 		return nil, err
 	}
+	m.way = m.way.through(&c.way)
 	if o, ok := inner.Target().(*object); ok && o.vat == t.vat {
-		t.f.self = o
+		t.f.self = o // which may pass the message on in turn
 		return o.disp.invoke(t, m)
 	}
-	return t.forward(m, inner, m.way.through(&c.way))
+	return t.forward(m, inner, m.way)
 }
 
 // maxHops is how often a message is passed on in this process.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -99,9 +100,11 @@ func TestRevokedForAPrivateReason(t *testing.T) {
 }
 
 // What waits when the caretaker is revoked is refused, wherever it waits: in the queue of its vat, in that of the
-// target's vat, on a promise it stands before, behind a second caretaker.
+// target's vat, on a promise it stands before, behind a second caretaker or a proxy, in its own vat or another.
 func TestRevokedWhileWaiting(t *testing.T) {
-	for _, where := range []string{"own queue", "target's queue", "promise", "routed promise", "outer", "inner"} {
+	for _, where := range []string{
+		"own queue", "target's queue", "promise", "routed promise", "outer", "inner", "outer in one vat", "inner in one vat", "proxy",
+	} {
 		t.Run(where, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				ctx := context.Background()
@@ -147,12 +150,22 @@ func TestRevokedWhileWaiting(t *testing.T) {
 						}
 					}
 					synctest.Wait()
-				case "outer", "inner":
+				case "proxy":
+					w := vat.NewVow(nil)
+					g = guard(t, v, vat.SpawnFilter(v, nil, func(context.Context, *vat.Message) (vat.Ref, error) { return w.Ref(), nil }))
+					ans = vat.Result[int](g.caret.Send(ctx, "x"))
+					release = func() { w.Resolve(target) }
+					synctest.Wait()
+				case "outer", "inner", "outer in one vat", "inner in one vat":
 					w := vat.NewVow(nil)
 					inner := guard(t, v, w.Ref())
-					outer := guard(t, other, inner.caret)
+					home := other
+					if strings.HasSuffix(where, "in one vat") {
+						home = v
+					}
+					outer := guard(t, home, inner.caret)
 					g = inner
-					if where == "outer" {
+					if strings.HasPrefix(where, "outer") {
 						g = outer
 					}
 					ans = vat.Result[int](outer.caret.Send(ctx, "x"))
@@ -167,6 +180,27 @@ func TestRevokedWhileWaiting(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a promise brings is not given out to a question that came through a caretaker revoked in the meantime.
+func TestRevokedBeforeThePartIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ctx := context.Background()
+		for name, settle := range map[string]func(w *vat.Vow){
+			"data":  func(w *vat.Vow) { w.Resolve(passable.Struct{{Key: "secret", Value: "s"}}) },
+			"error": func(w *vat.Vow) { w.Break(errNope) },
+		} {
+			w := vat.NewVow(nil)
+			g := guard(t, newVat(t, nil), w.Ref())
+			ans := vat.Result[string](g.caret.Field(ctx, "secret"))
+			synctest.Wait()
+			g.revoke(ctx, nil)
+			settle(w)
+			if s, err := ans.Await(ctx); !errors.Is(err, vat.ErrRevoked) {
+				t.Errorf("%s: got %q, %v", name, s, err)
+			}
+		}
+	})
 }
 
 // A session that keeps a message asks again.

@@ -11,17 +11,20 @@ type endpoint Vow
 // Deliver implements Target.
 func (e *endpoint) Deliver(m Message) { e.answer(nil, &m) }
 
-// answer breaks the message's answer with the vow's error, or brings the part of the vow's value that it asks for.
+// answer breaks the message's answer with the vow's error, or brings the part of the vow's value that it asks for. Of a
+// message that came through a caretaker revoked since it does neither.
 func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 	var v any
-	var err error
-	if e.broken {
+	err := m.way.shut()
+	switch {
+	case err != nil:
+	case !e.broken:
+		v, err = selectFrom(e.value, m)
+	default:
 		err = e.value.(error)
 		if m.Answer != nil {
 			e.cell.Look() // whoever waits for the answer hears of it
 		}
-	} else {
-		v, err = selectFrom(e.value, m)
 	}
 	answer := m.Answer
 	m.Answer = nil
