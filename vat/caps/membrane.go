@@ -16,7 +16,7 @@ import (
 // objects as they are, and the same proxy for the same object while anybody holds it.
 //
 //   - Messages keep their order. Promises stay promises, to which messages can be sent before they settle.
-//   - [Near] and [Same] of package vat do not see through it.
+//   - [vat.Near] and [vat.Same] do not see through it.
 //   - Data is worth what it says: a number or a sturdyref that crossed is known for good.
 //   - Go values that two objects share without messages do not cross, and are not held back either.
 type Membrane struct {
@@ -230,20 +230,35 @@ func (w wire) Relay(c *promise.Cell, cs *promise.Cascade) {
 // settle settles the face as its promise, and returns the promises that this brought across.
 func (w wire) settle(cs *promise.Cascade, v any, err error) []wire {
 	c := crossing{m: w.m, from: w.from}
-	// Messages that went down the face are in the queue of the membrane's vat. Those sent to a proxy get behind them there;
-	// anything else they could overtake.
+	// Messages that went down the face are in the queue of the membrane's vat, and go on to the promise from there. Those
+	// sent to a proxy get behind them, if the promise leads to what the proxy stands for; anything else they could overtake.
 	safe := true
+	to, _ := v.(vat.Ref)
 	if shut := w.m.gate.Err(); shut != nil {
 		v, err = nil, shut
 	} else if err != nil {
 		v, err = nil, c.reason(err)
 	} else if v, err = c.value(v); err == nil {
 		if r, ok := v.(vat.Ref); ok && !r.IsNull() {
-			safe = w.m.isProxy(w.from.other(), r)
+			safe = w.m.isProxy(w.from.other(), r) && leads(w.of, to)
 		}
 	}
 	w.face.SettleIn(cs, v, err, safe)
 	return c.wires
+}
+
+// leads reports whether messages sent to p go to r now, as far as can be told cheaply: one that was settled while
+// others were under way may keep to another way.
+func leads(p, r vat.Ref) bool {
+	t := p.Target()
+	for range 64 {
+		w, ok := t.(*vat.Vow)
+		if !ok {
+			return t == r.Target()
+		}
+		t = w.Ahead()
+	}
+	return false
 }
 
 // isProxy reports whether r is a proxy that the side s sees.

@@ -293,6 +293,55 @@ func TestMembraneOrderOnTheWayBack(t *testing.T) {
 	})
 }
 
+// slow is the far end of a session whose messages have not arrived yet.
+type slow struct {
+	node vat.Node
+	got  []any
+}
+
+func (s *slow) Deliver(m vat.Message) { s.got = append(s.got, m.Args[0]) }
+
+// A promise that was settled while messages are still under way by the route it had keeps to that route, and so does
+// the other side's proxy of it, directly or by way of another promise.
+func TestMembraneOrderOfAKeptPromise(t *testing.T) {
+	for _, by := range []string{"itself", "another promise", "another promise, later"} {
+		t.Run(by, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := &echo{}
+				inner := in.spawn(t, newVat(t))
+				m, _ := caps.NewMembrane(newVat(t), inner)
+				far := &slow{}
+				far.node.Init(far)
+				kept := vat.NewVow(nil)
+				kept.Route(far)
+				p := kept
+				if by != "itself" {
+					p = vat.NewVow(nil)
+				}
+				face := m.Wrap(p.Ref())
+				if by == "another promise" {
+					p.Resolve(kept.Ref())
+				}
+				_ = kept.Ref().ApplyOnly(bg, 0)
+				_ = face.ApplyOnly(bg, 1)
+				synctest.Wait()
+				kept.Settle(inner, nil, false, nil)
+				if by == "another promise, later" {
+					p.Resolve(kept.Ref())
+				}
+				_ = face.ApplyOnly(bg, 2)
+				synctest.Wait()
+				if got := fmt.Sprint(far.got); got != "[0 1 2]" || len(in.got) != 0 {
+					t.Errorf("%v went the old way, %v the new one", got, in.got)
+				}
+				if r, err := face.Await(bg); r != m.Wrap(inner) || err != nil {
+					t.Errorf("brought %v, %v", r, err)
+				}
+			})
+		})
+	}
+}
+
 // A ring of promises through the membrane breaks.
 func TestMembraneRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
