@@ -40,21 +40,25 @@ func (h *Home) mayEnter(info netlayer.Info) error {
 }
 
 // crosses reports whether an incoming connection has to give way to one that we are dialling, or have just dialled, to
-// the same peer: the connection stays that was dialled by the one with the higher static key. Called with mu held.
+// the same peer: the connection stays that was dialled by the one with the higher static key. But whoever has waited for
+// that connection in vain, and dials again, is let in, and lets the other in no more: otherwise both could let each other
+// in at once, and two connections would give way to each other. If both have waited the higher one's stays. Called with
+// mu held.
 func (h *Home) crosses(info netlayer.Info) bool {
 	p := h.peers[info.Remote.ID()]
-	if p == nil || !identified(info) || !higher(h.self.Designator, info.Remote.Designator) {
+	if p == nil || !identified(info) {
 		return false
 	}
-	if d := p.dial; d != nil {
+	wins := higher(h.self.Designator, info.Remote.Designator)
+	if d := p.dial; d != nil && (wins || d.insists) {
 		// A peer that comes back has waited for our connection, which has not come: it may be that only it can reach us.
-		again := d.crossed && time.Since(d.told) >= crossedWait
+		again := d.crossed && time.Since(d.told) >= crossedWait && !(wins && d.insists)
 		if !d.crossed {
 			d.crossed, d.told = true, time.Now()
 		}
 		return !again
 	}
-	return p.live != nil && p.live.info().Outbound && time.Since(p.live.since) < crossingWindow
+	return wins && p.live != nil && p.live.info().Outbound && time.Since(p.live.since) < crossingWindow
 }
 
 // higher compares two designators by the static keys they spell; other designators, as they are.

@@ -61,20 +61,31 @@ func (h *Home) layer(d *dial) (netlayer.Netlayer, error) {
 	return layer, nil
 }
 
-// crossed waits for the connection that this dial gave way to. It reports whether to dial again.
+// crossed waits for the connection that this dial gave way to. It reports whether to dial again, which is done with more
+// insistence.
 func (h *Home) crossed(d *dial) bool {
 	if h.nl == nil {
 		return false // nobody dials an anonymous party
 	}
+	h.mu.Lock()
+	d.insists = false
+	h.mu.Unlock()
 	timer := time.NewTimer(crossedWait)
 	defer timer.Stop()
-	select {
-	case <-d.again:
-		return true
-	case <-timer.C:
-		return d.ctx.Err() == nil
-	case <-d.ctx.Done():
-		return false
+	for {
+		select {
+		case <-d.again:
+		case <-timer.C:
+		case <-d.ctx.Done():
+			return false
+		}
+		h.mu.Lock()
+		d.insists = d.peer.dial == d
+		h.mu.Unlock()
+		if d.insists {
+			return true
+		}
+		// The connection is there and is being let in: it cancels this dial, or has it go on.
 	}
 }
 

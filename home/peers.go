@@ -57,6 +57,7 @@ type dial struct {
 	over    error // why the dial ended after another connection had taken its place
 	crossed bool  // the peer was told to wait for this dial,
 	told    time.Time
+	insists bool // this dial gave way, and the peer's connection has not come
 }
 
 // serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.

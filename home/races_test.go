@@ -196,6 +196,41 @@ func TestTheHigherOneCannotDial(t *testing.T) {
 	})
 }
 
+// TestTheHigherOneGetsThroughAfterAll lets the dial of the higher one come through at last, just when that of the lower one,
+// which had waited for it, has been let in. One of the two connections stays.
+func TestTheHigherOneGetsThroughAfterAll(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		low, high := pair(t)
+		a, b := join(t, n, "a", low, nil), join(t, n, "b", high, nil)
+		defer a.leave()
+		defer b.leave()
+		atA, atB := a.publish("x"), b.publish("x")
+		letIn, answered := make(chan struct{}), make(chan struct{})
+		b.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			<-letIn
+			defer close(answered)
+			return next(context.WithoutCancel(ctx), d) // too late to be called off
+		}
+		tries := 0
+		a.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			conn, err := next(ctx, d)
+			if tries++; tries == 2 {
+				close(letIn)
+				<-answered
+			}
+			return conn, err
+		}
+		ra, rb := a.Enliven(atB), b.Enliven(atA)
+		works(t, "the lower one", ra)
+		works(t, "the higher one", rb)
+		for _, p := range []*party{a, b} {
+			if s := p.Sessions(); len(s) != 1 {
+				t.Errorf("%s has sessions %v", p.name, s)
+			}
+		}
+	})
+}
+
 func TestAPeerThatSaysItDialsAndDoesNot(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
 		a, b := join(t, n, "a", identity(t), nil), join(t, n, "b", identity(t), nil)
