@@ -124,6 +124,12 @@ func ParseSelf(b []byte) (again []byte, err error) {
 	return append(again, frames...), nil
 }
 
+// ParseFeatures says whether the payload of a second message is one.
+func ParseFeatures(b []byte) error {
+	_, err := parseFeatures(b)
+	return err
+}
+
 // Prologue, SessionBinding, PublicPSK, SessionMessage and EncodeSelf are what the vectors pin.
 var (
 	Prologue       = prologue

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"testing"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -133,6 +135,77 @@ func FuzzHandshake(f *testing.F) {
 			if wellFormed {
 				t.Fatalf("%x is well formed and was not announced", b)
 			}
+		}
+	})
+}
+
+// The other side of it: whatever an acceptor says in place of a message, sealed as it must be or not, a dialler gets no
+// connection from it, and says which of the failures it was that there are.
+func FuzzDial(f *testing.F) {
+	from := open(f, noisequic.Config{})
+	k := identity(f)
+	own, pub := secretsOf(f, k), k.Public().Static
+	f.Add(byte(0), false, []byte{0, 80})
+	f.Add(byte(0), false, withLength(make([]byte, 49)))
+	f.Add(byte(1), true, docFeatures("a", "b/1"))
+	f.Add(byte(1), false, []byte{1, 255})
+	f.Add(byte(2), true, withLength(make([]byte, 16)))
+	f.Add(byte(2), false, []byte{255})
+	f.Add(byte(3), true, docNamed(own, make([]byte, 32), 'a', "one"))
+	f.Add(byte(3), false, docAnonymous("one"))
+	f.Add(byte(3), true, []byte{2})
+	f.Fuzz(func(t *testing.T, stage byte, early bool, b []byte) {
+		if len(b) > 60_000 {
+			return
+		}
+		addr := rawAcceptor(t, func(w *wire) {
+			var clear [1]byte
+			io.ReadFull(w.s, clear[:])
+			x := newNoise(own.static, freshKey(), pub[:], docPrologue(clear[0], w.exp))
+			if _, err := x.read1(w.message()); err != nil {
+				t.Errorf("message 1: %v", err)
+				return
+			}
+			switch stage % 4 {
+			case 0: // anything in place of the second message
+				w.s.Write(b)
+			case 1: // a second message that decrypts
+				w.s.Write(withLength(x.write2(b)))
+				w.message0()
+			case 2: // anything in place of the verdict
+				w.s.Write(withLength(x.write2(docFeatures())))
+				w.message()
+				w.s.Write(b)
+			case 3: // a verdict that decrypts
+				w.s.Write(withLength(x.write2(docFeatures())))
+				if _, _, err := x.read3(docNoSecret(pub[:]), w.message()); err != nil {
+					t.Errorf("message 3: %v", err)
+					return
+				}
+				w.s.Write(withLength(x.sealVerdict(b)))
+			}
+			w.s.Close()
+			w.rest()
+		})
+		d := netlayer.Dial{Peer: k.Public().Peer()}
+		d.Peer.Hints = map[string]string{"addr": addr}
+		unclear := netlayer.ErrUnreachable
+		if early {
+			d.Early = func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("early")} }
+		}
+		if early && (stage%4 > 1 || stage%4 == 1 && noisequic.ParseFeatures(b) == nil) {
+			unclear = netlayer.ErrLost
+		}
+		want := unclear
+		switch {
+		case stage%4 == 2 && len(b) >= 2 && len(b)-2 >= int(binary.BigEndian.Uint16(b)):
+			want = netlayer.ErrRefused // it is the peer, and it does not have the secret
+		case stage%4 == 3 && bytes.Equal(b, []byte{2}):
+			want = netlayer.ErrCrossed
+		}
+		c, err := from.Connect(t.Context(), d)
+		if c != nil || !errors.Is(err, want) {
+			t.Fatalf("stage %d, early %t, %x: %v, %v, want %v", stage%4, early, b, c, err, want)
 		}
 	})
 }

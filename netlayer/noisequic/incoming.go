@@ -124,7 +124,10 @@ func (g *guest) say(payload []byte) error {
 		return err
 	}
 	g.stream.SetDeadline(time.Now().Add(handshakeTimeout))
-	if err := writeMessage(g.stream, nil, m); err != nil {
+	stop := onDone(g.n.ctx, func() { g.stream.SetDeadline(time.Unix(1, 0)) })
+	err = writeMessage(g.stream, nil, m)
+	stop()
+	if err != nil {
 		return fmt.Errorf("noisequic: the dialler is gone: %s: %w", explain(err), net.ErrClosed)
 	}
 	g.stream.SetDeadline(time.Time{})

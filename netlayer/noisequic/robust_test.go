@@ -179,6 +179,40 @@ func TestManyFirstFrames(t *testing.T) {
 	}
 }
 
+// A dialler that does not take its verdict is not waited for by Close.
+func TestCloseWithAVerdictOnItsWay(t *testing.T) {
+	noLeaks(t)
+	to := open(t, noisequic.Config{})
+	acceptor := keyOf(t, to)
+	accepted := make(chan error, 1)
+	go func() {
+		in, err := to.Accept(t.Context())
+		if err == nil {
+			_, err = in.Accept([][]byte{make([]byte, 60_000)})
+		}
+		accepted <- err
+	}()
+	w, err := wireWith(t, newTransport(t), address(to), &quic.Config{InitialStreamReceiveWindow: 512, MaxStreamReceiveWindow: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := w.hello(freshKey(), acceptor, docHello([16]byte{}))
+	d.last(docNoSecret(acceptor[:]), docAnonymous())
+	if _, err := d.s.Read(make([]byte, 1)); err != nil { // the verdict is on its way, and cannot go on
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := to.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Incoming.Accept: %v, want net.ErrClosed", err)
+	}
+}
+
 // A source that begins many handshakes and finishes none has its share and no more; when it lets go, it may come back.
 func TestFlood(t *testing.T) {
 	noLeaks(t)

@@ -363,12 +363,17 @@ func dialWire(t testing.TB, tr *quic.Transport, addr string) *wire {
 
 func tryWire(t testing.TB, tr *quic.Transport, addr string) (*wire, error) {
 	t.Helper()
+	return wireWith(t, tr, addr, &quic.Config{EnableDatagrams: true})
+}
+
+func wireWith(t testing.TB, tr *quic.Transport, addr string, cfg *quic.Config) (*wire, error) {
+	t.Helper()
 	a := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr))
 	_, client := rawTLS(t)
 	client.NextProtos = []string{"hawser/1"}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	q, err := tr.Dial(ctx, a, client, &quic.Config{EnableDatagrams: true})
+	q, err := tr.Dial(ctx, a, client, cfg)
 	if err != nil {
 		return nil, err
 	}
