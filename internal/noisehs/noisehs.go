@@ -56,7 +56,7 @@ type Config struct {
 // core is one handshake. Its methods hold the lock; after an error of any kind it is dead.
 type core struct {
 	mu   sync.Mutex
-	lk   *noise.HandshakeState // nil once dead or done
+	lk   *noise.HandshakeState // nil once dead
 	keys *keys
 	step int
 }

@@ -541,9 +541,10 @@ func FuzzMessages(f *testing.F) {
 	f.Add(m1, byte(0))
 	f.Add(make([]byte, 48), byte(1))
 	f.Add(make([]byte, 64), byte(2))
+	f.Add(make([]byte, 16), byte(3))
 	f.Fuzz(func(t *testing.T, m []byte, step byte) {
 		p := newPair(t)
-		switch step % 3 {
+		switch step % 4 {
 		case 0:
 			if _, err := p.a.ReadMessage1(m); err == nil {
 				t.Fatal("forged message 1")
@@ -559,6 +560,26 @@ func FuzzMessages(f *testing.F) {
 			p.two()
 			if _, _, _, err := p.a.ReadMessage3(&p.psk, m); err == nil {
 				t.Fatal("forged message 3")
+			}
+		case 3:
+			p.two()
+			m3, dt, err := p.d.Message3(&p.psk, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, at, err := p.a.ReadMessage3(&p.psk, m3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dt.Open(m); !errors.Is(err, noisehs.ErrHandshake) {
+				t.Fatalf("forged transport message: %v", err)
+			}
+			good, err := at.Seal([]byte("genuine"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dt.Open(good); !errors.Is(err, noisehs.ErrHandshake) {
+				t.Fatalf("opened another after a forged one: %v", err)
 			}
 		}
 	})
