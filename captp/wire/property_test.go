@@ -5,7 +5,9 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -143,15 +145,17 @@ func sameNumbers(a, b []uint64) bool {
 }
 
 // FuzzDecode: no panic, no allocation beyond a budget; what is taken can be
-// written, and means the same when it is read again.
+// written, and means the same when it is read again, or read from a stream.
 func FuzzDecode(f *testing.F) {
 	for _, g := range golden {
 		f.Add([]byte(g.text))
 	}
 	f.Add([]byte("<12'op:gc-export1+2+>"))
+	f.Add([]byte("<15'op:deliver-only<11'desc:export0+>[" + strings.Repeat(`<10'desc:error{1"a`, 200) + "t" + strings.Repeat("}>", 200) + "]>"))
 	f.Add([]byte("<16'op:start-session3\"1.032:" + string(key[:]) + peerText + "64:" + string(signature[:]) + ">"))
 	f.Add([]byte("<15'op:deliver-only<11'desc:export0+>[<10'ocapn-node5'onion3\"abc[[4'host1\"x]]>]>"))
 	strict, lenient := wire.NewDecoder(wire.Hawser, wire.Limits{}), wire.NewDecoder(wire.OCapN10, wire.Limits{})
+	stream := wire.NewDecoder(wire.Hawser, wire.Limits{})
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		refs := 0
 		count := func(msg.Desc) (passable.Reference, error) {
@@ -164,8 +168,18 @@ func FuzzDecode(f *testing.F) {
 		if refs > len(frame)/15 {
 			t.Errorf("%d references in %d bytes", refs, len(frame))
 		}
+		op, err := strict.Decode(frame, nil)
+		stream.ResetReader(iotest.OneByteReader(bytes.NewReader(frame)))
+		streamed, streamErr := stream.Next(nil)
+		switch {
+		case err == nil && (streamErr != nil || !equalOps(op, streamed)):
+			t.Fatalf("%q: from a frame %+v, from a stream %+v, %v", frame, op, streamed, streamErr)
+		case streamErr == nil && err != nil && !errors.Is(err, syrup.ErrTrailing):
+			t.Fatalf("%q: from a frame %v, from a stream fine", frame, err)
+		}
 		for _, d := range []*wire.Decoder{strict, lenient} {
 			op, err := d.Decode(frame, nil)
+			checkSignatures(t, op)
 			if err != nil {
 				var e *wire.Error
 				if !errors.As(err, &e) {
@@ -187,6 +201,25 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkSignatures verifies what is signed in an operation of anybody's.
+func checkSignatures(t *testing.T, op msg.Op) {
+	t.Helper()
+	var err error
+	switch op := op.(type) {
+	case *msg.StartSession:
+		err = wire.VerifyHello(op)
+	case *msg.Deliver:
+		for _, a := range op.Args {
+			if env, ok := a.(*msg.SigEnvelope); ok {
+				err = errors.Join(err, wire.Verify(env, key))
+			}
+		}
+	}
+	if err != nil && !errors.Is(err, wire.ErrSignature) {
+		t.Fatalf("%v", err)
+	}
 }
 
 // clone keeps an operation from the decoder, which will fill it in anew.
