@@ -134,9 +134,10 @@ func (h *Home) credit(l *link, id [16]byte) {
 	}
 }
 
-// evict ends the sessions that a closed door admitted for the sake of the secret with the public name id alone.
+// evict forgets who has shown the secret with the public name id, and ends the sessions that a closed door admitted for
+// its sake alone.
 func (h *Home) evict(id [16]byte) {
-	if !h.cfg.Door.Closed || id == ([16]byte{}) {
+	if id == ([16]byte{}) {
 		return
 	}
 	var over []*link
@@ -147,7 +148,7 @@ func (h *Home) evict(id [16]byte) {
 		}
 		delete(l.shown, id)
 		info := l.info()
-		if len(l.shown) == 0 && !info.Outbound && !(identified(info) && h.known(l.peer)) {
+		if h.cfg.Door.Closed && len(l.shown) == 0 && !info.Outbound && !(identified(info) && h.known(l.peer)) {
 			over = append(over, l)
 		}
 	}

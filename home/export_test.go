@@ -9,3 +9,14 @@ func (h *Home) Left() (peers, links, dials, inbound int) {
 	defer h.mu.Unlock()
 	return len(h.peers), len(h.links), h.dials, h.crowd.total
 }
+
+// Credentials counts the secrets that the Home remembers to have been shown, and proven, in the sessions there are.
+func (h *Home) Credentials() (shown, proven int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.links {
+		shown += len(l.shown)
+		proven += len(l.proven)
+	}
+	return shown, proven
+}

@@ -41,6 +41,10 @@ func (h *Home) hasProven(l *link, r *request) bool {
 	return ok
 }
 
+// maxProven bounds the secrets remembered to have been proven in a session. When there are more all are forgotten, which
+// costs a round trip for each that is used again.
+const maxProven = 4096
+
 var errNoKey = errors.New("home: the peer's challenge is no key")
 
 // prove has the peer prove that it has r's secret and calls then with the outcome, at once or from another goroutine.
@@ -72,6 +76,9 @@ func (h *Home) prove(r *request, l *link, then func(error)) {
 		}
 		if err == nil {
 			h.mu.Lock()
+			if len(at.proven) >= maxProven {
+				clear(at.proven)
+			}
 			at.proven[r.name] = struct{}{}
 			h.mu.Unlock()
 		}

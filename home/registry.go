@@ -5,24 +5,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
-
-// A Publication is what is stored of a named publication: its name, and the swiss number that keeps its URI the same.
-type Publication struct {
-	Name  string
-	Swiss sturdyref.SwissNum
-}
-
-// A Keeper stores the publications of a Home. Save replaces what is stored, whole or not at all.
-type Keeper interface {
-	Load() ([]Publication, error)
-	Save([]Publication) error
-}
 
 var (
 	// ErrPublished says that a name, or a secret, is in use for something else.
@@ -49,21 +39,6 @@ type registry struct {
 	door    sturdyref.Keys // zero if there is no door secret
 }
 
-// publication is one object in the registry. It does not change, but for what Unpublish and Revoke do to it under mu.
-type publication struct {
-	name  string
-	swiss sturdyref.SwissNum // zero for one that is opened by a capability key
-	keys  sturdyref.Keys     // zero for a weak swiss number
-	lock  *sturdyref.CapabilityLock
-	id    [16]byte           // the public name of its secret, zero for a weak swiss number
-	serve sturdyref.ProofKey // proves that we have the secret, too
-	live  bool               // false for a name that is remembered but not published at present
-	ref   vat.Ref
-	caret vat.Ref
-	// revoke has one function for each caretaker peers were given, those of earlier publications of the name included.
-	revoke []func(context.Context, error)
-}
-
 func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
 	r := &registry{
 		vat: v, keep: keep, decoy: decoy, byText: make(map[string]*publication), byID: make(map[[16]byte]*publication),
@@ -81,29 +56,32 @@ func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum, decoy sturdyr
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range stored {
-			if s.Name == "" || s.Swiss.IsZero() || r.byText[s.Name] != nil {
-				return nil, fmt.Errorf("home: the stored publications are damaged: %q stands there twice, or without a secret", s.Name)
-			}
-			if r.byText[s.Name], err = newPublication(s.Name, s.Swiss); err != nil {
-				return nil, err
-			}
+		if err := r.remember(stored); err != nil {
+			return nil, err
 		}
 	}
 	return r, nil
 }
 
-func newPublication(name string, swiss sturdyref.SwissNum) (*publication, error) {
-	p := &publication{name: name, swiss: swiss}
-	if swiss.Weak() {
-		return p, nil
+// remember takes up what was stored.
+func (r *registry) remember(stored []Publication) error {
+	numbers := make(map[[32]byte]bool)
+	for _, s := range stored {
+		number := sha256.Sum256(s.Swiss.Reveal())
+		if s.Name == "" || s.Swiss.IsZero() || r.byText[s.Name] != nil || numbers[number] {
+			return fmt.Errorf("home: the stored publications are damaged: %q stands there twice, or without a secret of its own", s.Name)
+		}
+		numbers[number] = true
+		p, err := newPublication(s.Name, s.Swiss)
+		if err != nil {
+			return err
+		}
+		if r.isDoor(p.id) {
+			return fmt.Errorf("home: Door.Secret is the swiss number of %q: make another with sturdyref.NewSwissNum", s.Name)
+		}
+		r.byText[s.Name] = p
 	}
-	var err error
-	if p.keys, err = swiss.Keys(); err != nil {
-		return nil, err
-	}
-	p.id, p.serve = p.keys.ID(), p.keys.ProofKey()
-	return p, nil
+	return nil
 }
 
 // change runs fn with the publication of a name, nil if there is none, while no other changes.
@@ -155,6 +133,9 @@ func (r *registry) publish(p *publication, name string, swiss sturdyref.SwissNum
 		if p, err = newPublication(name, swiss); err != nil {
 			return swiss, err
 		}
+		if r.isDoor(p.id) {
+			return swiss, fmt.Errorf("%w: the door's secret is this swiss number", ErrPublished)
+		}
 		if err := r.save(name, &swiss); err != nil {
 			return swiss, err
 		}
@@ -173,7 +154,7 @@ func (r *registry) publishLock(p *publication, name string, lock sturdyref.Capab
 	case p != nil && p.live:
 		return nil
 	case p == nil:
-		if other := r.byName(lock.ID()); other != nil {
+		if other := r.holder(lock.ID()); other != nil {
 			return fmt.Errorf("%w: %q is opened by this capability key", ErrPublished, other.name)
 		}
 		p = &publication{name: name, lock: &lock, id: lock.ID(), serve: serve}
@@ -184,16 +165,21 @@ func (r *registry) publishLock(p *publication, name string, lock sturdyref.Capab
 
 // open lets p answer with ref from now on. The caretaker is that of before, if the reference is.
 func (r *registry) open(p *publication, ref vat.Ref) {
-	caret, revoke := p.caret, p.revoke
+	caret, given := p.caret, p.given
 	if p.ref != ref {
-		var fn func(context.Context, error)
-		caret, fn = vat.Guard(r.vat, ref)
-		revoke = append(revoke, fn)
+		var g grant
+		caret, g.revoke = vat.Guard(r.vat, ref)
+		g.caret = caret.Weak()
+		_, promised := ref.Target().(*vat.Vow)
+		if _, far := captp.RealmOf(ref); far || promised {
+			g.held = caret
+		}
+		given = append(slices.DeleteFunc(slices.Clone(given), grant.forgotten), g)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *p
-	next.ref, next.caret, next.revoke, next.live = ref, caret, revoke, true
+	next.ref, next.caret, next.given, next.live = ref, caret, given, true
 	r.byText[p.name] = &next
 	if p.id != ([16]byte{}) {
 		r.byID[p.id] = &next
@@ -241,8 +227,8 @@ func (r *registry) revoke(p *publication, name string) error {
 		}
 	}
 	r.shutOut(p, true)
-	for _, fn := range p.revoke {
-		fn(context.Background(), nil)
+	for _, g := range p.given {
+		g.revoke(context.Background(), nil)
 	}
 	return nil
 }
@@ -278,6 +264,9 @@ func (r *registry) named(swiss sturdyref.SwissNum) *publication {
 	return nil
 }
 
+// isDoor reports whether id is the public name of the door's secret.
+func (r *registry) isDoor(id [16]byte) bool { return !r.door.IsZero() && r.door.ID() == id }
+
 // lookup returns what admits a dialler that names a secret.
 func (r *registry) lookup(id [16]byte) (netlayer.Lock, bool) {
 	r.mu.Lock()
@@ -288,7 +277,7 @@ func (r *registry) lookup(id [16]byte) (netlayer.Lock, bool) {
 		}
 		return p.keys.Lock(), true
 	}
-	if !r.door.IsZero() && r.door.ID() == id {
+	if r.isDoor(id) {
 		return r.door.Lock(), true
 	}
 	return nil, false
@@ -299,15 +288,27 @@ func (r *registry) lookup(id [16]byte) (netlayer.Lock, bool) {
 func (r *registry) admits(id [16]byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byID[id] != nil || !r.door.IsZero() && r.door.ID() == id {
-		return true
+	return r.isDoor(id) || r.remembered(id) != nil
+}
+
+// remembered returns the publication whose secret has the public name id, published at present or not. Called with mu held.
+func (r *registry) remembered(id [16]byte) *publication {
+	if p := r.byID[id]; p != nil {
+		return p
 	}
 	for _, p := range r.byText {
 		if p.id == id {
-			return true
+			return p
 		}
 	}
-	return false
+	return nil
+}
+
+// holder returns the publication that has the secret with the public name id, published at present or not.
+func (r *registry) holder(id [16]byte) *publication {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.remembered(id)
 }
 
 // proofKey returns the key that proves that we have the secret with the public name id.
@@ -317,7 +318,7 @@ func (r *registry) proofKey(id [16]byte) (sturdyref.ProofKey, bool) {
 	switch p := r.byID[id]; {
 	case p != nil:
 		return p.serve, true
-	case !r.door.IsZero() && r.door.ID() == id:
+	case r.isDoor(id):
 		return r.door.ProofKey(), true
 	}
 	return sturdyref.ProofKey{}, false

@@ -226,12 +226,46 @@ func TestDamagedPublications(t *testing.T) {
 		"no number": {{Name: "x"}},
 		"no name":   {{Swiss: some}},
 		"twice":     {{Name: "x", Swiss: some}, {Name: "x", Swiss: sturdyref.NewSwissNum()}},
+		"shared":    {{Name: "x", Swiss: some}, {Name: "y", Swiss: some}},
+		"the door":  {{Name: "x", Swiss: secretOfTheDoor}},
 	} {
-		_, err := home.New(home.Config{Identity: identity(t), Vat: v, Keeper: &keeper{all: stored}}, nil)
+		id, n := identity(t), mem.New(nil)
+		cfg := home.Config{Identity: id, Vat: v, Keeper: &keeper{all: stored}, Door: home.Door{Secret: secretOfTheDoor}}
+		h, err := home.New(cfg, func(door netlayer.Doorkeeper) (netlayer.Netlayer, error) {
+			return n.Host(mem.HostConfig{Static: id.Public().Static, Doorkeeper: door}), nil
+		})
 		if err == nil {
 			t.Errorf("%s: opened", what)
+			_ = h.Close()
 		}
+		n.Close()
 	}
+}
+
+var secretOfTheDoor = sturdyref.NewSwissNum()
+
+// TestASecretStandsForOneThing publishes under secrets that are in use, if not at present.
+func TestASecretStandsForOneThing(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		a := join(t, n, "a", identity(t), nil)
+		b := join(t, n, "b", identity(t), func(c *home.Config) { c.Door.Secret = secretOfTheDoor })
+		defer a.leave()
+		defer b.leave()
+		ctx := context.Background()
+		key := capability(t)
+		if _, err := b.PublishKey(ctx, "first", key.Public(), b.spawn()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Unpublish(ctx, "first"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.PublishKey(ctx, "second", key.Public(), b.spawn()); !errors.Is(err, home.ErrPublished) {
+			t.Errorf("the key of a name that is not published at present: %v", err)
+		}
+		if _, err := b.PublishAs(ctx, "x", secretOfTheDoor, b.spawn()); !errors.Is(err, home.ErrPublished) {
+			t.Errorf("the door's secret: %v", err)
+		}
+	})
 }
 
 // TestRevokedWhileItAdmits revokes a secret between the proof of it and the admission for its sake.
