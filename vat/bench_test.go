@@ -3,6 +3,7 @@ package vat_test
 import (
 	"context"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -163,6 +164,15 @@ func BenchmarkTurns(b *testing.B) {
 	b.Run("other", func(b *testing.B) { run(b, true) })
 }
 
+// BenchmarkDo is a turn from a goroutine.
+func BenchmarkDo(b *testing.B) {
+	v, ctx := benchVat(b), context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = vat.Do(ctx, v, func(context.Context) (int, error) { return 0, nil })
+	}
+}
+
 // BenchmarkVatToVat is calls from a turn of one vat to an object of another.
 func BenchmarkVatToVat(b *testing.B) {
 	setup := func(b *testing.B) (*vat.Vat, vat.Ref) {
@@ -203,6 +213,39 @@ func BenchmarkVatToVat(b *testing.B) {
 		})
 		<-done
 	})
+}
+
+// sinkhole takes messages as a session does, and forgets them.
+type sinkhole struct{ node vat.Node }
+
+func (s *sinkhole) Deliver(m vat.Message) { m.Taken() }
+func (s *sinkhole) Budget() vat.Budget    { return s }
+func (s *sinkhole) Reserve(int) error     { return nil }
+func (s *sinkhole) Release(int)           {}
+
+// BenchmarkBroadcast is a message to each of many sessions, sent by one turn. The time is that of one message.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, n := range []int{1, 10, 1000, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			v := benchVat(b)
+			to := make([]vat.Ref, n)
+			for i := range to {
+				s := new(sinkhole)
+				to[i] = s.node.Init(s)
+			}
+			ctx := context.Background()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; i < b.N; i += n {
+				_, _ = vat.Do(ctx, v, func(ctx context.Context) (int, error) {
+					for _, r := range to {
+						_ = r.ApplyOnly(ctx)
+					}
+					return 0, nil
+				})
+			}
+		})
+	}
 }
 
 // BenchmarkSpawn is what an object and an idle vat cost to make.

@@ -299,6 +299,7 @@ func TestCaretakerAccounts(t *testing.T) {
 type held struct{ n, size int }
 
 func (h *held) Unhold(size int) { h.n--; h.size -= size }
+func (h *held) Gone() error     { return nil }
 
 // Near and Same see through caretakers, and settled promises, of the same vat; not once revoked, nor from elsewhere.
 func TestNearAndSame(t *testing.T) {

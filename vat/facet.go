@@ -120,7 +120,7 @@ func (o *facetObject[I]) invoke(t *turn, m *Message) (any, error) {
 	}
 	meth, ok := o.plan.methods[sel]
 	if !ok {
-		return nil, ErrNoSuchMethod.because("%s has no %q", o.plan.name, clip(string(sel)))
+		return nil, ErrNoSuchMethod.because("%s has no %q", o.plan.name, clip(string(sel), maxName))
 	}
 	if meth.direct != nil {
 		v, err := meth.direct(t, o.impl, args)

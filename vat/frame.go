@@ -1,8 +1,6 @@
 package vat
 
 import (
-	"fmt"
-	"runtime/debug"
 	"sync"
 
 	"github.com/hawser-go/hawser/promise"
@@ -19,6 +17,7 @@ type frame struct {
 
 	out    []effect
 	undo   []func()
+	needs  needs // of the messages in out, while the turn commits
 	failed error // a commit in the middle of the turn failed: so has the turn
 
 	result   any
@@ -37,7 +36,7 @@ const keepOutbox = 256
 // put gives the frame back for another vat to use.
 func (f *frame) put() {
 	if cap(f.out) > keepOutbox || cap(f.undo) > keepOutbox {
-		f.out, f.undo = nil, nil
+		f.out, f.undo, f.needs.list = nil, nil, nil
 	}
 	f.vat, f.turn, f.self, f.job = nil, nil, nil, nil
 	frames.Put(f)
@@ -103,12 +102,11 @@ func (f *frame) caught() {
 func (f *frame) failWith(p any) {
 	v := f.vat
 	f.result, f.keep = nil, false
+	v.fault("a handler", p, "object", f.describe())
 	if p != nil {
-		v.log.Error("a handler panicked", "vat", v.name, "object", f.describe(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		f.err = ErrInternal.because("a handler panicked, see the log of its vat")
 		return
 	}
-	v.log.Error("a handler called runtime.Goexit", "vat", v.name, "object", f.describe())
 	f.err = ErrInternal.because("a handler did not return, see the log of its vat")
 	f.end()
 	v.succeed() // this goroutine dies, another takes the loop over
@@ -171,12 +169,13 @@ func (f *frame) end() {
 
 // logLost logs why a message failed that nobody waits for. What peers get wrong is not worth a line each.
 func (f *frame) logLost(err error) {
-	log := f.vat.log.Warn
+	const msg = "a message nobody waits for failed"
+	method := clip(string(f.msg.Selector), maxName)
 	if f.msg.From != nil {
-		log = f.vat.log.Debug
+		f.vat.log.Debug(msg, "vat", f.vat.name, "object", f.describe(), "method", method, "error", brief(err))
+		return
 	}
-	log("a message nobody waits for failed", "vat", f.vat.name, "object", f.describe(), "method", clip(string(f.msg.Selector)),
-		"error", sentence(err))
+	f.vat.warn(msg, "object", f.describe(), "method", method, "error", brief(err))
 }
 
 func (f *frame) describe() string {
@@ -184,15 +183,4 @@ func (f *frame) describe() string {
 		return "none"
 	}
 	return f.self.disp.describe()
-}
-
-// sentence returns the text of an error that user code made, whatever its Error method does.
-func sentence(err error) string { return fmt.Sprint(err) }
-
-// clip shortens what a peer chose, for logs and errors.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "…"
-	}
-	return s
 }

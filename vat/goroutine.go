@@ -2,8 +2,6 @@ package vat
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/hawser-go/hawser/promise"
 )
@@ -34,11 +32,7 @@ func work[T any](v *Vat, c *promise.Cell, fn func(ctx context.Context) (T, error
 		if returned {
 			return
 		}
-		if p := recover(); p != nil {
-			v.log.Error("a function given to vat.Go panicked", "vat", v.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		} else {
-			v.log.Error("a function given to vat.Go called runtime.Goexit", "vat", v.name)
-		}
+		v.fault("a function given to vat.Go", recover())
 		c.Break(ErrInternal.because("a function given to vat.Go did not return, see the log of its vat"))
 	}()
 	ctx, cancel := context.WithCancel(v.lifetime())

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -91,6 +92,39 @@ func TestFailedOneWayMessage(t *testing.T) {
 			!strings.Contains(got, "error=nope") || len(got) > 250 {
 			t.Errorf("logged %q", got)
 		}
+	})
+}
+
+// However often something goes wrong that nobody is told of, and however much is said of it, the log stays readable.
+func TestLogIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := &logs{}
+		v := newVat(t, &vat.Config{Name: "v", Logger: l.logger()})
+		fail := object(t, v, func(_ context.Context, args []any) (any, error) {
+			if args[0] == passable.Symbol("panic") {
+				panic(strings.Repeat("p", 1<<20))
+			}
+			return nil, errors.New(strings.Repeat("e", 1<<20))
+		})
+		const lost, panicked = "a message nobody waits for failed", "a handler panicked"
+		tell := func(n int, how, want string, lines int) {
+			t.Helper()
+			before := len(l.String())
+			for range n {
+				_ = fail.SendOnly(context.Background(), how)
+			}
+			synctest.Wait()
+			got := l.String()[before:]
+			if strings.Count(got, want) != lines || len(got) > (lines+1)*8000 {
+				t.Errorf("%d lines with %q in %d bytes, want %d", strings.Count(got, want), want, len(got), lines)
+			}
+		}
+		tell(25, "fail", lost, 10)
+		tell(12, "panic", panicked, 10) // the one does not drown the other
+		time.Sleep(time.Second)
+		tell(1, "fail", "omitted=27", 1) // a message that panicked is lost as well
+		tell(1, "panic", "omitted=2", 1)
+		tell(1, "fail", "omitted", 0)
 	})
 }
 

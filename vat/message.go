@@ -48,7 +48,12 @@ type Message struct {
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
-type Held interface{ Unhold(size int) }
+type Held interface {
+	Unhold(size int)
+	// Gone returns why the sender will never hear of the message, nil while it may. What the gone have sent is refused
+	// where very much waits on one promise: it may wait for ever, and more would come with each session.
+	Gone() error
+}
 
 // counted reports whether the message counts against a limit already, so that none of this process may refuse it: a gap
 // in the order nobody hears of would be worse.

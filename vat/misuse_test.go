@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
@@ -81,9 +82,13 @@ func TestDoInATurn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		v, other := newVat(t, nil), newVat(t, nil)
 		do(t, v, func(ctx context.Context) (int, error) {
-			for _, w := range []*vat.Vat{v, other} {
-				wantPanic(t, "vat: Do called inside a turn: it would block this vat; send a message to an object there and await its answer",
-					func() { _, _ = vat.Do(ctx, w, func(context.Context) (int, error) { return 0, nil }) })
+			soon, cancel := context.WithTimeout(context.Background(), time.Second) // a context that does not tell
+			defer cancel()
+			for _, with := range []context.Context{ctx, soon} {
+				for _, w := range []*vat.Vat{v, other} {
+					wantPanic(t, "vat: Do called inside a turn: it would block this vat; send a message to an object there and await its answer",
+						func() { _, _ = vat.Do(with, w, func(context.Context) (int, error) { return 0, nil }) })
+				}
 			}
 			return 0, nil
 		})

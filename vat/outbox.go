@@ -71,10 +71,6 @@ func (f *frame) clear() {
 
 // reserve takes room for every message of the turn, where room is limited.
 func (f *frame) reserve() error {
-	// In order of first use; turns rarely speak to more than a few places.
-	var takenBuf [4]Budget
-	var countsBuf [4]int
-	taken, counts := takenBuf[:0], countsBuf[:0]
 	for i := range f.out {
 		e := &f.out[i]
 		b, held := roomFor(f.vat, e.to)
@@ -84,27 +80,66 @@ func (f *frame) reserve() error {
 		if held {
 			e.msg.Reserved = b
 		}
-		k := 0
-		for k < len(taken) && taken[k] != b {
-			k++
-		}
-		if k == len(taken) {
-			taken, counts = append(taken, b), append(counts, 0)
-		}
-		counts[k]++
+		f.needs.add(b)
 	}
-	for k, b := range taken {
-		if err := b.Reserve(counts[k]); err != nil {
-			for j := range k {
-				taken[j].Release(counts[j])
-			}
-			for i := range f.out {
-				f.out[i].msg.Reserved = nil
-			}
-			return err
+	err := f.needs.reserve()
+	if err != nil {
+		for i := range f.out {
+			f.out[i].msg.Reserved = nil
 		}
 	}
-	return nil
+	return err
+}
+
+// needs is how much room a turn's messages take up where, in order of first use. Turns rarely speak to more than a few
+// places; one that does, to everybody in a crowded room, looks them up.
+type needs struct {
+	list []need
+	at   map[Budget]int
+}
+
+type need struct {
+	of Budget
+	n  int
+}
+
+func (n *needs) add(b Budget) {
+	if n.at != nil {
+		if i, ok := n.at[b]; ok {
+			n.list[i].n++
+			return
+		}
+		n.at[b] = len(n.list)
+	} else {
+		for i := range n.list {
+			if n.list[i].of == b {
+				n.list[i].n++
+				return
+			}
+		}
+		if len(n.list) == 16 {
+			n.at = map[Budget]int{b: 16}
+			for i := range n.list {
+				n.at[n.list[i].of] = i
+			}
+		}
+	}
+	n.list = append(n.list, need{b, 1})
+}
+
+// reserve takes the room, all of it or none, and forgets what was needed.
+func (n *needs) reserve() (err error) {
+	for k, x := range n.list {
+		if err = x.of.Reserve(x.n); err != nil {
+			for _, y := range n.list[:k] {
+				y.of.Release(y.n)
+			}
+			break
+		}
+	}
+	clear(n.list)
+	n.list, n.at = n.list[:0], nil
+	return err
 }
 
 // roomFor returns the budget that a message to this target counts against, as far as can be told now: that of a

@@ -37,8 +37,10 @@ func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
 		return f.failed
 	}
 	settled := c.Settled()
-	if !settled && v.parked >= v.limits.parked {
-		return ErrOverloaded.because("%d turns of this vat wait already", v.parked)
+	if !settled {
+		if err := v.mayPark(f.msg.From); err != nil {
+			return err
+		}
 	}
 	if err := f.commit(); err != nil {
 		f.rollback(err)
@@ -59,6 +61,33 @@ func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
 	return ErrVatClosed
 }
 
+// mayPark returns why no more turns may wait on behalf of a caller, nil if one may. A peer may have as many wait as there
+// are places left: however many it takes, as many are left for the others.
+func (v *Vat) mayPark(from *Caller) error {
+	free := v.limits.parked - v.parked
+	if free <= 0 {
+		return ErrOverloaded.because("%d turns of this vat wait already", v.parked)
+	}
+	if n := v.parkedFor[from]; from != nil && n >= free {
+		return ErrOverloaded.because("%d turns of this vat wait already, %d of them for this caller", v.parked, n)
+	}
+	return nil
+}
+
+// countParked notes that n more turns wait on behalf of a caller.
+func (v *Vat) countParked(from *Caller, n int) {
+	v.parked += n
+	if from == nil {
+		return
+	}
+	if v.parkedFor == nil {
+		v.parkedFor = make(map[*Caller]int)
+	}
+	if v.parkedFor[from] += n; v.parkedFor[from] == 0 {
+		delete(v.parkedFor, from)
+	}
+}
+
 // again begins the later turn as which a turn goes on after Await.
 func (f *frame) again() {
 	f.vat.turns++
@@ -77,7 +106,7 @@ func (f *frame) wait(ctx context.Context, c *promise.Cell) {
 	if v.tracer != nil {
 		v.traceWait(f, "wait")
 	}
-	v.parked++
+	v.countParked(f.msg.From, 1)
 	t.state.Store(waiting)
 	c.Subscribe(p)
 	v.leave()
@@ -90,7 +119,7 @@ func (f *frame) wait(ctx context.Context, c *promise.Cell) {
 		free = p.giveUp(c)
 	}
 	t.state.Store(running)
-	v.parked--
+	v.countParked(f.msg.From, -1)
 	f.again()
 	if free {
 		p.woken.Store(false)

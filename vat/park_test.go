@@ -150,6 +150,48 @@ func TestMaxParked(t *testing.T) {
 	})
 }
 
+// However many turns one peer's messages have wait, there is a place left for others.
+func TestMaxParkedIsShared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, &vat.Config{MaxParked: 8})
+		p, r := promise.New[int](context.Background())
+		obj := object(t, v, func(ctx context.Context, _ []any) (any, error) { return p.Await(ctx) })
+		greedy, other := &vat.Caller{Designator: "greedy"}, &vat.Caller{Designator: "other"}
+		var waits []promise.Promise[int]
+		// parked returns how many of 20 messages from this caller wait.
+		parked := func(from *vat.Caller) (n int) {
+			for range 20 {
+				w := vat.NewVow(nil)
+				obj.Post(vat.Message{From: from, Answer: w})
+				synctest.Wait()
+				if _, err, over := w.Cell().Outcome(); over {
+					wantErr(t, err, vat.ErrOverloaded)
+				} else {
+					waits = append(waits, promise.Of[int](w.Cell()))
+					n++
+				}
+			}
+			return n
+		}
+		for range 2 {
+			for i, want := range []int{4, 2, 2} {
+				if n := parked([]*vat.Caller{greedy, other, nil}[i]); n != want {
+					t.Errorf("caller %d has %d turns wait, want %d", i, n, want)
+				}
+			}
+			r.Fulfill(context.Background(), 5)
+			for _, a := range waits {
+				if n, err := a.Await(context.Background()); n != 5 || err != nil {
+					t.Errorf("got %d, %v", n, err)
+				}
+			}
+			waits = nil
+			p, r = promise.New[int](context.Background())
+		}
+		r.Fulfill(context.Background(), 5)
+	})
+}
+
 // Mutual calls that wait for each other do not lock up.
 func TestReentrancy(t *testing.T) {
 	bubble(t, func(t *testing.T) {

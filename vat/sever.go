@@ -44,8 +44,8 @@ func (w *severWatch) attach(r Ref) {
 		case Severable:
 			w.hold(x.OnSever(w.fire))
 		case *Vow:
-			w.hold(func() { x.cell.Unsubscribe(w) })
 			x.cell.Subscribe(w)
+			w.hold(func() { x.cell.Unsubscribe(w) })
 		case *object:
 			switch d := x.disp.(type) {
 			case *caretaker:
@@ -113,5 +113,9 @@ func (w *severWatch) Run(ctx context.Context) error {
 	return nil
 }
 
-// Done implements promise.Job.
-func (w *severWatch) Done(error) {}
+// Done implements promise.Job. Nobody waits for what fn does.
+func (w *severWatch) Done(err error) {
+	if err != nil && !w.vat.refusing.Load() {
+		w.vat.warn("a function given to vat.OnSever failed", "error", brief(err))
+	}
+}

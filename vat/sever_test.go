@@ -2,8 +2,11 @@ package vat_test
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hawser-go/hawser/vat"
 )
@@ -143,6 +146,50 @@ func TestOnSeverWhenOverloaded(t *testing.T) {
 		close(release)
 		wantJournal(t, j, "waits x:nope")
 	})
+}
+
+// Nobody waits for what the function does: if its turn fails the log says so.
+func TestOnSeverFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := &logs{}
+		v := newVat(t, &vat.Config{Logger: l.logger()})
+		s, far := newSession(1)
+		_, full := newSession(0)
+		do(t, v, func(ctx context.Context) (int, error) {
+			vat.OnSever(ctx, far, func(ctx context.Context, _ error) { _ = full.SendOnly(ctx, "x") })
+			return 0, nil
+		})
+		s.sever(errNope)
+		synctest.Wait()
+		if !strings.Contains(l.String(), "a function given to vat.OnSever failed") {
+			t.Errorf("logged %q", l)
+		}
+	})
+}
+
+// A watch stopped before its turn commits leaves nothing on the promise, which may stay pending for long.
+func TestOnSeverStoppedAtOnce(t *testing.T) {
+	v := newVat(t, nil)
+	w := vat.NewVow(nil)
+	gone := make(chan struct{})
+	do(t, v, func(ctx context.Context) (int, error) {
+		x := new([1 << 10]byte)
+		runtime.AddCleanup(x, func(c chan struct{}) { close(c) }, gone)
+		vat.OnSever(ctx, w.Ref(), func(context.Context, error) { x[0]++ })()
+		return 0, nil
+	})
+	for end := time.Now().Add(5 * time.Second); ; {
+		runtime.GC()
+		select {
+		case <-gone:
+			runtime.KeepAlive(w)
+			return
+		case <-time.After(time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatal("the promise still holds the function")
+		}
+	}
 }
 
 // A promise may lead to a caretaker, from any goroutine, while that is being revoked.

@@ -80,7 +80,7 @@ func (v *Vat) traceSend(f *frame, m *Message) {
 		m.Cause = f.msg.ID
 	}
 	v.tracer.Trace(Event{
-		Time: time.Now(), Kind: "send", Where: v.name, ID: m.ID, Cause: m.Cause, Turn: f.n, Method: clip(string(m.Selector)),
+		Time: time.Now(), Kind: "send", Where: v.name, ID: m.ID, Cause: m.Cause, Turn: f.n, Method: clip(string(m.Selector), maxName),
 	})
 }
 
@@ -90,7 +90,7 @@ func (v *Vat) traceBegin(f *frame) {
 	}
 	v.tracer.Trace(Event{
 		Time: time.Now(), Kind: "begin", Where: v.name, ID: f.msg.ID, Cause: f.msg.Cause, Turn: f.n, Object: f.describe(),
-		Method: clip(string(f.msg.Selector)),
+		Method: clip(string(f.msg.Selector), maxName),
 	})
 }
 
@@ -101,7 +101,7 @@ func (v *Vat) traceWait(f *frame, kind string) {
 func (v *Vat) traceEnd(f *frame, err error) {
 	e := Event{Time: time.Now(), Kind: "end", Where: v.name, ID: f.msg.ID, Turn: f.n}
 	if err != nil {
-		e.Error = sentence(err)
+		e.Error = brief(err)
 	}
 	v.tracer.Trace(e)
 }

@@ -235,6 +235,48 @@ func TestNoRoomFailsTheTurn(t *testing.T) {
 	})
 }
 
+// The same of a turn that sends to many sessions: each is asked once, for all that is for it, and all get their room back
+// if one has none.
+func TestNoRoomAmongMany(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, nil)
+		var members [100]*session
+		var refs [len(members)]vat.Ref
+		for i := range members {
+			members[i], refs[i] = newSession(2)
+		}
+		send := func() error {
+			_, err := vat.Do(context.Background(), v, func(ctx context.Context) (int, error) {
+				for range 2 {
+					for _, r := range refs {
+						_ = r.SendOnly(ctx, "x")
+					}
+				}
+				return 0, nil
+			})
+			return err
+		}
+		check := func(when, sent string) {
+			t.Helper()
+			for i, s := range members {
+				if s.methods() != sent || s.left() != 2 {
+					t.Errorf("%s: member %d got %q, has room for %d", when, i, s.methods(), s.left())
+				}
+			}
+		}
+		for _, full := range []int{0, 15, 16, 17, 99} {
+			members[full].room = 1
+			wantErr(t, send(), vat.ErrOverloaded)
+			members[full].room++
+			check("refused", "")
+		}
+		if err := send(); err != nil {
+			t.Fatal(err)
+		}
+		check("sent", "x x")
+	})
+}
+
 // A turn whose commit fails in the middle, at Await, has failed: it does not commit what it does afterwards.
 func TestNoRoomAtAwaitFailsTheRest(t *testing.T) {
 	bubble(t, func(t *testing.T) {

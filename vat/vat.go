@@ -16,14 +16,16 @@ import (
 type Config struct {
 	// Name is for logs and traces.
 	Name string
-	// Logger hears of panics, of failed messages nobody waits for and of broken promises nobody looked at. Default: silent.
+	// Logger hears of panics, of failed messages nobody waits for and of broken promises nobody looked at: ten lines a
+	// second of each level at the most, the next then says how many were omitted. Default: silent.
 	Logger hclog.Logger
 	// Tracer, if set, is told of every message sent and every turn.
 	Tracer Tracer
 	// MaxQueue bounds the messages waiting for their turn (default 1 048 576): beyond it turns that send more fail with
 	// ErrOverloaded, and so do sends from outside turns. What a peer sends counts against the limits of its session.
 	MaxQueue int
-	// MaxParked bounds the turns parked in Await (default 10 000); in one more Await returns ErrOverloaded.
+	// MaxParked bounds the turns parked in Await (default 10 000); in one more Await returns ErrOverloaded. So it does in a
+	// turn that came from a peer when as many turns for that session are parked as there are places left.
 	MaxParked int
 	// CloseTimeout bounds how long Close waits for handlers that are still running (default 10 s).
 	CloseTimeout time.Duration
@@ -46,17 +48,20 @@ type Vat struct {
 
 	waiting    atomic.Int64 // how many are in in, for the owner to look at without the lock
 	refusing   atomic.Bool
+	warnings   meter // of what is logged
+	faults     meter
 	messages   atomic.Uint64
 	space      uint64 // this vat's name in message ids
 	goroutines sync.WaitGroup
 
 	// What follows belongs to the goroutine that owns the vat.
-	cur    queue // what is being worked off
-	pos    int   // in its first piece
-	own    int   // how many it still holds
-	turns  uint64
-	parked int
-	spare  *parked
+	cur       queue // what is being worked off
+	pos       int   // in its first piece
+	own       int   // how many it still holds
+	turns     uint64
+	parked    int
+	parkedFor map[*Caller]int // those on behalf of peers, by session
+	spare     *parked
 }
 
 // limits are the numbers of a Config.
@@ -105,7 +110,7 @@ func (v *Vat) Unobserved(err error) {
 	if v.refusing.Load() {
 		return
 	}
-	v.log.Warn("a promise broke and nobody looked", "vat", v.name, "error", sentence(err))
+	v.warn("a promise broke and nobody looked", "error", brief(err))
 }
 
 // lifetime is a context that is cancelled when the vat closes.
@@ -134,9 +139,10 @@ func (v *Vat) lifetime() context.Context {
 
 // Do runs fn as a turn of v and returns what it returns, values and error as they are. It is the way into a vat from
 // ordinary Go: spawn objects in it, send messages from it. If ctx ends first, Do returns its cause and the turn still
-// runs. If fn fails the turn's effects are undone. Called inside a turn Do panics: it would wait for what cannot begin.
+// runs. If fn fails the turn's effects are undone. Called inside a turn, of whatever vat and with whatever ctx, Do panics:
+// it would wait for what cannot begin.
 func Do[T any](ctx context.Context, v *Vat, fn func(ctx context.Context) (T, error)) (T, error) {
-	if ctx.Value(turnKey{}) != nil {
+	if ctx.Value(turnKey{}) != nil || onTurnStack() {
 		panic("vat: Do called inside a turn: it would block this vat; send a message to an object there and await its answer")
 	}
 	d := &doing[T]{fn: fn, done: make(chan error, 1)}

@@ -10,6 +10,9 @@ import (
 // maxQueue bounds the messages waiting on one unresolved promise.
 const maxQueue = 1 << 16
 
+// crowd is how many messages wait on a promise before it is looked at who sent them.
+const crowd = 256
+
 // A Vow is the promise behind a reference: it has a route, where messages sent to it go, and an outcome, what those who
 // wait for it are told. Messages queue while there is no route. Programs hold vows as [Ref] and promise.Promise; those
 // who implement a [Target] route and settle them. All methods may be called from any goroutine and never block.
@@ -260,9 +263,14 @@ func (w *Vow) pass(m *Message) (next Target, landing bool) {
 		m.Refuse(promise.ErrCycle) // it waits for itself
 		return nil, false
 	case w.phase != routed:
+		var gone []Message
+		if n := len(w.queue); n >= crowd && n == cap(w.queue) {
+			gone = w.thin()
+		}
 		w.queue = append(w.queue, *m)
-		crowded := w.phase == draining && len(w.queue) > 256
+		crowded := w.phase == draining && len(w.queue) > crowd
 		w.mu.Unlock()
+		refuseGone(gone)
 		if crowded {
 			runtime.Gosched() // many who send must not keep the one who drains from ever coming to the end
 		}
@@ -274,6 +282,35 @@ func (w *Vow) pass(m *Message) (next Target, landing bool) {
 	next = w.route
 	w.mu.Unlock()
 	return next, landing
+}
+
+// Thin refuses the messages waiting on w whose senders are gone, as [Held] tells.
+func (w *Vow) Thin() {
+	w.mu.Lock()
+	gone := w.thin()
+	w.mu.Unlock()
+	refuseGone(gone)
+}
+
+// thin takes the messages of the gone out of the queue. It is called with mu held.
+func (w *Vow) thin() (gone []Message) {
+	kept := w.queue[:0]
+	for i := range w.queue {
+		if h := w.queue[i].Held; h != nil && h.Gone() != nil {
+			gone = append(gone, w.queue[i])
+		} else {
+			kept = append(kept, w.queue[i])
+		}
+	}
+	clear(w.queue[len(kept):])
+	w.queue = kept
+	return gone
+}
+
+func refuseGone(gone []Message) {
+	for i := range gone {
+		gone[i].Refuse(gone[i].Held.Gone())
+	}
 }
 
 func (w *Vow) land() {
