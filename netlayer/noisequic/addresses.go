@@ -3,11 +3,14 @@ package noisequic
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -63,23 +66,32 @@ type candidate struct {
 	addr *net.UDPAddr
 }
 
+// lookupTimeout is how long names may take to resolve; the addresses beside them wait for them.
+const lookupTimeout = 3 * time.Second
+
+// A lookupFunc resolves a name.
+type lookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
+
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
 // resolve turns hints into addresses, in their order. What cannot be resolved is reported in failed.
-func resolve(ctx context.Context, hints []string) (found []candidate, failed []string) {
+func resolve(ctx context.Context, hints []string, lookup lookupFunc) (found []candidate, failed []string) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	addrs, errs := make([][]netip.AddrPort, len(hints)), make([]error, len(hints))
+	var looking sync.WaitGroup
+	for i, h := range hints {
+		looking.Go(func() { addrs[i], errs[i] = resolveHint(ctx, h, lookup) })
+	}
+	looking.Wait()
 	seen := make(map[netip.AddrPort]bool)
-	for _, h := range hints {
-		if err := checkAddress(h); err != nil {
-			failed = append(failed, err.Error())
-			continue
+	for i, h := range hints {
+		if errs[i] != nil {
+			failed = append(failed, errs[i].Error())
 		}
-		host, port, _ := net.SplitHostPort(h)
-		p, _ := strconv.ParseUint(port, 10, 16)
-		ips, err := lookup(ctx, host)
-		if err != nil {
-			failed = append(failed, strconv.Quote(h)+": the name cannot be resolved")
-			continue
-		}
-		for _, ip := range ips {
-			ap := netip.AddrPortFrom(ip.Unmap(), uint16(p))
+		for _, ap := range addrs[i] {
 			if !seen[ap] && len(found) < maxCandidates {
 				seen[ap] = true
 				found = append(found, candidate{h, net.UDPAddrFromAddrPort(ap)})
@@ -89,11 +101,24 @@ func resolve(ctx context.Context, hints []string) (found []candidate, failed []s
 	return found, failed
 }
 
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{ip}, nil
+func resolveHint(ctx context.Context, hint string, lookup lookupFunc) ([]netip.AddrPort, error) {
+	if err := checkAddress(hint); err != nil {
+		return nil, err
 	}
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	host, port, _ := net.SplitHostPort(hint)
+	p, _ := strconv.ParseUint(port, 10, 16)
+	ips := make([]netip.Addr, 1)
+	var err error
+	if ips[0], err = netip.ParseAddr(host); err != nil {
+		if ips, err = lookup(ctx, host); err != nil {
+			return nil, fmt.Errorf("%q: the name cannot be resolved", hint)
+		}
+	}
+	addrs := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(p))
+	}
+	return addrs, nil
 }
 
 // interfaceAddresses returns where others may find a socket bound to local: itself if it is bound to one address, else

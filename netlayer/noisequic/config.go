@@ -40,6 +40,8 @@ type Config struct {
 
 	// packets opens a socket in place of the system, for tests.
 	packets func(address string) (net.PacketConn, error)
+	// lookup resolves names in place of the system, for tests.
+	lookup lookupFunc
 	// random makes ephemeral keys in place of crypto/rand, for test vectors.
 	random io.Reader
 }

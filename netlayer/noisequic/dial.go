@@ -115,7 +115,7 @@ func (c *call) connect(ctx context.Context, d netlayer.Dial, release func()) (ne
 	// The time bounds the reaching of the peer; admission has its own.
 	reaching, cancel := c.n.within(ctx, dialTimeout)
 	defer cancel()
-	candidates, failed := resolve(reaching, hints)
+	candidates, failed := resolve(reaching, hints, c.n.cfg.lookup)
 	a, failures := race(reaching, candidates, c.begin)
 	if a == nil {
 		if err := c.interrupted(ctx); err != nil {

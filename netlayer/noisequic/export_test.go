@@ -2,8 +2,10 @@ package noisequic
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -12,6 +14,11 @@ import (
 
 // SetPackets makes netlayers opened with c use sockets of the test.
 func SetPackets(c *Config, open func(address string) (net.PacketConn, error)) { c.packets = open }
+
+// SetLookup makes netlayers opened with c resolve names as the test says.
+func SetLookup(c *Config, lookup func(ctx context.Context, host string) ([]netip.Addr, error)) {
+	c.lookup = lookup
+}
 
 // SetRandom makes the ephemeral keys of netlayers opened with c those of a test vector.
 func SetRandom(c *Config, r io.Reader) { c.random = r }

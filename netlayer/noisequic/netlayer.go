@@ -56,6 +56,9 @@ func Open(c *Config) (*Netlayer, error) {
 	if cfg.packets == nil {
 		cfg.packets = listenUDP
 	}
+	if cfg.lookup == nil {
+		cfg.lookup = lookup
+	}
 	n := &Netlayer{
 		cfg:      cfg,
 		budget:   newBudget(cfg.Limits),

@@ -51,7 +51,7 @@ func race(ctx context.Context, candidates []candidate, try func(context.Context,
 			if r.err == nil {
 				return r.attempt, nil
 			}
-			failures = append(failures, r.of.hint+": "+r.err.Error())
+			failures = append(failures, oneLine(r.of.hint)+": "+r.err.Error())
 			next.Reset(0)
 		case <-ctx.Done():
 			return nil, failures

@@ -511,6 +511,19 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
+// Hints are a stranger's text; what is said of them stands in logs.
+func TestDialErrorsAreOneLine(t *testing.T) {
+	n := open(t, noisequic.Config{})
+	peer := identity(t).Public().Peer()
+	for _, hint := range []string{"[fe80::1%x\n2026-01-01 ERROR y\x1b]:9", "a\nb:9", "a\nb", "[::1]:\n9"} {
+		peer.Hints = map[string]string{"addr": hint}
+		_, err := n.Connect(t.Context(), netlayer.Dial{Peer: peer})
+		if !errors.Is(err, netlayer.ErrUnreachable) || strings.ContainsAny(err.Error(), "\n\x1b") {
+			t.Errorf("a hint %q: %q, want ErrUnreachable in one line", hint, err)
+		}
+	}
+}
+
 type zeroKey struct{}
 
 func (zeroKey) ID([32]byte) (id [16]byte, err error)        { return id, nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -438,6 +439,40 @@ func TestManyAddresses(t *testing.T) {
 				t.Errorf("%q does not say %q", text, want)
 			}
 		}
+	})
+}
+
+// Names that nobody answers for cost a while, not the addresses that stand beside them.
+func TestSlowNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &air{t: t}
+		cfg := a.on(1, 0, noisequic.Config{})
+		noisequic.SetLookup(&cfg, func(ctx context.Context, _ string) ([]netip.Addr, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		from, to := open(t, cfg), open(t, a.on(2, 4711, noisequic.Config{}))
+		d := netlayer.Dial{Peer: to.Location()}
+		d.Peer.Hints = map[string]string{"addr": "slow.example:1", "addr2": "slower.example:1", "addr3": "10.0.0.2:4711"}
+		accepted := make(chan netlayer.Conn, 1)
+		go func() {
+			defer close(accepted)
+			if in, err := to.Accept(t.Context()); err == nil {
+				c, _ := in.Accept(nil)
+				accepted <- c
+			}
+		}()
+		begin := time.Now()
+		c, err := from.Connect(t.Context(), d)
+		if err != nil {
+			to.Close()
+			t.Fatalf("after %v: %v", time.Since(begin), err)
+		}
+		if took := time.Since(begin); took > 4*time.Second {
+			t.Errorf("connected after %v", took)
+		}
+		c.Close("")
+		(<-accepted).Close("")
 	})
 }
 
