@@ -200,8 +200,12 @@ func TestTimesDoNotWrap(t *testing.T) {
 		nsec   int64
 		fits   bool
 	}{
-		{first, 0, true}, {first, -1, false}, {math.MinInt64, 0, false},
-		{last, nanos - 1, true}, {last, nanos, false}, {math.MaxInt64, 0, false},
+		{first, 0, true},
+		{first, -1, false},
+		{math.MinInt64, 0, false},
+		{last, nanos - 1, true},
+		{last, nanos, false},
+		{math.MaxInt64, 0, false},
 	} {
 		n := new(big.Int).Mul(big.NewInt(c.second), big.NewInt(nanos))
 		at, err := passable.To[time.Time](n.Add(n, big.NewInt(c.nsec)))
