@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
@@ -8,6 +10,11 @@ import (
 
 // lastWordsTimeout bounds how long an ended session tries to tell the peer.
 const lastWordsTimeout = 5 * time.Second
+
+// leaveBehind is how many bytes of the peer's messages may go on waiting for their turn when a session ends. If there
+// are more, those that wait on answers are refused: the call they wait for may never end, and the next session would
+// leave as many.
+const leaveBehind = 1 << 20
 
 // fail ends the session, once.
 func (s *Session) fail(end *EndError) {
@@ -51,6 +58,7 @@ func (l *locked) ending() error {
 // leftovers is what an ended session leaves to be broken.
 type leftovers struct {
 	promises []*far
+	answers  []*answer // on which more waits than may be left behind
 	refused  []refusal
 	watches  []*watch
 }
@@ -67,6 +75,9 @@ func (l *locked) takeAll(end *EndError) leftovers {
 			}
 		}
 		calls = l.t.questions.len() - 1
+		if l.s.inflow.size.Load() > leaveBehind {
+			left.answers = slices.Collect(maps.Values(l.t.answers))
+		}
 		out, ends := l.t.out, l.t.ends
 		l.t = newTables(l.s, l.t.info)
 		if end.Kind == Closed || end.Kind == Violated {
@@ -87,6 +98,7 @@ func (l *locked) takeAll(end *EndError) leftovers {
 		left.watches = append(left.watches, w)
 	}
 	l.state, l.err = closed, end
+	l.s.inflow.ended.Store(end)
 	l.opening, l.attempt, l.watches = nil, nil, nil
 	l.s.graves.take()
 	return left
@@ -98,6 +110,9 @@ func (left leftovers) end(end *EndError) {
 		q.vow.Settle(nil, end, true, nil)
 	}
 	refuseAll(left.refused)
+	for _, a := range left.answers {
+		a.vow.Thin()
+	}
 	for _, w := range left.watches {
 		w.fire(end)
 	}

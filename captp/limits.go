@@ -90,12 +90,21 @@ type inflow struct {
 	limits      *Limits
 	realm       any
 	count, size atomic.Int64
+	ended       atomic.Pointer[EndError]
 }
 
 // hold counts one more message and reports whether that is within the limits.
 func (f *inflow) hold(size int) bool {
 	n, b := f.count.Add(1), f.size.Add(int64(size))
 	return n <= int64(f.limits.MaxWaiting) && b <= int64(f.limits.MaxWaitingBytes)
+}
+
+// Gone implements vat.Held.
+func (f *inflow) Gone() error {
+	if end := f.ended.Load(); end != nil {
+		return end
+	}
+	return nil
 }
 
 // Unhold implements vat.Held.

@@ -1,0 +1,79 @@
+package captp_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// leave has a peer pile messages upon the answer of a call and go away; it returns what they still take here.
+func leave(w *world, n *node, call func(r *raw), messages, size int) captp.Census {
+	r, e := w.peer(n)
+	call(r)
+	for range messages {
+		r.send(&msg.Deliver{To: answerAt(7), Selector: "x", Args: []any{make([]byte, size)}})
+	}
+	synctest.Wait()
+	_ = r.conn.Close("")
+	<-e.Done()
+	synctest.Wait()
+	return e.Tables()
+}
+
+// What waits on a promise that never settles is not kept for peers that are gone, however many of them come and go.
+func TestWaitingOfTheGone(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		n := w.node("n")
+		never := n.promise("never")
+		fetch := func(r *raw) { r.call(export(0), "fetch", 7, 0, "never") }
+		ends := len(w.ends)
+		for range 40 {
+			leave(w, n, fetch, 100, 10)
+		}
+		waiting := 0
+		for _, e := range w.ends[ends:] {
+			waiting += e.Tables().Waiting
+		}
+		if waiting == 0 || waiting > 1000 {
+			t.Errorf("%d messages wait of 4000 by peers that are gone", waiting)
+		}
+		// The living are not affected.
+		r, _ := w.peer(n)
+		fetch(r)
+		for i := range 1000 {
+			r.call(answerAt(7), "x", 0, uint64(100+i))
+		}
+		synctest.Wait()
+		never.Resolve(n.do(newEcho))
+		for range 1000 {
+			if d := expect[*msg.Deliver](r); d.Selector != "break" && d.Selector != "fulfill" {
+				t.Fatal(d)
+			}
+		}
+		r.bye()
+	})
+}
+
+// A little that a peer has sent before it left is done all the same; a lot upon calls that may never end is not kept.
+func TestLeaveBehind(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		n := w.node("n")
+		release := make(chan struct{})
+		n.offer("block", doIn(t, n.another("slow"), func(ctx context.Context) vat.Ref { return vat.Func(ctx, func() { <-release }) }))
+		block := func(r *raw) {
+			r.call(export(0), "fetch", 6, 0, "block")
+			r.call(answerAt(6), "", 7, 0)
+		}
+		if c := leave(w, n, block, 10, 100); c.Waiting < 10 {
+			t.Errorf("of 10 small messages %d wait", c.Waiting)
+		}
+		if c := leave(w, n, block, 100, 100_000); c.Waiting > 1 {
+			t.Errorf("%d large messages, %d bytes, wait for a call that may never end", c.Waiting, c.WaitingBytes)
+		}
+		close(release)
+	})
+}
