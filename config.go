@@ -25,7 +25,9 @@ type Config struct {
 	Dir string
 	// Identity is whom the node acts as. Nil uses the one in Dir, made at the first Open.
 	Identity sturdyref.Identity
-	// Listen is the UDP address to listen at. The default is a port the system chooses, kept in Dir for the next time.
+	// Listen is the UDP address to listen at, "host:port" or ":port"; the default is every interface. Where it names no
+	// port, or 0, that is the one kept in Dir, or else one the system chooses. The port in use is kept in Dir for the next
+	// time, so that the sturdyrefs given out stay good.
 	Listen string
 	// Advertise lists the addresses that go into sturdyrefs, "host:port". The default is those of the interfaces that are
 	// up, loopback last.
@@ -78,7 +80,7 @@ type NetworkConfig struct {
 // features is what every session of this version can do.
 func features() []string { return []string{home.FeatureFetchProof, captp.FeatureMovesQueues} }
 
-var errTilde = errors.New("a leading ~ is the shell's to expand and would be taken for a folder of that name here: give the path in full, or use os.UserHomeDir")
+var errTilde = errors.New("a leading ~ means your home directory only where a shell has replaced it, and here none has: write that directory out in full")
 
 var errNoKeys = errors.New("hawser: the identity is the zero KeyPair: sturdyref.GenerateIdentity makes one")
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,17 +159,26 @@ func (d *dir) identity() (sturdyref.Identity, error) {
 	return id, d.write("identity", b)
 }
 
-// listen returns the address to listen at: the port used last, or any.
-func (d *dir) listen() (string, error) {
+// listen returns the address to listen at: the one that is configured, with the port used last, if there is one, where it
+// leaves the port open.
+func (d *dir) listen(configured string) (string, error) {
+	host := ""
+	if configured != "" {
+		h, port, err := net.SplitHostPort(configured)
+		if n, e := strconv.Atoi(port); err != nil || port != "" && (e != nil || n != 0) {
+			return configured, nil // a port, or nonsense that the netlayer has words for
+		}
+		host = h
+	}
 	b, err := d.read("port")
 	if err != nil || b == nil {
-		return "", err
+		return configured, err
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
 	if err != nil || port == 0 {
 		return "", fmt.Errorf("hawser: %s does not hold a port: remove it to have a new one chosen", filepath.Join(d.path, "port"))
 	}
-	return fmt.Sprintf(":%d", port), nil
+	return net.JoinHostPort(host, strconv.FormatUint(port, 10)), nil
 }
 
 // keepPort remembers the port that is listened at.

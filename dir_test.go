@@ -111,7 +111,7 @@ func TestOpenRefuses(t *testing.T) {
 		cfg  hawser.Config
 		says string
 	}{
-		{"a tilde", hawser.Config{Dir: "~/hawser"}, "leading ~"},
+		{"a tilde", hawser.Config{Dir: "~/hawser"}, "leading ~ means your home directory only where a shell has replaced it"},
 		{"a file for a directory", hawser.Config{Dir: file}, file},
 		{"a damaged identity", hawser.Config{Dir: with("identity", "garbage")}, "damaged"},
 		{"an empty identity", hawser.Config{Dir: with("identity", "")}, "damaged"},
@@ -230,7 +230,7 @@ func TestDirIsMadeSafe(t *testing.T) {
 	}
 }
 
-// TestThePortIsKept keeps it also where sturdyrefs name another place.
+// TestThePortIsKept keeps it also where sturdyrefs name another place, and where only an interface is asked for.
 func TestThePortIsKept(t *testing.T) {
 	dir := t.TempDir()
 	n := open(t, &hawser.Config{Dir: dir, Advertise: []string{"hawser.example:443"}})
@@ -241,10 +241,33 @@ func TestThePortIsKept(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	n = open(t, &hawser.Config{Dir: dir})
-	if got := portOf(n.Location().Hints["addr"]); got != port {
-		t.Errorf("listens at port %s, want that of before, %s", got, port)
+	listens := func(at, want string) {
+		t.Helper()
+		n, err := hawser.Open(t.Context(), &hawser.Config{Dir: dir, Listen: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := portOf(n.Location().Hints["addr"]); got != want {
+			t.Errorf("told to listen at %q, listens at port %s, want %s", at, got, want)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
+	for _, at := range []string{"", "127.0.0.1:0", ":0", "127.0.0.1:"} {
+		listens(at, port)
+	}
+	// A port that is asked for is the one to be kept.
+	c, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := portOf(c.LocalAddr().String())
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	listens("127.0.0.1:"+other, other)
+	listens("127.0.0.1:0", other)
 }
 
 // TestACopiedDir opens a copy of a directory in use: the port says that something is wrong.

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/hashicorp/go-hclog"
+	"time"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/captp"
@@ -26,11 +24,15 @@ import (
 type warehouse interface {
 	Weigh(ctx context.Context, load []byte) (int, error)
 	Haul(ctx context.Context, size int) ([]byte, error)
+	Watch(ctx context.Context, peer vat.Ref)
 }
 
 var warehouseFacet = vat.FacetOf[warehouse]("test.Warehouse")
 
-type depot struct{ calls atomic.Int64 }
+type depot struct {
+	calls atomic.Int64
+	gone  chan error // why what was to be watched is severed
+}
 
 func (d *depot) Weigh(_ context.Context, load []byte) (int, error) {
 	d.calls.Add(1)
@@ -42,9 +44,13 @@ func (d *depot) Haul(_ context.Context, size int) ([]byte, error) {
 	return bytes.Repeat([]byte{7}, size), nil
 }
 
+func (d *depot) Watch(ctx context.Context, peer vat.Ref) {
+	vat.OnSever(ctx, peer, func(_ context.Context, reason error) { d.gone <- reason })
+}
+
 func publishDepot(t *testing.T, n *hawser.Node) (sturdyref.Ref, *depot) {
 	t.Helper()
-	d := &depot{}
+	d := &depot{gone: make(chan error, 1)}
 	ref, err := vat.Do(t.Context(), n.Vat("depot"), func(ctx context.Context) (vat.Ref, error) {
 		return warehouseFacet.Spawn(ctx, d), nil
 	})
@@ -165,10 +171,8 @@ func (c *deaf) Close(reason string) error {
 func TestACallerThatNeverReads(t *testing.T) {
 	cfg := quiet()
 	cfg.Limits = captp.Limits{MaxUnsent: 4 << 20}
-	var ended <-chan struct{}
-	cfg.Logger, ended = watchFor(t, "not being read")
 	host, guest := open(t, cfg), open(t, quiet())
-	invite, _ := publishDepot(t, host)
+	invite, d := publishDepot(t, host)
 	bad := rawPeer(t, nil, nil)
 	session, conn := bad.dial(t, invite, func(c netlayer.Conn) netlayer.Conn {
 		return &deaf{Conn: c, left: 8, closed: make(chan struct{})}
@@ -182,6 +186,9 @@ func TestACallerThatNeverReads(t *testing.T) {
 		return proof[:], err
 	})
 	ref := guest.Enliven(invite)
+	if _, err := object.Send(t.Context(), "watch", bad.boot).Await(t.Context()); !errors.Is(err, vat.ErrNotReference) {
+		t.Fatal(err)
+	}
 	var answers []vat.Ref
 	for range 40 {
 		answers = append(answers, object.Send(t.Context(), "haul", 500_000))
@@ -191,7 +198,14 @@ func TestACallerThatNeverReads(t *testing.T) {
 			t.Fatalf("another caller meanwhile: %d, %v", len(n), err)
 		}
 	}
-	<-ended
+	select {
+	case reason := <-d.gone:
+		if _, ok := errors.AsType[*captp.ProtocolError](reason); !ok {
+			t.Errorf("the session ended because of %v", reason)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the session goes on")
+	}
 	_ = conn.Close("")
 	unread := 0
 	for _, a := range answers {
@@ -208,27 +222,6 @@ func TestACallerThatNeverReads(t *testing.T) {
 	if n, err := vat.Result[[]byte](ref.Send(t.Context(), "haul", 5)).Await(t.Context()); len(n) != 5 || err != nil {
 		t.Errorf("another caller afterwards: %d, %v", len(n), err)
 	}
-}
-
-// watchFor returns a logger and a channel that is closed when it is told of something.
-func watchFor(t *testing.T, words string) (hclog.Logger, <-chan struct{}) {
-	w := &watcher{words: []byte(words), seen: make(chan struct{}), out: t.Output()}
-	return hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: w}), w.seen
-}
-
-type watcher struct {
-	words []byte
-	seen  chan struct{}
-	once  sync.Once
-	out   io.Writer
-}
-
-func (w *watcher) Write(line []byte) (int, error) {
-	_, _ = w.out.Write(line)
-	if bytes.Contains(line, w.words) {
-		w.once.Do(func() { close(w.seen) })
-	}
-	return len(line), nil
 }
 
 // raw is a party that speaks CapTP over a real socket and nothing else of a node.

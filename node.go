@@ -87,10 +87,8 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	var keep home.Keeper
 	if s.dir != nil {
 		keep = s.dir
-		if c.Listen == "" {
-			if c.Listen, err = s.dir.listen(); err != nil {
-				return nil, err
-			}
+		if c.Listen, err = s.dir.listen(c.Listen); err != nil {
+			return nil, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -200,7 +198,8 @@ func (n *Node) Unpublish(ctx context.Context, name string) error { return n.home
 
 // Revoke ends the sturdyref of name for good, published at present or not, and breaks every reference fetched by it with
 // vat.ErrRevoked, at once, also when it is called in a turn that fails later. Publishing the name again gives a new
-// sturdyref.
+// sturdyref. Peers are not told: whoever holds such a reference learns of it when it next sends, so vat.OnSever in another
+// process does not fire.
 func (n *Node) Revoke(ctx context.Context, name string) error { return n.home.Revoke(ctx, name) }
 
 // Enliven returns a reference to the object a sturdyref stands for. It returns at once; messages sent to it go out with
@@ -236,7 +235,8 @@ func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }
 // NetworkUp tells the node that the network may have come back or changed: an interface is up, the machine has woken.
 // Sessions that stood still go on at once instead of when their timers, grown long during an outage, next fire. A
 // program that can learn of such events calls it; nothing depends on it. It returns when every connection was tried,
-// those of nodes made from this one included, if it is the one that Open returned.
+// those of nodes made from this one included, if it is the one that Open returned. A peer that does not answer makes
+// that take five seconds, and so can one whose connection was never lost: ctx bounds it.
 func (n *Node) NetworkUp(ctx context.Context) {
 	if n.child {
 		n.home.NetworkUp(ctx)
@@ -254,7 +254,7 @@ func (n *Node) NetworkUp(ctx context.Context) {
 // As returns a node that acts under another identity, with sessions and publications (in memory) of its own and the
 // same vats. Nothing but the IP address links the two in front of a peer: a reference obtained under one does not pass
 // over a session of the other, nor can it be published there. It listens at a port of its own. Its door is closed if n's
-// is, and has no secret and knows nobody: those would link. It closes with n, or earlier.
+// is, and has no secret and knows nobody: those would link. It closes with the node that Open returned, or earlier.
 func (n *Node) As(ctx context.Context, id sturdyref.Identity) (*Node, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (n *Node) As(ctx context.Context, id sturdyref.Identity) (*Node, error) {
 // Anonymous returns a node that dials every peer with a key made for that one session, so that two sessions cannot be
 // linked — by their keys; the IP address still links them. What is done with one peer over one session is seen to be
 // done by one party: to do two things at a peer that are not to be linked, use two nodes. It publishes nothing. It has
-// the same vats as n and closes with it, or earlier.
+// the same vats as n and closes with the node that Open returned, or earlier.
 func (n *Node) Anonymous() (*Node, error) { return n.root.descend(n.cfg, nil) }
 
 func (s *shared) descend(c Config, id sturdyref.Identity) (*Node, error) {

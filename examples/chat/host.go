@@ -24,7 +24,7 @@ func hostCommand(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "", "keep the identity and the room's URI in this `directory`")
 	nick := flags.String("nick", "host", "what to call you")
 	name := flags.String("name", "lobby", "what to call the `room`; each name in a directory has a URI of its own")
-	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (default: the port used last, or any)")
+	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (without a port, or port 0: the one used last with --dir, or any)")
 	advertise := flags.String("advertise", "", "`addresses` for the URI, host:port with commas between, where guests come from outside")
 	alone := flags.Bool("serve", false, "only keep the room open: do not read messages from the input")
 	verbose := flags.Bool("v", false, "say what happens beneath")

@@ -31,7 +31,7 @@ func joinCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("join", flag.ContinueOnError)
 	dir := flags.String("dir", "", "keep the identity you act under in this `directory` (default: a new one each time)")
 	nick := flags.String("nick", "", "what to call you (default: asked for on a terminal)")
-	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (default: any port)")
+	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (without a port, or port 0: the one used last with --dir, or any)")
 	verbose := flags.Bool("v", false, "say what happens beneath")
 	rest, err := parse(flags, args, joinHelp, 1)
 	if err != nil {
