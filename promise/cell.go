@@ -1,18 +1,12 @@
 package promise
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"github.com/hawser-go/hawser/passable"
 )
-
-// ErrCycle breaks a promise that was resolved to itself, directly or through others.
-var ErrCycle = errors.New("promise: resolved to itself: it would never settle, resolve it to a value")
-
-var errNoReason = errors.New("promise: broken without a reason")
 
 // A Waiter is told that a cell has settled. It is comparable.
 type Waiter interface {

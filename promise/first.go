@@ -5,9 +5,6 @@ import (
 	"sync/atomic"
 )
 
-// ErrNone breaks [Any] and [Race] of no promises.
-var ErrNone = errors.New("promise: none given: it would never settle")
-
 // Race returns a promise that settles as the first of the promises given does, fulfilled or broken. Race of none breaks
 // with [ErrNone].
 func Race[T any](ps ...Promise[T]) Promise[T] {

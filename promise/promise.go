@@ -2,7 +2,6 @@ package promise
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/hawser-go/hawser/passable"
@@ -14,8 +13,6 @@ type Promise[T any] struct{ c *Cell }
 
 // None is the value of a promise that settles without one: a method that returns only an error.
 type None struct{}
-
-var errZero = errors.New("promise: the zero Promise is broken: get one from New or a call")
 
 // New returns a pending promise and its resolver. ctx says whose it is: made inside a turn, a break that nobody looks
 // at is logged by that vat.

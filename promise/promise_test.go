@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 )
 
@@ -382,6 +383,30 @@ func TestTimeout(t *testing.T) {
 			t.Errorf("%v", time.Since(start))
 		}
 	})
+}
+
+// How a promise breaks by itself is no secret: it crosses to peers as code and text, rather than as an internal error.
+func TestErrorsCross(t *testing.T) {
+	_, zero := promise.Promise[int]{}.Await(bg)
+	p, r := promise.New[int](bg)
+	r.Break(bg, nil)
+	_, reasonless := p.Await(bg)
+	for code, err := range map[string]error{
+		"hawser.cycle": promise.ErrCycle, "hawser.no-promises": promise.ErrNone, "hawser.timeout": promise.ErrTimeout,
+		"hawser.zero-promise": zero, "hawser.no-reason": reasonless,
+	} {
+		var coded interface {
+			ErrorCode() string
+			ErrorMessage() string
+		}
+		if !errors.As(fmt.Errorf("wrapped: %w", err), &coded) || coded.ErrorCode() != code || coded.ErrorMessage() != err.Error() {
+			t.Errorf("%v has not the code %s", err, code)
+		}
+		crossed, bad := passable.Copy(err, nil)
+		if want := (passable.Error{Code: code, Message: err.Error()}); crossed != any(want) || bad != nil {
+			t.Errorf("%v crosses as %#v, %v", err, crossed, bad)
+		}
+	}
 }
 
 // Combinations of promises that are settled from several goroutines at once.

@@ -2,19 +2,6 @@ package promise
 
 import "time"
 
-// ErrTimeout is how a promise of [Timeout] breaks when the time is over. It is a timeout to package net and the like.
-var ErrTimeout error = timeoutError{}
-
-type timeoutError struct{}
-
-func (timeoutError) Error() string { return "promise: not settled in time" }
-
-// Timeout reports true.
-func (timeoutError) Timeout() bool { return true }
-
-// ErrorCode is what a peer sees of the error.
-func (timeoutError) ErrorCode() string { return "hawser.timeout" }
-
 // Timeout returns a promise that settles as p does, or breaks with [ErrTimeout] if p has not settled after d. p itself
 // goes on. A promise that has settled already is returned as it is, and costs no timer.
 //
@@ -28,6 +15,9 @@ func Timeout[T any](p Promise[T], d time.Duration) Promise[T] {
 	t.out.report = src.report
 	t.timer = time.AfterFunc(max(d, 0), t.expire)
 	src.Subscribe(t)
+	if t.out.Settled() { // the time was over before that
+		forget([]*Cell{src}, t)
+	}
 	return Promise[T]{&t.out}
 }
 
