@@ -27,7 +27,17 @@
 //
 // [promise.Promise.Await] and [Ref.Await] in a turn COMMIT WHAT IT DID SO FAR AND PARK IT. The vat serves other messages
 // meanwhile, so that when Await returns THE STATE OF THE VAT'S OBJECTS MAY HAVE CHANGED: look again. Only the handler's
-// own goroutine may wait in its turn; the vat notices others and panics.
+// own goroutine may wait in its turn, with its own ctx. The vat notices a goroutine that is in no turn, and a ctx whose
+// turn waits or has ended, and panics.
+//
+// Whole or not at all is the wrong thing for news to many members: if the session of one has no room the turn fails, and
+// nobody hears. Give each member turns of its own, by way of an object of the vat that sends on to that one:
+//
+//	m.door = vat.SpawnProxy(ctx, func(context.Context) (vat.Ref, error) { return m.ref, nil })
+//	...
+//	for _, m := range members {
+//		_ = m.door.SendOnly(ctx, "news", line)
+//	}
 //
 // # Facts to rely on
 //

@@ -135,7 +135,7 @@ func TestFacet(t *testing.T) {
 			{vat.ErrBadArgs, "argument 2", "noContext", []any{1, 2}},
 			{vat.ErrBadArgs, "argument 1", "noContext", []any{math.MaxInt64 + 1.5, "x"}},
 			{vat.ErrBadArgs, "argument 3", "variadic", []any{"p", 1, "x"}},
-			{vat.ErrBadArgs, "got 0, want 1", "variadic", nil},
+			{vat.ErrBadArgs, "got 0, want at least 1", "variadic", nil},
 			{errNope, "", "onlyError", []any{true}},
 			{vat.ErrInternal, "", "unpassable", nil},
 		} {

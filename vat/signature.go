@@ -22,7 +22,8 @@ type signature struct {
 
 // call is the room for one call's arguments. A handler that waits in Await keeps its own.
 type call struct {
-	in []reflect.Value
+	ctx context.Context // in[0], for a function that takes one
+	in  []reflect.Value
 }
 
 var errShape = errors.New("must be func([context.Context,] arguments...) [result] [, error]")
@@ -74,14 +75,19 @@ func (s *signature) call(t *turn, fn reflect.Value, args []any) (any, error) {
 	if s.variadic {
 		fixed--
 	}
-	if len(args) < fixed || len(args) > fixed && !s.variadic {
-		return nil, ErrBadArgs.because("got %d, want %d", len(args), fixed)
+	switch {
+	case s.variadic && len(args) < fixed:
+		return nil, ErrBadArgs.because("got %d, want at least %d", len(args), fixed)
+	case !s.variadic:
+		if err := Arity(args, fixed); err != nil {
+			return nil, err
+		}
 	}
 	c := s.room(len(args))
 	skip := 0
 	if s.ctx {
 		skip = 1
-		c.in[0].Set(reflect.ValueOf(t))
+		c.ctx = t
 	}
 	for i, a := range args {
 		if err := assign(c.in[skip+i], a); err != nil {
@@ -130,9 +136,9 @@ func (s *signature) room(n int) *call {
 			return c
 		}
 	}
-	c := &call{make([]reflect.Value, 0, n+1)}
+	c := &call{in: make([]reflect.Value, 0, n+1)}
 	if s.ctx {
-		c.in = append(c.in, reflect.New(ctxType).Elem())
+		c.in = append(c.in, reflect.ValueOf(&c.ctx).Elem()) // set without reflection
 	}
 	for i := range n {
 		c.in = append(c.in, reflect.New(s.params[min(i, len(s.params)-1)]).Elem())

@@ -277,6 +277,35 @@ func TestNoRoomAmongMany(t *testing.T) {
 	})
 }
 
+// As the package comment advises: members who get turns of their own do not suffer from one that is full.
+func TestTurnsOfTheirOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, nil)
+		var members [3]*session
+		var doors [len(members)]vat.Ref
+		for i := range members {
+			s, ref := newSession(1)
+			members[i] = s
+			doors[i] = do(t, v, func(ctx context.Context) (vat.Ref, error) {
+				return vat.SpawnProxy(ctx, func(context.Context) (vat.Ref, error) { return ref, nil }), nil
+			})
+		}
+		members[1].room = 0
+		do(t, v, func(ctx context.Context) (int, error) {
+			for _, d := range doors {
+				_ = d.SendOnly(ctx, "news")
+			}
+			return 0, nil
+		})
+		synctest.Wait()
+		for i, want := range []string{"news", "", "news"} {
+			if got := members[i].methods(); got != want {
+				t.Errorf("member %d got %q, want %q", i, got, want)
+			}
+		}
+	})
+}
+
 // A turn whose commit fails in the middle, at Await, has failed: it does not commit what it does afterwards.
 func TestNoRoomAtAwaitFailsTheRest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
