@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // SetPackets makes netlayers opened with c use sockets of the test.
@@ -135,6 +136,17 @@ func ParseSelf(b []byte) (again []byte, err error) {
 func ParseFeatures(b []byte) error {
 	_, err := parseFeatures(b)
 	return err
+}
+
+// RecordsKept verifies records as a netlayer does and returns how many it then remembers.
+func RecordsKept(records []*sturdyref.Record) (int, error) {
+	c := recordCache{m: make(map[string]*sturdyref.Record)}
+	for _, r := range records {
+		if _, err := c.verify(r.Encoded(), r.Static); err != nil {
+			return 0, err
+		}
+	}
+	return len(c.m), nil
 }
 
 // Prologue, SessionBinding, PublicPSK, SessionMessage and EncodeSelf are what the vectors pin.

@@ -12,7 +12,7 @@ import (
 // empties it. Bytes move between three slices that change places, so that in the long run nothing is allocated and
 // little is copied: what the pump reads into, what is ready, and what the reader is taking apart.
 //
-// It holds at most inboxWindow bytes, or one frame; then the pump waits, the peer's flow control window fills, and the
+// While inboxWindow bytes are ready, a whole frame among them, the pump waits; then the peer's flow control window fills, and the
 // peer waits.
 type inbox struct {
 	whole atomic.Int64 // whole frames that have not been read, in ready and taken

@@ -511,6 +511,47 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
+// Who answers with the beginning of a message longer than any second one is somebody else; its end is not waited for.
+func TestSecondMessageTooLong(t *testing.T) {
+	noLeaks(t)
+	n := open(t, noisequic.Config{})
+	addr := rawAcceptor(t, func(w *wire) {
+		w.send([]byte{0x08, 0x52}) // 2130, and no more
+		w.rest()
+	})
+	d := netlayer.Dial{Peer: identity(t).Public().Peer()}
+	d.Peer.Hints = map[string]string{"addr": addr}
+	if err := dialFails(t, n, d, netlayer.ErrUnreachable); !strings.Contains(err.Error(), "somebody else answers there") {
+		t.Errorf("Connect says %v", err)
+	}
+}
+
+// Of many features a peer announces too many; of many peers' records some are forgotten.
+func TestBoundsOfStrangers(t *testing.T) {
+	var names []string
+	for i := range 33 {
+		names = append(names, fmt.Sprintf("f%02d", i))
+	}
+	if _, err := noisequic.ParseHello(docHello([16]byte{}, names[:32]...)); err != nil {
+		t.Errorf("32 features: %v", err)
+	}
+	if _, err := noisequic.ParseHello(docHello([16]byte{}, names...)); err == nil {
+		t.Error("33 features are taken")
+	}
+	records := make([]*sturdyref.Record, 1100)
+	for i := range records {
+		k := identity(t)
+		r, err := sturdyref.NewRecord(k, k.NotBefore())
+		if err != nil {
+			t.Fatal(err)
+		}
+		records[i] = r
+	}
+	if n, err := noisequic.RecordsKept(records); err != nil || n > 1024 || n == 0 {
+		t.Errorf("%d records are kept, %v", n, err)
+	}
+}
+
 // Hints are a stranger's text; what is said of them stands in logs.
 func TestDialErrorsAreOneLine(t *testing.T) {
 	n := open(t, noisequic.Config{})
