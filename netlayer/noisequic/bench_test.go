@@ -143,7 +143,7 @@ func ourPair(b testing.TB) (out, in link) {
 }
 
 // connect dials and accepts, and returns both ends.
-func connect(t testing.TB, from, to netlayer.Netlayer, d netlayer.Dial) (out, in netlayer.Conn) {
+func connect(t testing.TB, from, to netlayer.Netlayer, d netlayer.Dial, first ...[]byte) (out, in netlayer.Conn) {
 	t.Helper()
 	d.Peer = to.Location()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -155,7 +155,7 @@ func connect(t testing.TB, from, to netlayer.Netlayer, d netlayer.Dial) (out, in
 		if err != nil {
 			return
 		}
-		if c, err := in.Accept(nil); err == nil {
+		if c, err := in.Accept(first); err == nil {
 			accepted <- c
 		}
 	}()

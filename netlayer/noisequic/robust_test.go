@@ -179,6 +179,22 @@ func TestManyFirstFrames(t *testing.T) {
 	}
 }
 
+// First frames travel with the verdict or after it, whatever their size.
+func TestFirstFramesOfEverySize(t *testing.T) {
+	noLeaks(t)
+	to, from := open(t, noisequic.Config{}), open(t, noisequic.Config{})
+	for _, size := range []int{65_191, 65_192, 65_193, 65_258, 65_400, 65_519, 65_535, 65_536} {
+		out, in := connect(t, from, to, netlayer.Dial{}, []byte("one"), make([]byte, size-7), []byte("three"))
+		for _, want := range []int{3, size - 7, 5} {
+			if f, err := out.Read(); err != nil || len(f.Bytes) != want {
+				t.Fatalf("%d bytes: read %d, %v, want %d", size, len(f.Bytes), err, want)
+			}
+		}
+		out.Close("")
+		in.Close("")
+	}
+}
+
 // A dialler that does not take its verdict is not waited for by Close.
 func TestCloseWithAVerdictOnItsWay(t *testing.T) {
 	noLeaks(t)
