@@ -149,16 +149,20 @@ func (h *Home) settled(a arrival) {
 }
 
 // wentAway puts things back as they were before a connection that came to nothing. What was sent on it meanwhile goes
-// out with what it would have replaced.
+// out with what it would have replaced. If another connection has taken its place by now, that one replaces both.
 func (h *Home) wentAway(a arrival, err error) {
 	l, id := a.link, a.link.peer.String()
 	h.log.Debug("a peer went away while it was let in", "peer", id, "error", err)
 	var to *link
+	var waiting []*request
 	resumed := false
 	h.mu.Lock()
 	if p := h.peers[l.peer]; p != nil && p.live == l && !h.closed {
 		if _, ok := h.links[a.old]; ok {
 			p.live, to = a.old, a.old
+			if to.started { // and has looked already for what waits; otherwise it will
+				waiting, p.waiting = p.waiting, nil
+			}
 		} else if a.mine != nil && a.mine.over == nil {
 			p.live, p.dial, to, resumed = nil, a.mine, a.mine.link, true
 		}
@@ -170,6 +174,10 @@ func (h *Home) wentAway(a arrival, err error) {
 		l.session.Handover(to.session)
 	}
 	l.session.Fail(id, err)
+	h.serve(waiting, to)
+	if a.old != nil && to != a.old {
+		h.goroutine(func() { a.old.session.Close("superseded by a new session") })
+	}
 	switch {
 	case resumed:
 		select {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,85 @@ func TestAcceptFailsWhileOurDialGoesOn(t *testing.T) {
 		works(t, "what was dialled for", r)
 		works(t, "enlivened while the peer was let in", during)
 		_ = settles(t, "the peer's", back)
+	})
+}
+
+// TestOneComesWhileAnotherIsLetIn has two connections of one peer come at once, as of a peer that is restarted twice. The
+// first is let in when the second has taken its place, and then the second fails. What waited is served by the first.
+func TestOneComesWhileAnotherIsLetIn(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		low, high := pair(t)
+		a, b1, b2 := join(t, n, "a", low, nil), join(t, n, "b1", high, nil), join(t, n, "b2", high, nil)
+		defer a.leave()
+		defer b1.leave()
+		defer b2.leave()
+		atA := a.publish("x")
+		a.layer.connect = func(ctx context.Context, _ netlayer.Dial, _ connector) (netlayer.Conn, error) {
+			<-ctx.Done()
+			return nil, netlayer.ErrUnreachable
+		}
+		dialled := a.Enliven(sturdyref.Ref{Peer: b1.Location(), Swiss: sturdyref.NewSwissNum()})
+		waits := a.Enliven(b1.publish("y"))
+		first, second := make(chan struct{}), make(chan struct{})
+		var come atomic.Int32
+		a.layer.accept = func(frames [][]byte, next acceptor) (netlayer.Conn, error) {
+			if come.Add(1) == 1 {
+				close(first)
+				<-second
+				return next(frames)
+			}
+			close(second)
+			time.Sleep(time.Second)
+			return nil, net.ErrClosed
+		}
+		r1 := b1.Enliven(atA)
+		<-first
+		r2 := b2.Enliven(atA)
+		works(t, "the first one's", r1)
+		if err := settles(t, "the second one's", r2); err == nil {
+			t.Error("the second one was let in")
+		}
+		refused(t, "what was dialled for", dialled)
+		if err := settles(t, "what waited", waits); err != nil {
+			t.Errorf("what waited: %v", err)
+		}
+	})
+}
+
+// TestASessionBeforeTheLast ends also when the connection that replaced it has failed after another one replaced that.
+func TestASessionBeforeTheLast(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		id := identity(t)
+		a := join(t, n, "a", identity(t), nil)
+		defer a.leave()
+		atA := a.publish("x")
+		var runs []*party
+		for i := range 3 {
+			p := join(t, n, fmt.Sprint("run ", i), id, nil)
+			defer p.leave()
+			runs = append(runs, p)
+		}
+		works(t, "the first", runs[0].Enliven(atA))
+		second, third := make(chan struct{}), make(chan struct{})
+		var come atomic.Int32
+		a.layer.accept = func(frames [][]byte, next acceptor) (netlayer.Conn, error) {
+			if come.Add(1) == 1 {
+				close(second)
+				<-third
+				return nil, net.ErrClosed
+			}
+			return next(frames)
+		}
+		lost := runs[1].Enliven(atA)
+		<-second
+		works(t, "the third", runs[2].Enliven(atA))
+		close(third)
+		_ = settles(t, "the second", lost)
+		time.Sleep(time.Second)
+		if s := a.Sessions(); len(s) != 1 {
+			t.Errorf("%d sessions with one peer", len(s))
+		}
+		works(t, "the third, still", runs[2].Enliven(atA))
 	})
 }
 
