@@ -156,6 +156,33 @@ func TestContextOfAnotherTurn(t *testing.T) {
 	})
 }
 
+// strange is a context that panics.
+type strange struct{ context.Context }
+
+func (strange) Done() <-chan struct{} { panic("strange") }
+
+// A turn that waits with a context that panics fails like any other; the vat goes on.
+func TestContextThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVat(t, nil)
+		p, r := promise.New[int](context.Background())
+		obj := object(t, v, func(ctx context.Context, args []any) (any, error) {
+			if len(args) > 0 {
+				ctx = strange{ctx}
+			}
+			return p.Await(ctx)
+		})
+		_, err := answer[int](obj, "x")
+		wantErr(t, err, vat.ErrInternal)
+		ans := vat.Result[int](obj.Apply(context.Background()))
+		synctest.Wait()
+		r.Fulfill(context.Background(), 7)
+		if n, err := ans.Await(context.Background()); n != 7 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	})
+}
+
 // Await deep in the handler's own stack is no misuse.
 func TestDeepAwait(t *testing.T) {
 	bubble(t, func(t *testing.T) {

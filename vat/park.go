@@ -102,7 +102,8 @@ func (f *frame) wait(ctx context.Context, c *promise.Cell) {
 	if p == nil {
 		p = &parked{v: v, wake: make(chan struct{}, 1)}
 	}
-	life := v.lifetime()
+	// A context of somebody else's making may panic, which it must not once the vat is given up.
+	ended, closing := ctx.Done(), v.lifetime().Done()
 	if v.tracer != nil {
 		v.traceWait(f, "wait")
 	}
@@ -113,9 +114,9 @@ func (f *frame) wait(ctx context.Context, c *promise.Cell) {
 	free := true // c has told p, or forgotten it, so that p can serve again
 	select {
 	case <-p.wake:
-	case <-ctx.Done():
+	case <-ended:
 		free = p.giveUp(c)
-	case <-life.Done():
+	case <-closing:
 		free = p.giveUp(c)
 	}
 	t.state.Store(running)
