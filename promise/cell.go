@@ -214,7 +214,7 @@ func (c *Cell) Unsubscribe(w Waiter) bool {
 }
 
 // Outcome returns the value or the error the cell settled with; ok is false while it is pending. A model value is
-// shared: see [Cell.Model].
+// shared among all who look: it must not be changed.
 func (c *Cell) Outcome() (v any, err error, ok bool) { //nolint:revive // ok last, as in a map lookup
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,13 +241,6 @@ func (c *Cell) Settled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state > settling
-}
-
-// Model reports whether the value is a model value, shared among all who look.
-func (c *Cell) Model() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.model
 }
 
 // observe is called with mu held.

@@ -238,9 +238,6 @@ func TestFollow(t *testing.T) {
 func TestConversion(t *testing.T) {
 	c := new(promise.Cell)
 	c.Fulfill([]any{int64(1), int64(2)}, true)
-	if !c.Model() {
-		t.Error("a model value is none")
-	}
 	l, err := promise.Of[[]int](c).Await(bg)
 	if fmt.Sprint(l) != "[1 2]" || err != nil {
 		t.Errorf("%v, %v", l, err)
