@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/syrup"
 )
 
@@ -221,6 +223,68 @@ func TestAllocationIsProportional(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// endless is a stream that begins with first and goes on with more, far beyond any limit.
+type endless struct {
+	first, more string
+	given       int
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	if e.given > 1<<20 {
+		return 0, io.EOF // or a decoder without a limit would hang
+	}
+	n := copy(b, e.first)
+	e.first = e.first[n:]
+	for n < len(b) {
+		b[n] = e.more[(e.given+n)%len(e.more)]
+		n++
+	}
+	e.given += n
+	return n, nil
+}
+
+// TestStreamStopsAtTheLimit: what is over the limit is not even read.
+func TestStreamStopsAtTheLimit(t *testing.T) {
+	const limit = 10_000
+	for name, r := range map[string]*endless{
+		"a list":  {first: "[", more: "t"},
+		"a text":  {first: `99999999"`, more: "x"},
+		"a label": {first: "<99999999'", more: "x"},
+		"texts":   {first: `[000"`, more: `000"`},
+		"digits":  {more: "9"},
+		"space":   {more: " "},
+	} {
+		d := syrup.NewDecoder(&syrup.Config{Limits: syrup.Limits{Bytes: limit, Text: 1 << 30, Digits: 1 << 30}, Lenient: true})
+		d.ResetReader(r)
+		if v, err := d.Value(); !errors.Is(err, syrup.ErrTooLarge) {
+			t.Errorf("%s without end: %v, %v, want ErrTooLarge", name, v, err)
+		}
+		if r.given > 4*limit {
+			t.Errorf("%s without end: %d bytes were read, the limit is %d", name, r.given, limit)
+		}
+	}
+}
+
+// TestRecordsInRecords: a hook that reads values brings in no depth of its own, and none is called within an error.
+func TestRecordsInRecords(t *testing.T) {
+	calls := 0
+	cfg := &syrup.Config{Record: func(d *syrup.Decoder, _ passable.Symbol) (any, error) {
+		calls++
+		return d.Value()
+	}}
+	nested := func(n int) []byte { return []byte(strings.Repeat("<1'r", n) + "t" + strings.Repeat(">", n)) }
+	if v, err := syrup.Decode(nested(passable.MaxDepth+1), cfg); v != true {
+		t.Errorf("records as deep as may be: %v, %v", v, err)
+	}
+	if _, err := syrup.Decode(nested(passable.MaxDepth+2), cfg); !errors.Is(err, syrup.ErrDepth) {
+		t.Errorf("records too deep: %v, want ErrDepth", err)
+	}
+	calls = 0
+	if _, err := syrup.Decode([]byte(`<10'desc:error{5"cause[<1'rt>]7"message1"m}>`), cfg); !errors.Is(err, syrup.ErrUnknown) || calls > 0 {
+		t.Errorf("a capability in an error: %v, the hook was called %d times; want ErrUnknown", err, calls)
 	}
 }
 
