@@ -403,6 +403,36 @@ func anything(t *testing.T, n *mem.Network, rng *rand.Rand) {
 		all[i] = join(t, n, fmt.Sprint("p", i), identity(t), nil)
 		refs[i] = all[i].publish("x")
 	}
+	// Until the end everything that has to do with connections may take its time, and fail.
+	rough := atomic.Bool{}
+	rough.Store(rng.IntN(2) == 0)
+	var dice sync.Mutex
+	roll := func(most time.Duration) (fails bool) {
+		if !rough.Load() {
+			return false
+		}
+		dice.Lock()
+		d, fails := time.Duration(rng.Int64N(int64(most))), rng.IntN(4) == 0
+		dice.Unlock()
+		time.Sleep(d)
+		return fails
+	}
+	for _, p := range all {
+		p.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			if roll(4 * time.Second) {
+				return nil, netlayer.ErrUnreachable
+			}
+			conn, err := next(ctx, d)
+			roll(time.Second)
+			return conn, err
+		}
+		p.layer.accept = func(first [][]byte, next acceptor) (netlayer.Conn, error) {
+			if roll(2 * time.Second) {
+				return nil, net.ErrClosed
+			}
+			return next(first)
+		}
+	}
 	anon := join(t, n, "anon", nil, nil)
 	var calls sync.WaitGroup
 	enliven := func(by *party, s sturdyref.Ref) {
@@ -413,9 +443,11 @@ func anything(t *testing.T, n *mem.Network, rng *rand.Rand) {
 	}
 	closed := rng.IntN(6) // one of the three closes in half of the runs
 	for range 60 {
-		time.Sleep(time.Duration(rng.IntN(150)) * time.Millisecond)
-		i, j := rng.IntN(3), rng.IntN(3)
-		switch rng.IntN(12) {
+		dice.Lock()
+		pause, i, j, what := time.Duration(rng.IntN(150))*time.Millisecond, rng.IntN(3), rng.IntN(3), rng.IntN(12)
+		dice.Unlock()
+		time.Sleep(pause)
+		switch what {
 		case 0:
 			n.Lose(all[i].host(), all[j].host())
 		case 1:
@@ -446,6 +478,7 @@ func anything(t *testing.T, n *mem.Network, rng *rand.Rand) {
 			n.Heal(all[i].host(), all[j].host())
 		}
 	}
+	rough.Store(false)
 	calls.Wait()
 	time.Sleep(30 * time.Second)
 	for i := range all {
@@ -454,6 +487,16 @@ func anything(t *testing.T, n *mem.Network, rng *rand.Rand) {
 				continue
 			}
 			works(t, fmt.Sprintf("in the end, %d to %d", i, j), all[i].Enliven(refs[j]))
+		}
+	}
+	time.Sleep(30 * time.Second)
+	for _, p := range all {
+		seen := make(map[sturdyref.PeerID]bool)
+		for _, id := range p.Sessions() {
+			if seen[id] {
+				t.Errorf("%s has two sessions with one peer", p.name)
+			}
+			seen[id] = true
 		}
 	}
 	for _, p := range all {
