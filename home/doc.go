@@ -10,7 +10,8 @@
 // sturdyref of that peer is enlivened and dialled again, when it has ended, by the next. Several enlivenings at once
 // share a dial if they show the same secret and look for the peer at the same addresses. When two peers dial each other
 // at the same moment the connection dialled by the one with the higher static key stays; what was to be sent on the
-// other goes out on it, in order, with its proofs made anew. An incoming connection of a peer that has a session already
+// other goes out on it, in order, with its proofs made anew. Whoever has waited for the other's connection in vain dials
+// again, and is let in. An incoming connection of a peer that has a session already
 // takes its place: the peer was restarted.
 //
 // # What goes out, and to whom
