@@ -3,8 +3,10 @@ package sturdyref_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +300,48 @@ func TestRecordClaims(t *testing.T) {
 	both := claim{1, u, foreign.Public().(ed25519.PublicKey), 5, 0}
 	if _, err := sturdyref.VerifyRecord(sign(both, foreign), [32]byte(u)); !errors.Is(err, sturdyref.ErrRecord) {
 		t.Errorf("one key for agreement and signatures: got error %v, want ErrRecord", err)
+	}
+}
+
+// Other spellings of a static key agree like it does and would be another name for the same party.
+func TestRecordOfAnotherSpelling(t *testing.T) {
+	k := misspelt{identity(t)}
+	if _, err := sturdyref.NewRecord(k, k.NotBefore()); !errors.Is(err, sturdyref.ErrRecord) {
+		t.Errorf("got error %v, want ErrRecord", err)
+	}
+}
+
+// misspelt sets the bit that X25519 does not look at.
+type misspelt struct{ sturdyref.KeyPair }
+
+func (m misspelt) Public() sturdyref.Public {
+	p := m.KeyPair.Public()
+	p.Static[31] |= 0x80
+	return p
+}
+
+// The holder of an ordinary key can make a signature whose first half is of small order; the plain verification takes it.
+func TestSmallOrderCommitment(t *testing.T) {
+	seed := bytes.Repeat([]byte{7}, 32)
+	key := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	digest := sha512.Sum512(seed)
+	private, err := new(edwards25519.Scalar).SetBytesWithClamping(digest[:32])
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := append([]byte(sturdyref.DomainSession), 0, 'm')
+	first := edwards25519.NewIdentityPoint().Bytes()
+	challenge := sha512.Sum512(slices.Concat(first, key, message))
+	c, err := new(edwards25519.Scalar).SetUniformBytes(challenge[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig := append(first, new(edwards25519.Scalar).Multiply(c, private).Bytes()...)
+	if !ed25519.Verify(key, message, sig) {
+		t.Fatal("the plain verification refuses it: the test shows nothing")
+	}
+	if sturdyref.Verify([32]byte(key), sturdyref.DomainSession, []byte("m"), sig) {
+		t.Error("it is accepted")
 	}
 }
 

@@ -2,6 +2,8 @@ package wire_test
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,7 +76,8 @@ func TestMalformed(t *testing.T) {
 		{deliver(`<10'ocapn-peer1'a1"x[[1"k]]>`), syrup.ErrUnexpected, "list of pairs"},
 		{deliver(`<10'ocapn-peer1'a1"x[1+]>`), syrup.ErrUnexpected, "list of pairs"},
 		{deliver(`<10'ocapn-peer1'a1"x[[1"k1"v][1"k1"w]]>`), syrup.ErrUnexpected, "a name twice"},
-		{deliver(`<10'ocapn-peer1'a1"x[` + strings.Repeat(`[1"k1"v]`, 65) + "]>"), syrup.ErrUnexpected, "hints"},
+		{deliver(`<10'ocapn-peer1'a1"x[` + hints(65) + "]>"), syrup.ErrUnexpected, "more than 64"},
+		{deliver(strings.Repeat(`<10'ocapn-peer1'a1"x`, 200)), syrup.ErrDepth, "more than 128 levels"}, // each the hints of the one before
 		{"<9'op:listen" + imp + imp + ">", syrup.ErrUnexpected, "op:listen: to-desc"},
 		{"<9'op:listen" + to + to + ">", syrup.ErrUnexpected, "op:listen: listen-desc"},
 		{"<9'op:listen" + to + imp + "1+>", syrup.ErrUnexpected, "op:listen: wants-partial"},
@@ -118,6 +121,55 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("after %.80q: %v", c.text, err)
 		}
 	}
+}
+
+// hints returns so many, as a list of pairs.
+func hints(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `[2"%02d1"v]`, i)
+	}
+	return b.String()
+}
+
+// TestHints: as many as may be.
+func TestHints(t *testing.T) {
+	text := "<10'op:deliver<11'desc:export0+>[<10'ocapn-peer1'a1\"x[" + hints(64) + "]>]ff>"
+	op, err := wire.NewDecoder(wire.Hawser, wire.Limits{}).Decode([]byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := op.(*msg.Deliver).Args[0].(msg.Locator); !ok || len(l.Hints) != 64 {
+		t.Errorf("%v", l)
+	}
+}
+
+// TestLargeGCIsNotKept: the lists of gc operations are used again, but not large ones.
+func TestLargeGCIsNotKept(t *testing.T) {
+	d := wire.NewDecoder(wire.Hawser, wire.Limits{})
+	decode := func(n int) {
+		t.Helper()
+		list := "[" + strings.Repeat("1+", n) + "]"
+		if _, err := d.Decode([]byte("<13'op:gc-exports"+list+list+">"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decode(1)
+	before := heap()
+	decode(200_000)
+	decode(1)
+	if after := heap(); after > before+256<<10 {
+		t.Errorf("the heap grew from %d to %d", before, after)
+	}
+	runtime.KeepAlive(d)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestEncoderRefuses: what has no shape leaves nothing in the buffer.

@@ -21,6 +21,15 @@ func SetLookup(c *Config, lookup func(ctx context.Context, host string) ([]netip
 	c.lookup = lookup
 }
 
+// Resolve returns the addresses that hints stand for.
+func Resolve(hints []string, lookup func(ctx context.Context, host string) ([]netip.Addr, error)) (found []string) {
+	all, _ := resolve(context.Background(), hints, lookup)
+	for _, c := range all {
+		found = append(found, c.addr.String())
+	}
+	return found
+}
+
 // SetRandom makes the ephemeral keys of netlayers opened with c those of a test vector.
 func SetRandom(c *Config, r io.Reader) { c.random = r }
 

@@ -2,6 +2,7 @@ package noisequic_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -627,6 +628,20 @@ func TestAddresses(t *testing.T) {
 	again := open(t, noisequic.Config{Listen: fmt.Sprintf(":%d", port)})
 	if again.Port() != port {
 		t.Errorf("the port is %d, asked for was %d", again.Port(), port)
+	}
+}
+
+// A name may stand for any number of addresses, some of them again and again.
+func TestManyAddressesOfAName(t *testing.T) {
+	found := noisequic.Resolve([]string{"10.0.0.1:5", "many.example:5", "10.0.0.9:5"}, func(context.Context, string) (all []netip.Addr, err error) {
+		for i := range 100 {
+			all = append(all, netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 2)}))
+		}
+		return all, nil
+	})
+	slices.Sort(found)
+	if len(found) != 16 || len(slices.Compact(found)) != 16 {
+		t.Errorf("tried are %q, want 16 addresses, each once", found)
 	}
 }
 
