@@ -442,6 +442,33 @@ func TestManyAddresses(t *testing.T) {
 	})
 }
 
+// Who has received everything up to the farewell says so by closing; who closes does not wait any longer.
+func TestCloseIsAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &air{t: t}
+		from := open(t, a.on(1, 0, noisequic.Config{Linger: time.Minute}))
+		to := open(t, a.on(2, 0, noisequic.Config{Linger: time.Minute}))
+		for _, dialler := range []bool{true, false} {
+			closing, other := connect(t, from, to, netlayer.Dial{})
+			if !dialler {
+				closing, other = other, closing
+			}
+			if err := closing.Write([][]byte{[]byte("last words")}); err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			closing.Close("")
+			if took := time.Since(begin); took > 4*oneWay {
+				t.Errorf("Close took %v", took)
+			}
+			if f, err := other.Read(); err != nil || string(f.Bytes) != "last words" {
+				t.Errorf("read %q, %v", f.Bytes, err)
+			}
+			other.Close("")
+		}
+	})
+}
+
 // Names that nobody answers for cost a while, not the addresses that stand beside them.
 func TestSlowNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
