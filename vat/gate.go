@@ -17,9 +17,9 @@ type Gate struct {
 }
 
 // Shut shuts the gate for good: from then on messages that would go through break with ErrRevoked, also those that have
-// gone through and still wait in this process for their turn, for a promise, or for a connection. cause, if not nil, is
-// that error's; peers are told of it if it has a code. Inside a turn Shut takes effect when the turn commits. Shutting
-// again changes nothing.
+// gone through and still wait in this process for their turn, for a promise, or for a connection. cause, if not nil, says
+// why: the text of an error with a code is told to peers, too; one without stays in this process, where the error
+// unwraps to it. Inside a turn Shut takes effect when the turn commits. Shutting again changes nothing.
 func (g *Gate) Shut(ctx context.Context, cause error) {
 	err := ErrRevoked
 	if e, ok := errors.AsType[*Error](cause); ok && e.Code != "" {

@@ -35,6 +35,17 @@ func (m *meter) next() (omitted int32, ok bool) {
 	return omitted, true
 }
 
+// meters count what a vat logs.
+type meters struct{ warnings, faults meter }
+
+func (v *Vat) meters() *meters {
+	if m := v.logged.Load(); m != nil {
+		return m
+	}
+	v.logged.CompareAndSwap(nil, new(meters))
+	return v.logged.Load()
+}
+
 // line returns what is said in a line besides its message.
 func (v *Vat) line(omitted int32, args []any) []any {
 	args = append([]any{"vat", v.name}, args...)
@@ -45,14 +56,14 @@ func (v *Vat) line(omitted int32, args []any) []any {
 }
 
 func (v *Vat) warn(msg string, args ...any) {
-	if omitted, ok := v.warnings.next(); ok {
+	if omitted, ok := v.meters().warnings.next(); ok {
 		v.log.Warn(msg, v.line(omitted, args)...)
 	}
 }
 
 // fault logs what is wrong with a program: a panic with value p, or, if that is nil, runtime.Goexit.
 func (v *Vat) fault(who string, p any, args ...any) {
-	omitted, ok := v.faults.next()
+	omitted, ok := v.meters().faults.next()
 	switch {
 	case !ok:
 	case p != nil:

@@ -70,7 +70,8 @@ func (f *frame) clear() {
 }
 
 // reserve takes room for every message of the turn, where room is limited.
-func (f *frame) reserve() error {
+func (f *frame) reserve() (err error) {
+	var last need // most turns have no other
 	for i := range f.out {
 		e := &f.out[i]
 		b, held := roomFor(f.vat, e.to)
@@ -80,9 +81,20 @@ func (f *frame) reserve() error {
 		if held {
 			e.msg.Reserved = b
 		}
-		f.needs.add(b)
+		if b != last.of {
+			f.needs.add(last)
+			last = need{of: b}
+		}
+		last.n++
 	}
-	err := f.needs.reserve()
+	switch {
+	case last.of == nil:
+	case len(f.needs.list) == 0:
+		err = last.of.Reserve(last.n)
+	default:
+		f.needs.add(last)
+		err = f.needs.reserve()
+	}
 	if err != nil {
 		for i := range f.out {
 			f.out[i].msg.Reserved = nil
@@ -91,40 +103,44 @@ func (f *frame) reserve() error {
 	return err
 }
 
-// needs is how much room a turn's messages take up where, in order of first use. Turns rarely speak to more than a few
-// places; one that does, to everybody in a crowded room, looks them up.
-type needs struct {
-	list []need
-	at   map[Budget]int
-}
-
+// need is how much room a turn's messages take up in one place.
 type need struct {
 	of Budget
 	n  int
 }
 
-func (n *needs) add(b Budget) {
-	if n.at != nil {
-		if i, ok := n.at[b]; ok {
-			n.list[i].n++
+// needs is what a turn needs in several places, in order of first use. Turns rarely speak to more than a few; one that
+// does, to everybody in a crowded room, looks them up.
+type needs struct {
+	list []need
+	at   map[Budget]int
+}
+
+func (n *needs) add(x need) {
+	switch {
+	case x.of == nil:
+		return
+	case n.at != nil:
+		if i, ok := n.at[x.of]; ok {
+			n.list[i].n += x.n
 			return
 		}
-		n.at[b] = len(n.list)
-	} else {
+		n.at[x.of] = len(n.list)
+	default:
 		for i := range n.list {
-			if n.list[i].of == b {
-				n.list[i].n++
+			if n.list[i].of == x.of {
+				n.list[i].n += x.n
 				return
 			}
 		}
 		if len(n.list) == 16 {
-			n.at = map[Budget]int{b: 16}
+			n.at = map[Budget]int{x.of: 16}
 			for i := range n.list {
 				n.at[n.list[i].of] = i
 			}
 		}
 	}
-	n.list = append(n.list, need{b, 1})
+	n.list = append(n.list, x)
 }
 
 // reserve takes the room, all of it or none, and forgets what was needed.

@@ -48,8 +48,6 @@ type Vat struct {
 
 	waiting    atomic.Int64 // how many are in in, for the owner to look at without the lock
 	refusing   atomic.Bool
-	warnings   meter // of what is logged
-	faults     meter
 	messages   atomic.Uint64
 	space      uint64 // this vat's name in message ids
 	goroutines sync.WaitGroup
@@ -62,6 +60,8 @@ type Vat struct {
 	parked    int
 	parkedFor map[*Caller]int // those on behalf of peers, by session
 	spare     *parked
+
+	logged atomic.Pointer[meters] // made when first needed
 }
 
 // limits are the numbers of a Config.
