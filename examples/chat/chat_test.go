@@ -174,18 +174,18 @@ func open(t *testing.T, args ...string) (*actor, string) {
 
 func TestOccupied(t *testing.T) {
 	t.Parallel()
-	port, err := freePort()
+	dir := t.TempDir()
+	host, _ := open(t, "--dir", dir, "--listen", "127.0.0.1:0")
+	port, err := os.ReadFile(filepath.Join(dir, "port"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	host, _ := open(t, "--dir", dir, "--listen", port)
 	fails(t, command(t, "host", "--dir", dir), 1, "the directory is in use by another .*"+regexp.QuoteMeta(dir))
-	fails(t, command(t, "host", "--listen", port), 1, `UDP port \d+ is already in use`)
+	fails(t, command(t, "host", "--listen", "127.0.0.1:"+strings.TrimSpace(string(port))), 1, `UDP port \d+ is already in use`)
 	host.says("/quit")
 	host.ends(0)
 	// Neither is kept longer than the process.
-	host, _ = open(t, "--dir", dir, "--listen", port)
+	host, _ = open(t, "--dir", dir, "--listen", "127.0.0.1:0")
 	host.says("/quit")
 	host.ends(0)
 }

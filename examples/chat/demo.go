@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,12 +133,9 @@ func (d *demo) play() error {
 	if d.dir, d.err = os.MkdirTemp("", "hawser-chat-demo-"); d.err != nil {
 		return d.err
 	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	host := []string{"host", "--nick", "ada", "--dir", filepath.Join(d.dir, "ada"), "--listen", port}
-	guest := func(nick string) []string { return []string{"join", "--nick", nick, "--listen", "127.0.0.1:0"} }
+	const loopback = "127.0.0.1:0" // at any port, which is kept with --dir
+	host := []string{"host", "--nick", "ada", "--dir", filepath.Join(d.dir, "ada"), "--listen", loopback}
+	guest := func(nick string) []string { return []string{"join", "--nick", nick, "--listen", loopback} }
 
 	d.scene("Ada opens a room. She is its host: there is no server.")
 	ada := d.start("ada", host...)
@@ -209,16 +205,6 @@ func (d *demo) play() error {
 	d.says(ada, "/quit")
 	d.ends(ada, 0)
 	return d.err
-}
-
-// freePort returns a loopback address at which a process started now can listen.
-func freePort() (string, error) {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	return c.LocalAddr().String(), nil
 }
 
 // tampered returns the URI with another secret in it.
