@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -228,6 +229,57 @@ func TestCloseWithAVerdictOnItsWay(t *testing.T) {
 	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Incoming.Accept: %v, want net.ErrClosed", err)
 	}
+}
+
+// A frame that Close has cut stays cut: the farewell is not taken for what is missing of it.
+func TestCutFrame(t *testing.T) {
+	noLeaks(t)
+	to := open(t, noisequic.Config{})
+	acceptor := keyOf(t, to)
+	written := make(chan error, 1)
+	accepted := make(chan netlayer.Conn, 1)
+	go func() {
+		defer close(accepted)
+		in, err := to.Accept(t.Context())
+		if err != nil {
+			return
+		}
+		c, err := in.Accept(nil)
+		if err != nil {
+			return
+		}
+		accepted <- c
+		written <- c.Write([][]byte{bytes.Repeat([]byte{0xaa}, 100_000)})
+	}()
+	w, err := wireWith(t, newTransport(t), address(to), &quic.Config{InitialStreamReceiveWindow: 512, MaxStreamReceiveWindow: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := w.hello(freshKey(), acceptor, docHello([16]byte{}))
+	d.last(docNoSecret(acceptor[:]), docAnonymous())
+	if verdict, err := d.x.openVerdict(d.message()); err != nil || verdict[0] != 0 {
+		t.Fatalf("the verdict is %x, %v", verdict, err)
+	}
+	var head [5]byte
+	if _, err := io.ReadFull(d.s, head[:]); err != nil || head != [5]byte{0, 1, 0x86, 0xa0, 0xaa} {
+		t.Fatalf("the frame begins with %x, %v", head, err)
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if c := <-accepted; c != nil {
+			c.Close(strings.Repeat("why ", 40))
+		}
+	}()
+	if err := <-written; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Write: %v, want net.ErrClosed", err)
+	}
+	rest, err := d.rest()
+	if len(rest) >= 99_999 || bytes.Contains(rest, []byte("why")) || bytes.Count(rest, []byte{0xaa}) != len(rest) {
+		t.Errorf("%d bytes of the frame came, ending in %q, %v", len(rest), rest[max(0, len(rest)-40):], err)
+	}
+	w.quic.CloseWithError(0, "")
+	<-closed
 }
 
 // A source that begins many handshakes and finishes none has its share and no more; when it lets go, it may come back.
