@@ -293,14 +293,6 @@ func TestMembraneOrderOnTheWayBack(t *testing.T) {
 	})
 }
 
-// slow is the far end of a session whose messages have not arrived yet.
-type slow struct {
-	node vat.Node
-	got  []any
-}
-
-func (s *slow) Deliver(m vat.Message) { s.got = append(s.got, m.Args[0]) }
-
 // A promise that was settled while messages are still under way by the route it had keeps to that route, and so does
 // the other side's proxy of it, directly or by way of another promise.
 func TestMembraneOrderOfAKeptPromise(t *testing.T) {
