@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -14,10 +15,21 @@ import (
 // slow is the far end of a session whose messages have not arrived yet.
 type slow struct {
 	node vat.Node
+	mu   sync.Mutex
 	got  []any
 }
 
-func (s *slow) Deliver(m vat.Message) { s.got = append(s.got, m.Args[0]) }
+func (s *slow) Deliver(m vat.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, m.Args[0])
+}
+
+func (s *slow) used() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got) > 0
+}
 
 // Numbered messages go down a chain of promises, seen through membranes and caretakers in any number, while the promises
 // are routed and settled in any order. None is lost; those that left by the route of one promise come before those
@@ -70,7 +82,7 @@ func orderThroughEverything(t *testing.T, rnd *rand.Rand, seed uint64) {
 		}
 		steps = append(steps, func() {
 			fmt.Fprintf(&story, " settle %d, safe %v;", i, safe)
-			kept[i] = !safe && len(routes[i].got) > 0
+			kept[i] = !safe && routes[i].used()
 			w.Settle(to, nil, safe, nil)
 		})
 		if rnd.IntN(2) == 0 {
