@@ -31,7 +31,8 @@
 // turn waits or has ended, and panics.
 //
 // Whole or not at all is the wrong thing for news to many members: if the session of one has no room the turn fails, and
-// nobody hears. Give each member turns of its own, by way of an object of the vat that sends on to that one:
+// nobody hears. Give each member turns of its own, by way of an object of the vat that sends on to that one; what a member
+// has no room for is then logged, and lost to that member alone:
 //
 //	m.door = vat.SpawnProxy(ctx, func(context.Context) (vat.Ref, error) { return m.ref, nil })
 //	...
