@@ -10,12 +10,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -695,6 +697,59 @@ func TestManyAddressesOfAName(t *testing.T) {
 	if len(found) != 16 || len(slices.Compact(found)) != 16 {
 		t.Errorf("tried are %q, want 16 addresses, each once", found)
 	}
+}
+
+// A pump that waits, the inbox being full of the beginning of one frame, goes on when what was before it has been read.
+func TestFrameLargerThanTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := noisequic.NewInbox()
+		large := bytes.Repeat([]byte{7}, 300<<10)
+		i.Put(docFrames("a", "b"))
+		if f := i.Next(); string(f) != "a" {
+			t.Fatalf("read %q", f)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for piece := range slices.Chunk(docFrames(string(large)), 50<<10) {
+				i.Put(bytes.Clone(piece))
+			}
+		}()
+		synctest.Wait() // it is full
+		if f := i.Next(); string(f) != "b" {
+			t.Fatalf("read %q", f)
+		}
+		if f := i.Next(); !bytes.Equal(f, large) {
+			t.Fatalf("read %d bytes", len(f))
+		}
+		<-done
+	})
+}
+
+// What a large frame needed is given back.
+func TestLargeFramesAreNotKept(t *testing.T) {
+	i := noisequic.NewInbox()
+	before := heap()
+	i.Put(docFrames(string(make([]byte, netlayer.MaxFrame))))
+	i.Next()
+	var chunk []byte
+	for range 4 {
+		chunk = i.Put(append(chunk[:0], docFrames("small")...))
+		i.Next()
+	}
+	if after := heap(); after > before+512<<10 {
+		t.Errorf("the heap grew from %d to %d", before, after)
+	}
+	runtime.KeepAlive(i)
+	runtime.KeepAlive(chunk)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // Nothing is allocated for a frame that arrives once the buffers have their size.
