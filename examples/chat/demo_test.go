@@ -46,6 +46,27 @@ func isEmpty(t *testing.T, dir string) {
 	}
 }
 
+// Those who say their name late are waited for.
+func TestDemoWaitsForNames(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		seen  int
+	}{
+		{[]string{`* you are in "lobby" with ada and bob`}, 1},
+		{[]string{`* you are in "lobby" with ada`, "* bob is here"}, 2},
+		{[]string{`* you are in "lobby" with nobody else`, "* bob is here", "* ada is here"}, 3},
+		{[]string{`* you are in "lobby" with nobody else`, "* ada is here"}, 0},
+	} {
+		p := &process{who: "carol", lines: c.lines, more: make(chan struct{}), ended: make(chan struct{})}
+		close(p.ended)
+		d := &demo{ctx: t.Context()}
+		d.enters(p, "ada", "bob")
+		if (d.err == nil) != (c.seen > 0) || d.err == nil && d.seen != c.seen {
+			t.Errorf("%q: %d seen, %v", c.lines, d.seen, d.err)
+		}
+	}
+}
+
 // A line that does not come fails the demo, with the reason, as does a process that ends otherwise than it should.
 func TestDemoFails(t *testing.T) {
 	t.Parallel()
