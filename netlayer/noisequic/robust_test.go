@@ -421,6 +421,29 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// Who begins and ends handshakes fast has few open and must be verified all the same.
+func TestFastSourceIsVerified(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b := noisequic.NewBudget(noisequic.Limits{Handshakes: 100, HandshakesPerSource: 20, RatePerSource: 10}, func() time.Time { return now })
+	addr := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:1000"))
+	for i := range 16 {
+		if b.MustVerify(addr) {
+			t.Fatalf("to be verified after %d of 20 handshakes at once", i)
+		}
+		release, err := b.Take(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+	if !b.MustVerify(addr) {
+		t.Error("not to be verified though 16 of 20 were begun in no time")
+	}
+	if now = now.Add(time.Second); b.MustVerify(addr) {
+		t.Error("to be verified a second later")
+	}
+}
+
 // The sources that are remembered do not grow without limit.
 func TestBudgetForgets(t *testing.T) {
 	now := time.Unix(1000, 0)
