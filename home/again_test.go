@@ -14,7 +14,7 @@ import (
 // edition is an object that is published for a while.
 type edition struct {
 	echoer
-	pages [1 << 16]byte
+	pages []byte
 }
 
 // TestEditionsNobodyHasAreForgotten publishes one object after the other under a name. Those that nobody holds any more
@@ -29,7 +29,7 @@ func TestEditionsNobodyHasAreForgotten(t *testing.T) {
 	key := capability(t)
 	var editions []weak.Pointer[edition]
 	publish := func() sturdyref.Ref {
-		e := &edition{}
+		e := &edition{pages: make([]byte, 1<<16)}
 		editions = append(editions, weak.Make(e))
 		ref, err := vat.Do(ctx, b.vat, func(ctx context.Context) (vat.Ref, error) { return echoFacet.Spawn(ctx, e), nil })
 		if err != nil {
