@@ -199,6 +199,31 @@ func TestFirstFramesOfEverySize(t *testing.T) {
 	}
 }
 
+// Nor is one that is in the middle of its handshake.
+func TestCloseWithAHandshakeInProgress(t *testing.T) {
+	noLeaks(t)
+	to := open(t, noisequic.Config{})
+	dialWire(t, newTransport(t), address(to)).hello(freshKey(), keyOf(t, to), docHello([16]byte{}))
+	begun := time.Now()
+	if err := to.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+}
+
+// Who has been admitted takes no place of those who knock.
+func TestAdmittedTakeNoPlace(t *testing.T) {
+	noLeaks(t)
+	from, to := open(t, noisequic.Config{}), open(t, noisequic.Config{Limits: noisequic.Limits{HandshakesPerSource: 4}})
+	for range 8 {
+		out, in := connect(t, from, to, netlayer.Dial{})
+		defer out.Close("")
+		defer in.Close("")
+	}
+}
+
 // A dialler that does not take its verdict is not waited for by Close.
 func TestCloseWithAVerdictOnItsWay(t *testing.T) {
 	noLeaks(t)
