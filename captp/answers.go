@@ -165,13 +165,13 @@ func (s *Session) reasonOf(err error) any {
 
 func (s *Session) opaque(err error) passable.Error {
 	e := passable.Error{Code: "hawser.internal", Message: "internal error"}
-	s.mishaps.Do(func() {
+	if omitted, ok := s.mishaps.Next(); ok {
 		var b [6]byte
 		_, _ = rand.Read(b[:])
 		id := hex.EncodeToString(b[:])
 		e.Message += " " + id
-		s.log.Error("a failure was not told to the peer", "peer", s.peer(), "id", id, "error", err)
-	})
+		s.log.Error("a failure was not told to the peer", "peer", s.peer(), "id", id, "error", err, "omitted", omitted)
+	}
 	return e
 }
 

@@ -23,7 +23,7 @@
 //  5. References are given back to the peer with the exact number of its mentions, once nobody holds them; those that no
 //     handler ever saw, at once.
 //  6. An error crosses as its code and message. An error without a code crosses as a number that is found, with the text,
-//     in the log of the side where it happened; when there are very many the log takes one a second and the others have
+//     in the log of the side where it happened; when there are very many the log takes ten a second and the others have
 //     no number. No error from the peer is equal to one of the runtime's.
 //  7. A peer that breaks the protocol, or goes beyond a limit that is its to keep, gets op:abort with the reason; other
 //     sessions do not notice. This side beyond its own limits gets vat.ErrOverloaded, and no message after one that was

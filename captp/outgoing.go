@@ -72,10 +72,10 @@ func (s *Session) send(o outgoing) {
 		next.send(o)
 	case err != nil:
 		if o.m.Answer == nil {
-			s.mishaps.Do(func() {
+			if omitted, ok := s.mishaps.Next(); ok {
 				s.log.Warn("a message nobody waits for could not be sent: its reference is broken", "peer", s.peer(), "method",
-					string(o.m.Selector), "error", err)
-			})
+					excerpt(string(o.m.Selector)), "error", excerpt(err.Error()), "omitted", omitted)
+			}
 		}
 		o.m.Refuse(err)
 	default:

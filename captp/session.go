@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/time/rate"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/internal/meter"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
@@ -73,8 +73,8 @@ type Session struct {
 	budget  budget
 	inflow  inflow
 	graves  graveyard
-	moves   atomic.Bool    // the peer moves a promise's queue before it says what the promise is
-	mishaps rate.Sometimes // lines of the log that a peer can cause as often as it likes
+	moves   atomic.Bool // the peer moves a promise's queue before it says what the promise is
+	mishaps meter.Meter // lines of the log that a peer can cause as often as it likes
 
 	wake   chan struct{} // the writer has something to do
 	stop   chan struct{} // closed when the session ends: the writer finishes
@@ -131,7 +131,6 @@ func New(cfg Config) (*Session, error) {
 	s := &Session{
 		cfg: cfg, log: cfg.Logger, key: key, public: [32]byte(public), dialect: wire.Hawser,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
-		mishaps: rate.Sometimes{First: 100, Interval: time.Second},
 	}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()

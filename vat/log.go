@@ -3,40 +3,12 @@ package vat
 import (
 	"fmt"
 	"runtime/debug"
-	"sync"
-	"time"
+
+	"github.com/hawser-go/hawser/internal/meter"
 )
 
-// maxLines is how many lines of one level a vat logs in a second: what goes wrong without anybody being told of it, a
-// peer may well be able to bring about as often as it likes.
-const maxLines = 10
-
-// meter counts the lines of one level.
-type meter struct {
-	mu      sync.Mutex
-	second  int64
-	logged  int32
-	omitted int32
-}
-
-// next reports whether one more line may be logged now, and how many were left out since the last.
-func (m *meter) next() (omitted int32, ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if now := time.Now().Unix(); now != m.second {
-		m.second, m.logged = now, 0
-	}
-	if m.logged == maxLines {
-		m.omitted++
-		return 0, false
-	}
-	m.logged++
-	omitted, m.omitted = m.omitted, 0
-	return omitted, true
-}
-
 // meters count what a vat logs.
-type meters struct{ warnings, faults meter }
+type meters struct{ warnings, faults meter.Meter }
 
 func (v *Vat) meters() *meters {
 	if m := v.logged.Load(); m != nil {
@@ -56,14 +28,14 @@ func (v *Vat) line(omitted int32, args []any) []any {
 }
 
 func (v *Vat) warn(msg string, args ...any) {
-	if omitted, ok := v.meters().warnings.next(); ok {
+	if omitted, ok := v.meters().warnings.Next(); ok {
 		v.log.Warn(msg, v.line(omitted, args)...)
 	}
 }
 
 // fault logs what is wrong with a program: a panic with value p, or, if that is nil, runtime.Goexit.
 func (v *Vat) fault(who string, p any, args ...any) {
-	omitted, ok := v.meters().faults.next()
+	omitted, ok := v.meters().faults.Next()
 	switch {
 	case !ok:
 	case p != nil:
