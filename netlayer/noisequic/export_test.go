@@ -71,6 +71,13 @@ func (c failingUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, 
 func (failingUDP) SetReadBuffer(int) error  { return nil }
 func (failingUDP) SetWriteBuffer(int) error { return nil }
 
+// Connections returns how many connections a netlayer keeps track of.
+func Connections(n *Netlayer) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.conns)
+}
+
 // UsesGSO says whether the connection sends many packets at once.
 func UsesGSO(c netlayer.Conn) bool { return c.(*conn).quic.ConnectionState().GSO }
 

@@ -213,6 +213,38 @@ func TestCloseWithAHandshakeInProgress(t *testing.T) {
 	}
 }
 
+// A connection that has ended is forgotten.
+func TestEndedAreForgotten(t *testing.T) {
+	noLeaks(t)
+	from, to := open(t, noisequic.Config{}), open(t, noisequic.Config{})
+	out, in := connect(t, from, to, netlayer.Dial{})
+	if noisequic.Connections(from) != 1 || noisequic.Connections(to) != 1 {
+		t.Errorf("%d and %d connections, want 1 and 1", noisequic.Connections(from), noisequic.Connections(to))
+	}
+	out.Close("")
+	in.Close("")
+	if noisequic.Connections(from) != 0 || noisequic.Connections(to) != 0 {
+		t.Errorf("%d and %d connections, want none", noisequic.Connections(from), noisequic.Connections(to))
+	}
+}
+
+// Only a refusal is one: whoever breaks off in another way may have executed what came early.
+func TestBrokenOffIsNoRefusal(t *testing.T) {
+	noLeaks(t)
+	from, k := open(t, noisequic.Config{}), identity(t)
+	own := secretsOf(t, k)
+	var code atomic.Uint64
+	d := netlayer.Dial{Peer: k.Public().Peer(), Early: func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("early")} }}
+	d.Peer.Hints = map[string]string{"addr": rawAcceptor(t, func(w *wire) {
+		w.answer(own.static)
+		w.quic.CloseWithError(quic.ApplicationErrorCode(code.Load()), "")
+	})}
+	for c, want := range map[uint64]error{0: netlayer.ErrLost, 1: netlayer.ErrRefused, 2: netlayer.ErrLost, 77: netlayer.ErrLost} {
+		code.Store(c)
+		dialFails(t, from, d, want)
+	}
+}
+
 // Who has been admitted takes no place of those who knock.
 func TestAdmittedTakeNoPlace(t *testing.T) {
 	noLeaks(t)
