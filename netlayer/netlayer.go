@@ -11,6 +11,7 @@ package netlayer
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -64,8 +65,9 @@ type Info struct {
 	Anonymous bool
 	// Outbound says that the local side dialled.
 	Outbound bool
-	// Source is what counts as one origin of diallers on this netlayer, such as an IP address, of an incoming connection;
-	// empty if it cannot tell. It is for limits and logs, never for authority, and never shown to the peer.
+	// Source is where the other end is, as far as this netlayer can tell: what counts as one origin of diallers, such as an
+	// IP address or the /64 of an IPv6 one; empty if it cannot tell. It is for limits, logs and the decision whose word to
+	// take about where somebody else is; never for authority, and never shown to the peer.
 	Source string
 	// Binding is a value both ends share and nobody else can bring about, to which proofs of secrets are bound; zero
 	// on a netlayer without one, where raw secrets must not be replaced by proofs.
@@ -76,6 +78,8 @@ type Info struct {
 	Identity *sturdyref.Record
 	// AdmittedBy is the public name of the secret the dialler showed in the handshake, zero if none.
 	AdmittedBy [16]byte
+	// Credential is what Dial.Credential returned on the dialler's side, of an incoming connection; nil if nothing.
+	Credential []byte
 }
 
 // A Conn carries frames between two parties. Read is called by one goroutine, Write by one other; the rest may be
@@ -115,7 +119,18 @@ type Dial struct {
 	// frames, of at most limit bytes together (each counted with 4 bytes more), that travel with that message. It does
 	// not hand them over: if Connect then fails, none of them was executed by the peer, unless the error matches ErrLost.
 	Early func(info Info, limit int) [][]byte
+	// Credential, if not nil, is called at most once for an attempt that goes on to its last handshake message, before
+	// Early: the bytes it returns, at most MaxCredential, travel with that message and are what the doorkeeper is shown as
+	// Info.Credential. Netlayers without a handshake of their own do not call it.
+	Credential func(info Info) []byte
+	// Allow, if not nil, is asked about each IP address of the peer, after names were looked up and before anything is sent
+	// there. If it allows none Connect fails with an error that matches ErrUnreachable. It may be called by any goroutine.
+	// Netlayers whose addresses are no IP addresses do not call it.
+	Allow func(netip.Addr) bool
 }
+
+// MaxCredential is the largest credential a dial carries, in bytes.
+const MaxCredential = 4096
 
 // A Key is a secret mixed into a handshake. Its public name tells the acceptor which one to use, encrypted to it.
 type Key interface {
