@@ -66,6 +66,7 @@ func (c *claim) Settled(cell *promise.Cell) {
 	v, err, _ := cell.Outcome()
 	s, weight := c.s, weigh(v)
 	selector, arg := passable.Symbol("fulfill"), v
+	var due []gift
 	for range 3 {
 		if err != nil && c.told {
 			selector, arg = "break", s.reasonOf(err)
@@ -74,7 +75,7 @@ func (c *claim) Settled(cell *promise.Cell) {
 		s.withLock(func(l *locked) {
 			if err = nil; l.state == live {
 				end, err = l.tell(c, weight, selector, arg)
-				weight = 0
+				weight, due = 0, l.takeDue()
 			}
 		})
 		switch {
@@ -83,6 +84,7 @@ func (c *claim) Settled(cell *promise.Cell) {
 			return
 		case err == nil:
 			s.poke()
+			s.deposit(due)
 			return
 		case selector == "break":
 			err = unspeakable{err}
@@ -120,17 +122,20 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 // unspeakable is a failure whose reason cannot be said: whatever codes it has are not shown either.
 type unspeakable struct{ error }
 
-// say encodes a message with one argument that wants no answer.
-func (t *tables) say(to msg.Desc, selector passable.Symbol, arg any) error {
+// say encodes a message with one argument or two that wants no answer.
+func (t *tables) say(to msg.Desc, selector passable.Symbol, args ...any) error {
 	t.mentions = t.mentions[:0]
-	t.one[0] = arg
-	t.deliver = msg.Deliver{To: to, Selector: selector, Args: t.one[:]}
+	n := copy(t.few[:], args)
+	t.deliver = msg.Deliver{To: to, Selector: selector, Args: t.few[:n]}
 	err := t.append(&t.deliver)
-	t.one[0], t.deliver.Args = nil, nil
+	clear(t.few[:])
+	t.deliver.Args = nil
 	if err != nil {
 		t.takeBack()
+		return err
 	}
-	return err
+	t.handOut()
+	return nil
 }
 
 // reasonOf is what a peer is told of a failure: the code and the message of an error that has a code, what another peer

@@ -12,7 +12,7 @@ var ErrOtherIdentity = vat.NewError("hawser.other-identity",
 	"captp: the reference was obtained under another identity of this node: enliven its sturdyref under this one")
 
 // descriptor says what a reference in a message is called, counting the mention. A reference into a session with
-// another peer is exported like an object of this process, which then passes messages on.
+// another peer is handed off, or else exported like an object of this process, which then passes messages on.
 func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 	ref, ok := r.(vat.Ref)
 	if !ok {
@@ -28,6 +28,9 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		if err := t.sameRealm(x); err != nil {
 			return msg.Desc{}, err
 		}
+		if d, ok := t.give(ref, x); ok {
+			return d, nil
+		}
 	case *vat.Vow:
 		promise = true
 		f := lastOf(x)
@@ -39,6 +42,12 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		}
 		if err := t.sameRealm(f); err != nil {
 			return msg.Desc{}, err
+		}
+		if f.session() == t.s {
+			break
+		}
+		if d, ok := t.give(ref, f); ok {
+			return d, nil
 		}
 	}
 	return t.export(ref, promise)

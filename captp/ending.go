@@ -99,6 +99,10 @@ func (l *locked) takeAll(end *EndError) leftovers {
 	}
 	l.state, l.err = closed, end
 	l.s.inflow.ended.Store(end)
+	if l.given.timer != nil {
+		l.given.timer.Stop()
+	}
+	l.given = given{}
 	l.opening, l.attempt, l.watches = nil, nil, nil
 	l.s.graves.take()
 	return left

@@ -37,6 +37,7 @@ const (
 	farPromise  // a promise the peer exported
 	farQuestion // the answer to a call of ours
 	farFlush    // not a place: something there and back, behind what was sent; late has what becomes of its vow
+	farAgain    // not a place: the outcome of a promise, asked for once more; late has the promise
 )
 
 func newFar(s *Session, kind farKind, vow *vat.Vow) *far {
@@ -163,7 +164,7 @@ type resolver struct {
 // Deliver implements vat.Target.
 func (r *resolver) Deliver(m vat.Message) {
 	if m.Op == vat.Deliver {
-		r.q.session().settle(r.q, m.Selector, m.Args, m.From)
+		r.q.session().settle(r.q, m.Selector, m.Args, m.From, false)
 	}
 	m.Taken()
 	if m.Answer != nil {

@@ -2,16 +2,17 @@ package captp
 
 // Handover moves a session that never got a connection of its own into another with the same peer, which was dialled by
 // the peer at the same time: its messages go out there, in order, with what depends on the connection made anew.
-// It reports whether s was still opening.
+// It reports whether s was still opening. A Patient session whose peer has not greeted it can be moved, too; it is then
+// for the caller to close it.
 func (s *Session) Handover(winner *Session) bool {
 	var handed []*far
 	for {
 		var batch []outgoing
-		over, ok := false, true
+		over, ok, last := false, true, false
 		var severed error
 		var watches map[*watch]struct{}
 		s.withLock(func(l *locked) {
-			if l.state != opening {
+			if l.state != opening && !(l.state == live && l.patient) || s.movedTo.Load() != nil {
 				over, ok = true, false
 				return
 			}
@@ -25,13 +26,15 @@ func (s *Session) Handover(winner *Session) bool {
 				return
 			}
 			// From here on messages go straight to the winner, after all of those before.
-			l.state, over = moved, true
+			if over = true; l.state == opening {
+				l.state, last = moved, true
+			}
 			s.movedTo.Store(winner)
 			watches, l.watches = l.watches, nil
 			severed = winner.watchAll(watches)
 		})
 		if over {
-			if ok {
+			if last {
 				close(s.stop)
 				close(s.ended)
 			}

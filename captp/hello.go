@@ -6,6 +6,7 @@ import (
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -46,17 +47,59 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	if !info.Authenticated {
 		s.caller.Store(&vat.Caller{Transport: op.Location.Transport, Designator: op.Location.Designator})
 	}
+	g := &Greeting{Peer: op.Location, Key: op.PublicKey, Ours: s.PublicID(), Theirs: s.dialect.PublicID(op.PublicKey)}
+	g.ID = wire.SessionID(g.Ours, g.Theirs)
 	r.started = true
+	var refused []refusal
+	var due []gift
 	s.withLock(func(l *locked) {
 		if l.state != live {
 			return
 		}
 		l.deadline.Stop()
-		l.started = true
-		l.id = wire.SessionID(s.dialect.PublicID(s.public), s.dialect.PublicID(op.PublicKey))
+		l.started, l.id = true, g.ID
 		l.space = messageSpaces(l.id, info.Outbound)
 		r.space = l.space[1]
+		s.greeting.Store(g)
 	})
+	if s.cfg.Greeted != nil {
+		if err := s.cfg.Greeted(*g); err != nil {
+			return &EndError{Peer: s.peer(), Kind: Closed, Reason: excerpt(err.Error()), Err: err}
+		}
+	}
+	if s.cfg.Patient {
+		s.withLock(func(l *locked) {
+			if l.state == live && s.movedTo.Load() == nil {
+				l.patient = false
+				refused, due = l.catchUp(0), l.takeDue()
+			}
+		})
+		refuseAll(refused)
+		s.poke()
+		s.deposit(due)
+	}
 	s.trace()
 	return nil
 }
+
+// A Greeting is what a session knows once the peer has said op:start-session.
+type Greeting struct {
+	// Peer is where the peer says it is. Whether that is proven the netlayer knows.
+	Peer sturdyref.Peer
+	// Key is the peer's key in this session, Theirs its public identifier and Ours this side's (CapTP Specification,
+	// "Public Identifier").
+	Key, Ours, Theirs [32]byte
+	// ID is the session's.
+	ID [32]byte
+}
+
+// Greeting returns what the peer has said in op:start-session; ok is false before it has.
+func (s *Session) Greeting() (g Greeting, ok bool) {
+	if p := s.greeting.Load(); p != nil {
+		return *p, true
+	}
+	return Greeting{}, false
+}
+
+// PublicID returns this side's public identifier in the session.
+func (s *Session) PublicID() [32]byte { return s.dialect.PublicID(s.public) }

@@ -16,6 +16,7 @@ func (s *Session) read(conn netlayer.Conn) {
 	defer s.partDone()
 	r := &reader{s: s, conn: conn, dec: wire.NewDecoder(s.dialect, wire.Limits{Bytes: netlayer.MaxFrame})}
 	r.in = r.reference
+	r.dec.Envelope = r.certificate
 	for {
 		frame, err := conn.Read()
 		if err != nil {
@@ -55,15 +56,21 @@ type reader struct {
 	in   func(msg.Desc) (passable.Reference, error)
 	// fresh are promises the message being read brought in, to be listened to.
 	fresh   []*far
-	started bool // the peer's op:start-session has come
+	given   vat.Ref   // what a certificate in it stands for
+	started bool      // the peer's op:start-session has come
+	seen    wire.Seen // shapes the peer has used
 	// ordinal and space name the messages received, in traces.
 	ordinal, space uint64
 }
 
 func (r *reader) handle(frame []byte) error {
+	r.given = vat.Ref{}
 	op, err := r.dec.Decode(frame, r.in)
 	if err != nil {
 		return err
+	}
+	if seen := r.dec.Seen(); seen != r.seen {
+		r.follow(seen)
 	}
 	switch op := op.(type) {
 	case *msg.StartSession:
@@ -96,6 +103,16 @@ func (r *reader) handle(frame []byte) error {
 	return violation("operation", "%T is not expected here", op)
 }
 
+// follow has this side write what the peer is now known to understand.
+func (r *reader) follow(seen wire.Seen) {
+	r.seen = seen
+	r.s.withLock(func(l *locked) {
+		if l.state == live {
+			l.t.enc.SetDialect(r.s.dialect.Follow(seen))
+		}
+	})
+}
+
 // deliver hands a message of the peer's to where it is to go.
 func (r *reader) deliver(op *msg.Deliver, size int) error {
 	s := r.s
@@ -118,7 +135,7 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 		m.Answer = &a.vow
 	}
 	if res != nil {
-		s.settle(res, m.Selector, m.Args, s.caller.Load())
+		s.settle(res, m.Selector, m.Args, s.caller.Load(), r.isGiven(m.Selector, m.Args))
 		if a != nil {
 			a.vow.Resolve(passable.Undefined{}) // nobody needs the answer of a resolver, but whoever asks gets one
 		}

@@ -32,7 +32,7 @@ func (s *Session) Early(info netlayer.Info, limit int) [][]byte {
 		if a.t.append(hello) != nil || size() > limit {
 			return
 		}
-		for ; a.n < len(l.opening); a.n++ {
+		for ; a.n < len(l.opening) && !s.cfg.Patient; a.n++ {
 			o := &l.opening[a.n]
 			out, ends := len(a.t.out), len(a.t.ends)
 			if o.m.Revoked() != nil || a.t.put(o) != nil {
@@ -75,6 +75,16 @@ func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused [
 		}
 		l.t = t
 	}
+	l.attempt = nil
+	if l.s.cfg.Patient {
+		l.patient = true
+		return nil, nil
+	}
+	return l.catchUp(early), nil
+}
+
+// catchUp encodes what has waited, but for the messages that went out early. It returns what could not be.
+func (l *locked) catchUp(early int) (refused []refusal) {
 	gaps := make(map[stream]error)
 	for i := range l.opening {
 		o := &l.opening[i]
@@ -86,8 +96,8 @@ func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused [
 		}
 		l.sent(o)
 	}
-	l.opening, l.attempt = nil, nil
-	return refused, nil
+	l.opening = nil
+	return refused
 }
 
 // late encodes a message that has waited for the connection.

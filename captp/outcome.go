@@ -10,6 +10,7 @@ import (
 type outcome struct {
 	value any
 	err   error
+	given bool // the value is what a certificate stands for
 }
 
 // outcomeOf reads a message to a resolver.
@@ -30,7 +31,7 @@ func outcomeOf(selector passable.Symbol, args []any) (o outcome) {
 }
 
 // settle handles a message to the resolver of q: its outcome, the first time.
-func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller) {
+func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller, given bool) {
 	first, later := false, false
 	s.withLock(func(l *locked) {
 		if q.settled {
@@ -42,6 +43,7 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		}
 		if q.handing {
 			o := outcomeOf(selector, args)
+			o.given = given
 			q.late, later = &o, true
 		}
 	})
@@ -50,7 +52,9 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		again := vat.Message{Args: args, From: from}
 		again.Refuse(nil) // what it mentions nobody will see
 	case !later:
-		s.conclude(q, outcomeOf(selector, args))
+		o := outcomeOf(selector, args)
+		o.given = given
+		s.conclude(q, o)
 	}
 }
 
@@ -63,15 +67,25 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 // connection, in order, into one queue. If it is something of this process, what was sent down the promise comes back
 // over this connection: so a message there and back, sent behind the last of it, comes after all of it. A peer that
 // does not move queues gives no such assurance: a promise of its that was used keeps to its way as long as it is held.
+//
+// If the answer is something of a third party, handed off, what was sent down the promise goes on from the peer to there.
+// The outcome is then asked for once more, behind it all: the peer deposits what the certificate in that answer stands
+// for behind everything it has forwarded, and what is sent by the certificate waits at the third party for the deposit.
 func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
 	case q.kind == farFlush:
 		q.vow.Resolve(q.late.value)
+	case q.kind == farAgain:
+		asked := q.late.value.(*far)
+		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) })
 	case o.err != nil || !ok || ref.IsNull():
 		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
 	case !s.moves.Load() || s.hasGap(q):
 		s.keep(q, o)
+	case o.given:
+		wait := vat.NewVow(nil)
+		q.vow.Settle(wait.Ref(), nil, true, func() { s.askAgain(q, wait, ref) })
 	case s.carries(ref):
 		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
 	default:
@@ -127,6 +141,35 @@ func (s *Session) flush(q *far, wait *vat.Vow, ref vat.Ref) {
 	default:
 		wait.Resolve(ref)
 	}
+}
+
+// askAgain resolves wait, where messages that were sent to q wait now, with what the peer answers when it is asked once
+// more what q is: ref, if nothing was sent down q.
+func (s *Session) askAgain(q *far, wait *vat.Vow, ref vat.Ref) {
+	asked := false
+	var err error
+	s.withLock(func(l *locked) {
+		switch {
+		case !q.used:
+		case l.state != live:
+			err = l.ending()
+		default:
+			asked = true
+			f := newFar(s, farAgain, wait)
+			f.late = &outcome{value: q}
+			_ = l.t.append(&msg.Listen{To: q.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
+		}
+	})
+	switch {
+	case err != nil:
+		wait.Break(err)
+	case asked:
+		s.poke()
+		return
+	default:
+		wait.Resolve(ref)
+	}
+	s.giveBack(q)
 }
 
 // keep settles a promise whose messages go on by way of the peer: one that does not move queues, or to which not every

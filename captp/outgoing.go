@@ -51,13 +51,22 @@ func (s *Session) send(o outgoing) {
 	}
 	var err error
 	var next *Session
+	var due []gift
 	routed := o.q != nil
 	s.withLock(func(l *locked) {
 		switch l.state {
 		case opening:
 			err = l.postpone(&o)
 		case live:
-			err = l.transmit(&o)
+			if next = s.movedTo.Load(); next != nil {
+				return
+			}
+			if l.patient {
+				err = l.postpone(&o)
+			} else {
+				err = l.transmit(&o)
+				due = l.takeDue()
+			}
 		case moved:
 			next = s.movedTo.Load()
 		case closed:
@@ -84,6 +93,7 @@ func (s *Session) send(o outgoing) {
 		}
 		s.trace()
 		s.poke()
+		s.deposit(due)
 	}
 }
 
@@ -209,7 +219,9 @@ func (t *tables) encode(o *outgoing) (err error) {
 		if err != nil {
 			t.out, t.ends = t.out[:start], t.ends[:ends]
 			t.takeBack()
+			return
 		}
+		t.handOut()
 	}()
 	var resolve msg.Desc
 	if o.q != nil {

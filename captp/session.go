@@ -55,6 +55,16 @@ type Config struct {
 	// Nudge, if set, is called when many imports may have become garbage that the collector has not looked for: to run
 	// it, not too often. It must not block.
 	Nudge func()
+	// Patient sessions say nothing but op:start-session before the peer has said its own, so that what waits can still go
+	// by another session with the same peer: for netlayers that do not settle in a handshake which of two crossing
+	// connections stays.
+	Patient bool
+	// Greeted, if set, is told what the peer says of itself in op:start-session, on the reader's goroutine and before
+	// anything else of the peer's is looked at. An error ends the session with op:abort and the error's text.
+	Greeted func(Greeting) error
+	// Handoffs, if set, makes references of third parties cross as certificates, both ways. Else they are forwarded, and
+	// certificates are values like any other.
+	Handoffs Handoffs
 	// OnEnd, if set, is called once when a session that was started has ended, before Close returns and Done is closed.
 	// It must neither block nor call Close.
 	OnEnd func()
@@ -81,6 +91,8 @@ type Session struct {
 	ended  chan struct{} // closed when both goroutines, and whoever ended the session, are done
 	parts  atomic.Int32  // of these three, those that are not
 	caller atomic.Pointer[vat.Caller]
+	// greeting is what is known of the peer once it has said op:start-session.
+	greeting atomic.Pointer[Greeting]
 	// movedTo is where an opening session was handed over to.
 	movedTo atomic.Pointer[Session]
 	// keeping orders what the connection is told by KeepAlive.
@@ -101,10 +113,12 @@ type locked struct {
 	attempt *attempt   // what Early encoded last
 	watches map[*watch]struct{}
 	started bool // the peer's op:start-session has come
+	patient bool // and messages wait for it, though there is a connection
 	id      [32]byte
 	space   [2]uint64
 	events  []vat.Event // of messages sent, for the tracer, which must not be called with mu held
 	alive   bool        // what KeepAlive is to be told
+	given   given       // what the peer was given certificates for
 	release *time.Timer
 	// deadline bounds the wait for the peer's op:start-session, then that of an ended session for its writer.
 	deadline *time.Timer

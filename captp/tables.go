@@ -46,7 +46,9 @@ type tables struct {
 	mentions []msg.Pos // exports mentioned by the operation being encoded, to take back if that fails
 	describe func(passable.Reference) (msg.Desc, error)
 	deliver  msg.Deliver // the operation being encoded
-	one      [1]any      // its only argument
+	few      [2]any      // its arguments
+	gifts    []gift      // references of third parties that it mentions
+	due      []gift      // those of operations that have been encoded: to be deposited
 }
 
 // export is something the peer can name.
@@ -71,6 +73,7 @@ func newTables(s *Session, info netlayer.Info) *tables {
 		imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
 	}
 	t.describe = t.descriptor
+	t.enc.Given = func(pos msg.Pos) *msg.SigEnvelope { return t.gifts[pos].env }
 	t.exports.put(export{ref: s.cfg.Bootstrap, count: 1})
 	t.byRef[s.cfg.Bootstrap] = 0
 	t.questions.put(struct{}{}) // position 0 is not used: some peers take it for false
@@ -100,6 +103,8 @@ func (t *tables) takeBack() {
 		t.giveBack(pos, 1)
 	}
 	t.mentions = t.mentions[:0]
+	clear(t.gifts)
+	t.gifts = t.gifts[:0]
 }
 
 // giveBack takes n mentions off an export and frees it with the last. It reports false if there were not as many.

@@ -19,6 +19,9 @@ const (
 	ImportPromise                     // a promise of the sender's
 	Export                            // an object or promise that the receiver has exported
 	Answer                            // the promise for an answer of the receiver's
+	// Given is a third party's object, for which a signed certificate stands on the wire. It never comes in: Pos only
+	// tells the encoder which.
+	Given
 )
 
 // String returns the label of the descriptor on the wire.
@@ -32,6 +35,8 @@ func (k DescKind) String() string {
 		return "desc:export"
 	case Answer:
 		return "desc:answer"
+	case Given:
+		return "desc:handoff-give"
 	}
 	return "desc:none"
 }

@@ -13,6 +13,10 @@ import (
 // Encoder writes operations. One serves one session; it is not for concurrent
 // use.
 type Encoder struct {
+	// Given returns the certificate that stands for a reference which the function
+	// given to Append described as msg.Given, by its position.
+	Given func(msg.Pos) *msg.SigEnvelope
+
 	dialect Dialect
 	values  syrup.Encoder
 	ref     func(passable.Reference) (msg.Desc, error) // of the Append under way
@@ -213,6 +217,9 @@ func (e *Encoder) reference(dst []byte, r passable.Reference) ([]byte, error) {
 		if d, err = e.ref(r); err != nil {
 			return dst, refError{err}
 		}
+	}
+	if d.Kind == msg.Given && e.Given != nil {
+		return e.dialect.appendEnvelope(dst, e.Given(d.Pos))
 	}
 	if d.Kind < msg.ImportObject || d.Kind > msg.Answer {
 		return dst, fmt.Errorf("%s is no descriptor of a reference", d)

@@ -1,0 +1,217 @@
+package captp
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Third-party handoffs (CapTP Specification, "Third Party Handoffs"): a reference into a session with one peer, the
+// exporter, that is sent over a session with another, the receiver, crosses as a certificate. This side, the gifter,
+// deposits the object at the exporter, and the receiver goes and gets it there. Sessions write and read certificates;
+// connecting to exporters, and the gifts deposited here, are the node's: see [Handoffs].
+
+// Handoffs is how a node takes part in handoffs as their receiver.
+type Handoffs interface {
+	// Receive returns the reference that a certificate stands for which came over s. It is called on the reader's
+	// goroutine, and returns at once: a promise, as a rule. Whether the certificate is any good is for Receive to find out.
+	Receive(s *Session, give *msg.SigEnvelope) vat.Ref
+}
+
+// FeatureRelaysGifts is announced by peers that, as gifters, go on forwarding where the receiver cannot reach the
+// exporter: their bootstrap object has the method relay-gift.
+const FeatureRelaysGifts = "relays-gifts"
+
+const (
+	// maxGiven bounds the gifts that a session remembers for its receiver; beyond it references are forwarded.
+	maxGiven = 4096
+	// givenFor is how long it remembers one.
+	givenFor = time.Minute
+)
+
+// gift is a reference on its way to a third party.
+type gift struct {
+	id   [32]byte
+	ref  vat.Ref
+	at   *Session // with the exporter
+	env  *msg.SigEnvelope
+	when time.Time
+}
+
+// given is what a session remembers of the gifts made to its peer.
+type given struct {
+	gifts map[[32]byte]gift
+	// unreachable are exporters that the peer could not reach: what is there is forwarded from then on.
+	unreachable map[sturdyref.PeerID]struct{}
+	timer       *time.Timer
+}
+
+// give describes a reference into another session by a certificate. It reports false if it has to be forwarded: the
+// two sessions have not both been greeted, the peer has it by way of this node already, or cannot get it elsewhere.
+func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
+	s, at := t.s, f.session()
+	to, from := s.greeting.Load(), at.greeting.Load()
+	if s.cfg.Handoffs == nil || to == nil || from == nil || from.Peer.Designator == "" || at.caller.Load().Anonymous {
+		return msg.Desc{}, false
+	}
+	if _, known := t.byRef[ref]; known || f.kind == farQuestion && !at.moves.Load() {
+		return msg.Desc{}, false
+	}
+	relays := slices.Contains(t.info.Features, FeatureRelaysGifts)
+	if !relays && from.Peer.Transport != to.Peer.Transport {
+		return msg.Desc{}, false
+	}
+	lost := s.lk.given.unreachable
+	if _, no := lost[from.Peer.ID()]; no || relays && len(s.lk.given.gifts) >= maxGiven {
+		return msg.Desc{}, false
+	}
+	g := gift{ref: ref, at: at, when: time.Now()}
+	_, _ = rand.Read(g.id[:])
+	var err error
+	g.env, err = at.dialect.Sign(&msg.HandoffGive{
+		ReceiverKey: to.Key, Exporter: from.Peer, Session: from.ID, GifterSide: from.Ours, GiftID: g.id[:],
+	}, at.key)
+	if err != nil {
+		return msg.Desc{}, false
+	}
+	t.gifts = append(t.gifts, g)
+	return msg.Desc{Kind: msg.Given, Pos: msg.Pos(len(t.gifts) - 1)}, true
+}
+
+// handOut makes the gifts of an operation that has been encoded due for deposit.
+func (t *tables) handOut() {
+	if len(t.gifts) == 0 {
+		return
+	}
+	t.due = append(t.due, t.gifts...)
+	clear(t.gifts)
+	t.gifts = t.gifts[:0]
+}
+
+// takeDue returns the gifts to be deposited once mu is released, and remembers them for a receiver that may come back.
+func (l *locked) takeDue() []gift {
+	if l.t == nil || len(l.t.due) == 0 {
+		return nil
+	}
+	due := l.t.due
+	l.t.due = nil
+	if slices.Contains(l.t.info.Features, FeatureRelaysGifts) {
+		if l.given.gifts == nil {
+			l.given.gifts = make(map[[32]byte]gift)
+			l.given.timer = time.AfterFunc(givenFor, l.s.forget)
+		}
+		for i := range due {
+			l.given.gifts[due[i].id] = due[i]
+		}
+	}
+	return due
+}
+
+// forget drops the gifts that were made long enough ago.
+func (s *Session) forget() {
+	s.withLock(func(l *locked) {
+		for id := range l.given.gifts {
+			if time.Since(l.given.gifts[id].when) >= givenFor {
+				delete(l.given.gifts, id)
+			}
+		}
+		switch {
+		case l.state != live || len(l.given.gifts) == 0:
+			l.given.gifts = nil
+		default:
+			l.given.timer.Reset(givenFor)
+		}
+	})
+}
+
+// deposit gives the exporters what the receiver was given certificates for. It comes behind everything that was
+// forwarded there before.
+func (s *Session) deposit(due []gift) {
+	for i := range due {
+		at := due[i].at
+		for next := at.movedTo.Load(); next != nil; next = at.movedTo.Load() {
+			at = next
+		}
+		var err error
+		at.withLock(func(l *locked) {
+			if l.state != live {
+				err = l.ending()
+				return
+			}
+			err = l.t.say(msg.Desc{Kind: msg.Export}, "deposit-gift", due[i].id[:], due[i].ref)
+		})
+		if err != nil {
+			// The receiver's withdrawal comes to nothing, which is what it is told.
+			s.log.Debug("a gift could not be deposited", "exporter", at.peer(), "error", err)
+		}
+		at.poke()
+		s.traceHandoff("handoff-give", at.peer())
+	}
+}
+
+// traceHandoff tells the tracer of a handoff.
+func (s *Session) traceHandoff(kind, exporter string) {
+	if s.cfg.Tracer != nil {
+		s.cfg.Tracer.Trace(vat.Event{Time: time.Now(), Kind: kind, Where: s.peer(), Method: exporter})
+	}
+}
+
+// Relay returns the reference behind a gift made to this session's peer, which cannot reach the exporter, and forwards
+// everything of that exporter's from now on. It reports false for a gift that is not, or no longer, remembered.
+func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
+	if len(id) != 32 {
+		return vat.Ref{}, false
+	}
+	exporter := ""
+	s.withLock(func(l *locked) {
+		g, found := l.given.gifts[[32]byte(id)]
+		if !found {
+			return
+		}
+		delete(l.given.gifts, g.id)
+		if l.given.unreachable == nil {
+			l.given.unreachable = make(map[sturdyref.PeerID]struct{})
+		}
+		if from := g.at.greeting.Load(); from != nil && len(l.given.unreachable) < maxGiven {
+			l.given.unreachable[from.Peer.ID()] = struct{}{}
+		}
+		ref, ok, exporter = g.ref, true, g.at.peer()
+	})
+	if ok {
+		s.traceHandoff("handoff-relay", exporter)
+	}
+	return ref, ok
+}
+
+// Accept returns the certificate with which this session's peer redeems, at the exporter that at is a session with,
+// what it was given over this one: count must not have been used there before.
+func (s *Session) Accept(give *msg.SigEnvelope, at *Session, count uint64) (*msg.SigEnvelope, error) {
+	g, ok := at.Greeting()
+	if !ok {
+		return nil, violation("op:start-session", "has not come from the exporter yet")
+	}
+	return s.dialect.Sign(&msg.HandoffReceive{Session: g.ID, Side: g.Ours, Count: count, Give: give}, s.key)
+}
+
+// certificate turns a certificate in a message into what it stands for.
+func (r *reader) certificate(env *msg.SigEnvelope) (any, error) {
+	h := r.s.cfg.Handoffs
+	if _, give := env.Signed.(*msg.HandoffGive); !give || h == nil {
+		return env, nil
+	}
+	if !r.started {
+		return nil, violation("op:start-session", "must come first, got a message with a certificate")
+	}
+	r.given = h.Receive(r.s, env)
+	return r.given, nil
+}
+
+// isGiven reports whether what a promise was fulfilled with is the certificate in the message being read.
+func (r *reader) isGiven(selector passable.Symbol, args []any) bool {
+	return selector == "fulfill" && len(args) == 1 && !r.given.IsNull() && args[0] == any(r.given)
+}
