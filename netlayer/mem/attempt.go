@@ -61,12 +61,22 @@ func (h *Host) newAttempt(to *Host, d netlayer.Dial) (*attempt, error) {
 	out.Local, out.Remote = dialler.Clone(), d.Peer.Clone()
 	in.Local, in.Remote = to.self.Clone(), sturdyref.Peer{Transport: Transport, Designator: dialler.Designator}
 	in.Features = slices.Clone(info.Features)
-	in.Source = h.addr
+	in.Source, out.Source = h.addr, to.addr
 	if !h.cfg.Anonymous {
 		in.Identity = h.cfg.Record
 	}
+	limit := EarlyLimit
+	if d.Credential != nil {
+		if credential := d.Credential(out); len(credential) > 0 {
+			if len(credential) > netlayer.MaxCredential {
+				return nil, fmt.Errorf("mem: Dial.Credential returned %d bytes, at most %d can be carried", len(credential), netlayer.MaxCredential)
+			}
+			in.Credential = slices.Clone(credential)
+			limit -= len(credential)
+		}
+	}
 	if d.Early != nil {
-		if err := a.load(d.Early(out, EarlyLimit)); err != nil {
+		if err := a.load(d.Early(out, limit), limit); err != nil {
 			return nil, err
 		}
 	}
@@ -91,14 +101,14 @@ func (a *attempt) show(key netlayer.Key, info *netlayer.Info) (err error) {
 }
 
 // load copies the early frames, which must keep to the limit.
-func (a *attempt) load(frames [][]byte) error {
+func (a *attempt) load(frames [][]byte, limit int) error {
 	size := 0
 	for _, frame := range frames {
 		size += len(frame) + 4
 		a.early = append(a.early, slices.Clone(frame))
 	}
-	if size > EarlyLimit {
-		return fmt.Errorf("mem: early frames of %d bytes, at most %d: %w", size, EarlyLimit, netlayer.ErrFrameTooLarge)
+	if size > limit {
+		return fmt.Errorf("mem: early frames of %d bytes, at most %d: %w", size, limit, netlayer.ErrFrameTooLarge)
 	}
 	return nil
 }

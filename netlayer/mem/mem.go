@@ -24,7 +24,8 @@ import (
 // Transport is the name of the simulated network in locators.
 const Transport = "mem"
 
-// EarlyLimit is the limit given to [netlayer.Dial].Early: about what fits into the last message of a Noise handshake.
+// EarlyLimit is the limit given to [netlayer.Dial].Early, less the credential: about what fits into the last message of a
+// Noise handshake.
 const EarlyLimit = 64000
 
 // Config describes a network. The zero Config is a perfect network without delay.

@@ -48,6 +48,8 @@ type Lacks struct {
 	Binding bool
 	// Early: it has no handshake that carries frames, and never asks for them.
 	Early bool
+	// Credential: its handshake carries none, and it never asks for one.
+	Credential bool
 	// Doors: it does not ask doorkeepers, and a dial with a Key fails.
 	Doors bool
 	// Anonymity: it has no anonymous dialling, and no test opens such a Host.
@@ -97,6 +99,10 @@ func Run(t *testing.T, s Subject) {
 		{"DoorkeeperRefusals", doorkeeperRefuses},
 		{"KeyOpensItsLock", keyOpensLock},
 		{"RefusedKeysLookAlike", keysLookAlike},
+		{"CredentialArrives", credentialArrives},
+		{"CredentialTakesRoomFromEarly", credentialIsRoom},
+		{"CredentialTooLargeFails", credentialTooLarge},
+		{"CredentialDecides", credentialDecides},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			if s.Bubble {

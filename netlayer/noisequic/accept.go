@@ -149,9 +149,7 @@ func (n *Netlayer) receive(ctx context.Context, q *quic.Conn) (*guest, error) {
 	}
 	g.info.Features = intersect(n.cfg.Features, h.features)
 	g.info.AdmittedBy = h.secret
-	if from := sourceOf(q.RemoteAddr()); from.IsValid() {
-		g.info.Source = from.String()
-	}
+	g.info.Source = sourceName(q.RemoteAddr())
 	if d := n.cfg.Doorkeeper; d != nil {
 		err = d.Admit(g.info)
 	}
@@ -184,6 +182,10 @@ func (n *Netlayer) identify(payload []byte, dialler, binding [32]byte) (info net
 	case dialler == n.self.static.Public:
 		return info, nil, errors.New("the dialler has our own key")
 	}
+	credential, err := cutCredential(&payload)
+	if err != nil {
+		return info, nil, err
+	}
 	says, p, frames, err := parseSelf(payload)
 	if err != nil {
 		return info, nil, err
@@ -194,6 +196,7 @@ func (n *Netlayer) identify(payload []byte, dialler, binding [32]byte) (info net
 		Authenticated: true,
 		Anonymous:     says == sayAnonymous,
 		Binding:       binding,
+		Credential:    credential,
 	}
 	switch says {
 	case sayNamed:

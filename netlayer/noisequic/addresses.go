@@ -76,8 +76,9 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// resolve turns hints into addresses, in their order. What cannot be resolved is reported in failed.
-func resolve(ctx context.Context, hints []string, lookup lookupFunc) (found []candidate, failed []string) {
+// resolve turns hints into addresses, in their order. What cannot be resolved is reported in failed, and so is what allow,
+// if there is one, does not want to be dialled.
+func resolve(ctx context.Context, hints []string, lookup lookupFunc, allow func(netip.Addr) bool) (found []candidate, failed []string) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addrs, errs := make([][]netip.AddrPort, len(hints)), make([]error, len(hints))
@@ -92,10 +93,16 @@ func resolve(ctx context.Context, hints []string, lookup lookupFunc) (found []ca
 			failed = append(failed, errs[i].Error())
 		}
 		for _, ap := range addrs[i] {
-			if !seen[ap] && len(found) < maxCandidates {
-				seen[ap] = true
-				found = append(found, candidate{h, net.UDPAddrFromAddrPort(ap)})
+			if seen[ap] || len(seen) == maxCandidates {
+				continue
 			}
+			seen[ap] = true
+			// Without its zone: no prefix contains an address with one, so a list of prefixes would not stop it.
+			if allow != nil && !allow(ap.Addr().WithZone("")) {
+				failed = append(failed, oneLine(h)+": this dial may not go there")
+				continue
+			}
+			found = append(found, candidate{h, net.UDPAddrFromAddrPort(ap)})
 		}
 	}
 	return found, failed

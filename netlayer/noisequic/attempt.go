@@ -105,6 +105,7 @@ func (c *call) greet(ctx context.Context, q *quic.Conn) (*attempt, error) {
 			Authenticated: true,
 			Anonymous:     c.self.id == nil,
 			Outbound:      true,
+			Source:        sourceName(q.RemoteAddr()),
 			Binding:       sessionBinding(hs.Hash(), c.self.static.Public, c.acceptor),
 			Features:      intersect(c.n.cfg.Features, theirs),
 			AdmittedBy:    c.secret,

@@ -101,6 +101,14 @@ func (b *budget) forget() {
 	}
 }
 
+// sourceName is netlayer.Info.Source for an address: empty for one that is not UDP's.
+func sourceName(addr net.Addr) string {
+	if s := sourceOf(addr); s.IsValid() {
+		return s.String()
+	}
+	return ""
+}
+
 // sourceOf is what counts as one source: an IPv4 address, or the /64 that one household gets of IPv6.
 func sourceOf(addr net.Addr) netip.Prefix {
 	u, ok := addr.(*net.UDPAddr)

@@ -115,7 +115,7 @@ func (c *call) connect(ctx context.Context, d netlayer.Dial, release func()) (ne
 	// The time bounds the reaching of the peer; admission has its own.
 	reaching, cancel := c.n.within(ctx, dialTimeout)
 	defer cancel()
-	candidates, failed := resolve(reaching, hints, c.n.cfg.lookup)
+	candidates, failed := resolve(reaching, hints, c.n.cfg.lookup, d.Allow)
 	a, failures := race(reaching, candidates, c.begin)
 	if a == nil {
 		if err := c.interrupted(ctx); err != nil {
@@ -152,9 +152,14 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial, release 
 	if err != nil {
 		return nil, err
 	}
+	head, err := credentialOf(d, a.info)
+	if err != nil {
+		return nil, err
+	}
 	var early, first []byte
 	if d.Early != nil {
-		if early, first, err = gather(d.Early(a.info, maxEarly), maxEarly); err != nil {
+		limit := maxEarly - len(head)
+		if early, first, err = gather(d.Early(a.info, limit), limit); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +167,7 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial, release 
 	if err != nil {
 		return nil, err
 	}
-	m3, ciphers, err := a.hs.Message3(&psk, append(appendSelf(nil, p), early...))
+	m3, ciphers, err := a.hs.Message3(&psk, append(appendSelf(head, p), early...))
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +206,18 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial, release 
 		return nil, c.unclear(errClosed, len(early) > 0)
 	}
 	return conn, nil
+}
+
+// credentialOf returns the credential of a dial as it stands in the last message.
+func credentialOf(d netlayer.Dial, info netlayer.Info) ([]byte, error) {
+	if d.Credential == nil {
+		return nil, nil
+	}
+	credential := d.Credential(info)
+	if len(credential) > netlayer.MaxCredential {
+		return nil, fmt.Errorf("noisequic: Dial.Credential returned %d bytes, at most %d can be carried", len(credential), netlayer.MaxCredential)
+	}
+	return appendCredential(nil, credential), nil
 }
 
 func (c *call) psk(a *attempt, key netlayer.Key) ([32]byte, error) {

@@ -23,7 +23,7 @@ func SetLookup(c *Config, lookup func(ctx context.Context, host string) ([]netip
 
 // Resolve returns the addresses that hints stand for.
 func Resolve(hints []string, lookup func(ctx context.Context, host string) ([]netip.Addr, error)) (found []string) {
-	all, _ := resolve(context.Background(), hints, lookup)
+	all, _ := resolve(context.Background(), hints, lookup, nil)
 	for _, c := range all {
 		found = append(found, c.addr.String())
 	}
@@ -148,6 +148,16 @@ func ParseSelf(b []byte) (again []byte, err error) {
 	return append(again, frames...), nil
 }
 
+// ParseLast parses the payload of a last message and writes it again.
+func ParseLast(b []byte) (again []byte, err error) {
+	credential, err := cutCredential(&b)
+	if err != nil {
+		return nil, err
+	}
+	again, err = ParseSelf(b)
+	return append(appendCredential(nil, credential), again...), err
+}
+
 // ParseFeatures says whether the payload of a second message is one.
 func ParseFeatures(b []byte) error {
 	_, err := parseFeatures(b)
@@ -191,6 +201,14 @@ func EncodeAnonymous(frames ...[]byte) []byte {
 		b = appendFrame(b, f)
 	}
 	return b
+}
+
+func EncodeCredential(credential []byte) []byte { return appendCredential(nil, credential) }
+
+// CredentialOf returns the credential in the payload of a last message.
+func CredentialOf(b []byte) []byte {
+	credential, _ := cutCredential(&b)
+	return credential
 }
 
 func EndMark(reason string) []byte { return endMark(reason) }

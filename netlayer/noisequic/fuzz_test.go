@@ -20,7 +20,12 @@ func FuzzPayloads(f *testing.F) {
 	f.Add(docNamed(me, make([]byte, 32), 'd', "one", "", "three"))
 	f.Add(docAnonymous("one"))
 	f.Add([]byte{2})
+	f.Add(join(docCredential([]byte("credential")), docAnonymous("one")))
+	f.Add([]byte{3, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if again, err := noisequic.ParseLast(b); err == nil && !bytes.Equal(again, b) {
+			t.Errorf("the last payload %x is written %x", b, again)
+		}
 		if again, err := noisequic.ParseHello(b); err == nil && !bytes.Equal(again, b) {
 			t.Errorf("hello %x is written %x", b, again)
 		}
@@ -97,6 +102,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add(byte(1), docHello([16]byte{1}, "a"))
 	f.Add(byte(2), docAnonymous("one"))
 	f.Add(byte(2), docNamed(me, make([]byte, 32), 'd', "one"))
+	f.Add(byte(2), join(docCredential([]byte("credential")), docAnonymous("one")))
 	f.Add(byte(3), make([]byte, 64))
 	f.Fuzz(func(t *testing.T, stage byte, b []byte) {
 		if len(b) > 60_000 {
@@ -116,8 +122,9 @@ func FuzzHandshake(f *testing.F) {
 		case 2: // a last message that decrypts
 			d := w.hello(me.static, acceptor, docHello([16]byte{}))
 			d.s.Write(withLength(d.x.write3(docNoSecret(acceptor[:]), b)))
-			again, err := noisequic.ParseSelf(b)
-			wellFormed = err == nil && len(again) > 0 && again[0] == 1
+			again, err := noisequic.ParseLast(b)
+			says := bytes.TrimPrefix(again, noisequic.EncodeCredential(noisequic.CredentialOf(b)))
+			wellFormed = err == nil && len(says) > 0 && says[0] == 1
 		case 3: // a last message
 			d := w.hello(me.static, acceptor, docHello([16]byte{}))
 			d.s.Write(withLength(b))

@@ -1,6 +1,7 @@
 package noisequic
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -123,7 +124,37 @@ const (
 	sayNamed     = 0 // record and signature follow, then frames
 	sayAnonymous = 1 // frames follow; from a dialler only
 	sayCrossed   = 2 // nothing follows; from an acceptor only: the connection it dialled itself stays
+
+	// Before it, in the last handshake message only, may stand a credential: this byte, two bytes of length, the credential.
+	sayCredential = 3
 )
+
+// appendCredential writes a dialler's credential before what it says of itself; an empty one takes no room.
+func appendCredential(b, credential []byte) []byte {
+	if len(credential) == 0 {
+		return b
+	}
+	b = append(b, sayCredential)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(credential)))
+	return append(b, credential...)
+}
+
+// cutCredential takes from b what appendCredential wrote: nil if there is none. The result is in memory of its own.
+func cutCredential(b *[]byte) ([]byte, error) {
+	if len(*b) == 0 || (*b)[0] != sayCredential {
+		return nil, nil
+	}
+	rest := (*b)[1:]
+	if len(rest) < 2 {
+		return nil, errMessage
+	}
+	n := int(binary.BigEndian.Uint16(rest))
+	if rest = rest[2:]; n == 0 || n > netlayer.MaxCredential || len(rest) < n {
+		return nil, errMessage
+	}
+	*b = rest[n:]
+	return bytes.Clone(rest[:n]), nil
+}
 
 // proof is what a named party says of itself.
 type proof struct {

@@ -283,6 +283,14 @@ func docNamed(s secrets, binding []byte, role byte, frames ...string) []byte {
 
 func docAnonymous(frames ...string) []byte { return join([]byte{1}, docFrames(frames...)) }
 
+// docCredential is what stands before the rest of the last payload if there is a credential.
+func docCredential(credential []byte) []byte {
+	if len(credential) == 0 {
+		return nil
+	}
+	return join([]byte{3}, binary.BigEndian.AppendUint16(nil, uint16(len(credential))), credential)
+}
+
 func withLength(m []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
 }

@@ -425,6 +425,19 @@ func TestIdentityIsBound(t *testing.T) {
 		"length cut":      func(*rawDialler) []byte { return docAnonymous("hello")[:3] },
 		"frame too large": func(*rawDialler) []byte { return []byte{1, 0, 0x10, 0, 1} },
 		"frame of 4 GiB":  func(*rawDialler) []byte { return []byte{1, 0xff, 0xff, 0xff, 0xff} },
+
+		"credential alone":         func(*rawDialler) []byte { return docCredential([]byte("x")) },
+		"credential cut":           func(*rawDialler) []byte { return docCredential([]byte("long"))[:5] },
+		"credential without bytes": func(*rawDialler) []byte { return join([]byte{3, 0, 0}, docAnonymous("hello")) },
+		"credential of a length":   func(*rawDialler) []byte { return []byte{3, 0} },
+		"credential too long": func(*rawDialler) []byte {
+			return join(docCredential(make([]byte, netlayer.MaxCredential+1)), docAnonymous("hello"))
+		},
+		"two credentials": func(*rawDialler) []byte {
+			return join(docCredential([]byte("x")), docCredential([]byte("y")), docAnonymous("hello"))
+		},
+		"credential, then a verdict": func(*rawDialler) []byte { return join(docCredential([]byte("x")), []byte{2}) },
+		"credential at the end":      func(*rawDialler) []byte { return join(docAnonymous("hello"), docCredential([]byte("x"))) },
 	} {
 		data, err := try(payload).rest()
 		var app *quic.ApplicationError
@@ -495,6 +508,7 @@ func TestVerdictIsBound(t *testing.T) {
 		"empty":              func([]byte) []byte { return nil },
 		"cut":                func(b []byte) []byte { return docNamed(own, b, 'a', "x")[:100] },
 		"crossed and more":   func([]byte) []byte { return []byte{2, 0} },
+		"a credential":       func(b []byte) []byte { return join(docCredential([]byte("x")), docNamed(own, b, 'a')) },
 	} {
 		mu.Lock()
 		verdict = v

@@ -7,7 +7,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer/noisequic"
 )
 
-// The acceptor, and only it, is told where a dialler comes from, for its limits.
+// Each side is told where the other is, in the same form: for limits, and to know whose word to take about a place.
 func TestSource(t *testing.T) {
 	acceptor, dialler := open(t, noisequic.Config{}), open(t, noisequic.Config{})
 	source := make(chan string, 1)
@@ -27,7 +27,7 @@ func TestSource(t *testing.T) {
 	if got, want := <-source, "127.0.0.1/32"; got != want {
 		t.Errorf("the acceptor sees the source %q, want %q", got, want)
 	}
-	if got := conn.Info().Source; got != "" {
-		t.Errorf("the dialler sees the source %q", got)
+	if got, want := conn.Info().Source, "127.0.0.1/32"; got != want {
+		t.Errorf("the dialler sees the source %q, want %q", got, want)
 	}
 }

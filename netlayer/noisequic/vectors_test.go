@@ -78,6 +78,7 @@ type handshakeVector struct {
 	PSK          hexBytes   `json:"psk"`
 	Offered      []string   `json:"dialler_features"`
 	Answered     []string   `json:"acceptor_features"`
+	Credential   hexBytes   `json:"dialler_credential,omitempty"`
 	Early        []hexBytes `json:"dialler_frames"`
 	First        []hexBytes `json:"acceptor_frames"`
 	Crossed      bool       `json:"crossed"`
@@ -137,6 +138,16 @@ func generate(t *testing.T) vectors {
 			SecretID: make([]byte, 16), PSK: docNoSecret(secret["ada"].static.PublicKey().Bytes()),
 			Offered: []string{"fetch-proof"}, Answered: []string{}, Early: []hexBytes{[]byte("op:start-session of bob")}, First: []hexBytes{},
 		},
+		{
+			Name: "named, with a credential", Dialler: "ada", Acceptor: "bob",
+			SecretID: make([]byte, 16), PSK: docNoSecret(bob), Offered: []string{}, Answered: []string{},
+			Credential: []byte("a certificate"), Early: []hexBytes{[]byte("op:start-session of ada")}, First: []hexBytes{[]byte("op:start-session of bob")},
+		},
+		{
+			Name: "anonymous, with a credential", Anonymous: fill(0x99, 32), Acceptor: "bob",
+			SecretID: make([]byte, 16), PSK: docNoSecret(bob), Offered: []string{}, Answered: []string{},
+			Credential: []byte("a certificate"), Early: []hexBytes{}, First: []hexBytes{},
+		},
 	} {
 		h.DiallerEph, h.AcceptorEph, h.Exporter = fill(0xd0+byte(i), 32), fill(0xe0+byte(i), 32), fill(0xf0+byte(i), 32)
 		v.Handshakes = append(v.Handshakes, docHandshake(t, h, secret))
@@ -187,6 +198,7 @@ func docHandshake(t *testing.T, h handshakeVector, secret map[string]secrets) ha
 	if h.Dialler != "" {
 		h.Payload3 = docNamed(secret[h.Dialler], h.Binding, 'd', text(h.Early)...)
 	}
+	h.Payload3 = join(docCredential(h.Credential), h.Payload3)
 	m3 := d.write3(h.PSK, h.Payload3)
 	if _, _, err := a.read3(h.PSK, m3); err != nil {
 		t.Fatal(err)
@@ -415,7 +427,11 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 	if k, named := pairs[v.Dialler]; named {
 		p3 = self(k, sturdyref.Dialler, raw(v.Early))
 	}
+	p3 = join(noisequic.EncodeCredential(v.Credential), p3)
 	same(t, v.Name+": payload 3", p3, v.Payload3)
+	if again, err := noisequic.ParseLast(p3); err != nil || !bytes.Equal(again, p3) {
+		t.Errorf("%s: payload 3 is read as %x, %v", v.Name, again, err)
+	}
 	m3, _, err := d.Message3((*[32]byte)(v.PSK), p3)
 	if err != nil {
 		t.Fatal(err)
