@@ -116,7 +116,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
 		LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
-	}, func(door netlayer.Doorkeeper) (netlayer.Netlayer, error) {
+	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net")}
 		if id != nil {
 			nc.Identity, nc.Listen, nc.Advertise, nc.Doorkeeper = id, c.Listen, c.Advertise, door
@@ -130,7 +130,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 				n.port = l.Port()
 			}
 		}
-		return nl, err
+		return []home.Layer{{Netlayer: nl}}, err
 	})
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ type given struct {
 func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	s, at := t.s, f.session()
 	to, from := s.greeting.Load(), at.greeting.Load()
-	if s.cfg.Handoffs == nil || to == nil || from == nil || from.Peer.Designator == "" || at.caller.Load().Anonymous {
+	if s.cfg.Handoffs == nil || to == nil || from == nil || from.Peer.Designator == "" || at.caller.Load().Anonymous || s.caller.Load().Anonymous {
 		return msg.Desc{}, false
 	}
 	if _, known := t.byRef[ref]; known || f.kind == farQuestion && !at.moves.Load() {

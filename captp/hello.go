@@ -101,5 +101,8 @@ func (s *Session) Greeting() (g Greeting, ok bool) {
 	return Greeting{}, false
 }
 
+// PublicKey returns this side's key in the session.
+func (s *Session) PublicKey() [32]byte { return s.public }
+
 // PublicID returns this side's public identifier in the session.
 func (s *Session) PublicID() [32]byte { return s.dialect.PublicID(s.public) }

@@ -49,7 +49,7 @@ func (h *Home) crosses(info netlayer.Info) bool {
 	if p == nil || !identified(info) {
 		return false
 	}
-	wins := higher(h.self.Designator, info.Remote.Designator)
+	wins := higher(info.Local.Designator, info.Remote.Designator)
 	if d := p.dial; d != nil && (wins || d.insists) {
 		// A peer that comes back has waited for our connection, which has not come: it may be that only it can reach us.
 		again := d.crossed && time.Since(d.told) >= crossedWait && !(wins && d.insists)
@@ -72,13 +72,13 @@ func higher(a, b string) bool {
 }
 
 // accept lets diallers in until the Home is closed.
-func (h *Home) accept() {
+func (h *Home) accept(layer Layer) {
 	defer h.wg.Done()
 	for {
-		in, err := h.nl.Accept(h.ctx)
+		in, err := layer.Accept(h.ctx)
 		if err != nil {
 			if h.ctx.Err() == nil {
-				h.log.Error("nobody can dial this node any more", "error", err)
+				h.log.Error("nobody can dial this node any more", "transport", layer.Transport(), "error", err)
 			}
 			return
 		}
@@ -170,10 +170,10 @@ func (h *Home) wentAway(a arrival, err error) {
 	h.leave(l)
 	h.mu.Unlock()
 	if to != nil {
-		l.winner.Store(to)
-		l.session.Handover(to.session)
+		h.handLinkOver(l, to)
 	}
 	l.session.Fail(id, err)
+	h.gone(l)
 	h.serve(waiting, to)
 	if a.old != nil && to != a.old {
 		h.goroutine(func() { a.old.session.Close("superseded by a new session") })
@@ -187,6 +187,7 @@ func (h *Home) wentAway(a arrival, err error) {
 	case a.mine != nil:
 		a.mine.cancel()
 		a.mine.link.session.Fail(id, err)
+		h.gone(a.mine.link)
 	}
 	h.proceed(l.peer)
 }
@@ -195,13 +196,13 @@ func (h *Home) wentAway(a arrival, err error) {
 func (h *Home) handOver(d *dial, l *link) {
 	move := func(err error) {
 		if err == nil {
-			d.link.winner.Store(l)
-			if d.link.session.Handover(l.session) {
+			if h.handLinkOver(d.link, l) {
 				return
 			}
 			err = errClosed
 		}
 		d.link.session.Fail(d.peer.id.String(), err)
+		h.gone(d.link)
 	}
 	if h.hasProven(l, d.req) {
 		move(nil)

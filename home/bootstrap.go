@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
@@ -16,9 +17,14 @@ type bootstrap interface {
 	Fetch(ctx context.Context, secret any) (vat.Ref, error)
 	Prove(ctx context.Context, id []byte) ([]byte, error)
 	Challenge(ctx context.Context) ([]byte, error)
+	DepositGift(ctx context.Context, id any, gift vat.Ref) error
+	WithdrawGift(ctx context.Context, certificate any) (vat.Ref, error)
+	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
 }
 
-var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap")
+var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{
+	"DepositGift": "deposit-gift", "WithdrawGift": "withdraw-gift", "RelayGift": "relay-gift",
+})
 
 // lobby is the bootstrap object of one session. Its turns are the home vat's.
 type lobby struct {
@@ -130,4 +136,36 @@ func (b *lobby) Challenge(context.Context) ([]byte, error) {
 		b.challenge = k
 	}
 	return b.challenge.PublicKey().Bytes(), nil
+}
+
+// DepositGift keeps a reference for whoever comes with the peer's certificate for it.
+func (b *lobby) DepositGift(_ context.Context, id any, gift vat.Ref) error {
+	switch id.(type) {
+	case []byte, string, int64:
+	default:
+		return vat.ErrBadArgs
+	}
+	g, ok := b.link.session.Greeting()
+	if gift.IsNull() || !ok {
+		return vat.ErrBadArgs
+	}
+	return b.h.deposit(newGiftKey(g.ID, id), gift)
+}
+
+// WithdrawGift returns what the peer shows certificates for, or a promise if that has not been deposited yet.
+func (b *lobby) WithdrawGift(_ context.Context, certificate any) (vat.Ref, error) {
+	env, ok := certificate.(*msg.SigEnvelope)
+	if !ok {
+		return vat.Ref{}, vat.ErrBadArgs
+	}
+	return b.h.withdraw(b.link, env)
+}
+
+// RelayGift returns by way of this node what the peer was given a certificate for and cannot get.
+func (b *lobby) RelayGift(_ context.Context, id []byte) (vat.Ref, error) {
+	ref, ok := b.link.session.Relay(id)
+	if !ok {
+		return vat.Ref{}, ErrHandoff
+	}
+	return ref, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -46,25 +48,39 @@ func (h *Home) attempt(d *dial) {
 	}
 }
 
-// layer returns the netlayer to dial with: the Home's, or that of a new anonymous session.
+// layer returns the netlayer to dial with: one of the Home's, or the first of a new anonymous session's.
 func (h *Home) layer(d *dial) (netlayer.Netlayer, error) {
-	if h.nl != nil {
-		return h.nl, nil
+	if h.named() {
+		if d.link.over.Netlayer == nil {
+			return nil, h.noLayer(d.req.peer.Transport, h.layers)
+		}
+		return d.link.over, nil
 	}
-	layer, err := h.layers()
+	layers, err := h.open()
 	if err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
-	d.link.layer = layer
+	d.link.layers = layers
 	h.mu.Unlock()
-	return layer, nil
+	if t := d.req.peer.Transport; t != layers[0].Transport() {
+		return nil, h.noLayer(t, layers[:1])
+	}
+	return layers[0], nil
+}
+
+func (h *Home) noLayer(transport string, layers []Layer) error {
+	var spoken []string
+	for _, l := range layers {
+		spoken = append(spoken, strconv.Quote(l.Transport()))
+	}
+	return fmt.Errorf("home: no netlayer for transport %q: this node speaks %s", transport, strings.Join(spoken, ", "))
 }
 
 // crossed waits for the connection that this dial gave way to. It reports whether to dial again, which is done with more
 // insistence.
 func (h *Home) crossed(d *dial) bool {
-	if h.nl == nil {
+	if !h.named() {
 		return false // nobody dials an anonymous party
 	}
 	h.mu.Lock()
@@ -91,10 +107,7 @@ func (h *Home) crossed(d *dial) bool {
 
 // connect tries the addresses of the sturdyref, then those the Locator knows.
 func (h *Home) connect(d *dial, layer netlayer.Netlayer) (netlayer.Conn, error) {
-	if t := d.req.peer.Transport; t != layer.Transport() {
-		return nil, fmt.Errorf("home: no netlayer for transport %q: this node speaks %q", t, layer.Transport())
-	}
-	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.link.session.Early}
+	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.link.session.Early, Allow: d.req.allow}
 	conn, err := layer.Connect(d.ctx, to)
 	if err == nil || !errors.Is(err, netlayer.ErrUnreachable) || h.cfg.Locator == nil {
 		return conn, err

@@ -55,8 +55,7 @@ func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref {
 			return proof.CheckServe(mac, info.Binding, sturdyref.RoleOf(!info.Outbound))
 		}
 	}
-	arg := fetchArgument(ref)
-	r.fetch = func(l *link) vat.Ref { return l.session.Fetch(arg) }
+	r.fetch = func(l *link) vat.Ref { return l.session.Fetch(fetchArgument(ref, l.over.TrustClaims)) }
 	return h.request(r)
 }
 
@@ -100,8 +99,8 @@ func (h *Home) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 
 // fetchArgument returns what to send for a swiss number: a proof bound to the session, or the number itself to a peer
 // on a netlayer on which nothing can be bound, and in any case if it is too weak to prove anything; and then only to the
-// peer that made it.
-func fetchArgument(ref sturdyref.Ref) func(netlayer.Info) (any, error) {
+// peer that made it, which trusted says has claimed to be that.
+func fetchArgument(ref sturdyref.Ref, trusted bool) func(netlayer.Info) (any, error) {
 	return func(info netlayer.Info) (any, error) {
 		if keys, err := ref.Swiss.Keys(); err == nil && info.Binding != ([32]byte{}) {
 			if !slices.Contains(info.Features, FeatureFetchProof) {
@@ -110,7 +109,7 @@ func fetchArgument(ref sturdyref.Ref) func(netlayer.Info) (any, error) {
 			return fetchProof(keys.ProofKey(), info)
 		}
 		// A netlayer that proves nobody can at least be trusted to have dialled where it was told to.
-		if info.Remote.ID() != ref.Peer.ID() || !info.Authenticated && !info.Outbound {
+		if !trusted && (info.Remote.ID() != ref.Peer.ID() || !info.Authenticated && !info.Outbound) {
 			return nil, fmt.Errorf("home: %s is not known to be the peer the sturdyref names: its secret is not shown there", info.Remote.ID())
 		}
 		return ref.Swiss.Reveal(), nil
@@ -121,9 +120,6 @@ func fetchProof(key sturdyref.ProofKey, info netlayer.Info) (any, error) {
 	proof, err := key.Fetch(info.Binding, sturdyref.RoleOf(info.Outbound))
 	return proof[:], err
 }
-
-// isSelf reports whether a locator is this Home's own.
-func (h *Home) isSelf(p sturdyref.Peer) bool { return h.nl != nil && p.ID() == h.self }
 
 // own returns what is published here, without a session.
 func (h *Home) own(p *publication) vat.Ref {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +34,9 @@ type Config struct {
 	Keeper  Keeper
 	Door    Door
 	Locator Locator
-	Limits  captp.Limits
+	// Handoffs says where certificates of peers may send this Home.
+	Handoffs HandoffPolicy
+	Limits   captp.Limits
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
 	DialTimeout time.Duration
 	// LazyRelease is captp.Config.LazyRelease.
@@ -53,10 +56,10 @@ type Home struct {
 	decoy    decoy
 	tally    func(what string) // for tests
 
-	// layers makes a netlayer for an anonymous session; nl is the one of a named Home, and self who it is there.
-	layers func() (netlayer.Netlayer, error)
-	nl     netlayer.Netlayer
-	self   sturdyref.PeerID
+	// open makes the netlayers for an anonymous session; layers are those of a named Home, and selves who it is there.
+	open   func() ([]Layer, error)
+	layers []Layer
+	selves []sturdyref.PeerID
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -70,12 +73,16 @@ type Home struct {
 	links  map[*link]struct{} // those that have a connection, or are about to
 	dials  int
 	crowd  crowd
+	// greeted are the sessions that have been greeted, by their ids; gifts is what was deposited in them.
+	greeted map[[32]byte]*link
+	gifts   gifts
 }
 
-// New returns a Home. open is called with the Home's doorkeeper and returns the netlayer it is reached by and dials
-// with, which the Home then owns; an anonymous Home calls it again for each session, and never listens. The doorkeeper
-// may be used before New has returned.
-func New(cfg Config, open func(netlayer.Doorkeeper) (netlayer.Netlayer, error)) (*Home, error) {
+// New returns a Home. open is called with the Home's doorkeeper and returns the netlayers it is reached by and dials with,
+// which the Home then owns: one for each transport, the first being where what it publishes is found. An anonymous Home
+// calls it again for each session, never listens, and dials by the first only. The doorkeeper may be used before New has
+// returned.
+func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, error) {
 	if cfg.Vat == nil {
 		return nil, errors.New("home: Config.Vat is nil: give the vat the Home's own objects live in")
 	}
@@ -91,6 +98,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) (netlayer.Netlayer, error)) 
 	}
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
 	h.crowd.sources = make(map[string]int)
+	h.greeted = make(map[[32]byte]*link)
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()
 	}
@@ -105,29 +113,40 @@ func New(cfg Config, open func(netlayer.Doorkeeper) (netlayer.Netlayer, error)) 
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.layers = func() (netlayer.Netlayer, error) { return open(h) }
+	h.open = func() ([]Layer, error) {
+		layers, err := open(h)
+		if err == nil && len(layers) == 0 {
+			err = errNoLayer
+		}
+		return layers, err
+	}
 	if cfg.Identity == nil {
 		return h, nil
 	}
-	nl, err := open(h)
+	layers, err := h.open()
 	if err != nil {
 		h.cancel()
 		return nil, err
 	}
 	h.mu.Lock()
-	h.nl, h.self = nl, nl.Location().ID()
+	for _, l := range layers {
+		h.selves = append(h.selves, l.Location().ID())
+	}
+	h.layers = layers
 	h.mu.Unlock()
-	h.wg.Add(1)
-	go h.accept()
+	for _, l := range layers {
+		h.wg.Add(1)
+		go h.accept(l)
+	}
 	return h, nil
 }
 
 // Location returns where peers find this Home, with the hints of now; zero for an anonymous one.
 func (h *Home) Location() sturdyref.Peer {
-	if h.nl == nil {
+	if !h.named() {
 		return sturdyref.Peer{}
 	}
-	return h.nl.Location()
+	return h.layers[0].Location()
 }
 
 // errAnonymous says that there is nobody to publish as.
@@ -160,7 +179,7 @@ func (h *Home) PublishAs(ctx context.Context, name string, swiss sturdyref.Swiss
 // publishable says what keeps ref from being published by this Home.
 func (h *Home) publishable(name string, ref vat.Ref) error {
 	switch {
-	case h.nl == nil:
+	case !h.named():
 		return errAnonymous
 	case ref.IsNull():
 		return fmt.Errorf("home: publish %q: the reference is null", name)
@@ -173,7 +192,7 @@ func (h *Home) publishable(name string, ref vat.Ref) error {
 
 // withDoor returns the location that goes into a sturdyref: with the door's secret where the swiss number cannot admit.
 func (h *Home) withDoor(s sturdyref.SwissNum) sturdyref.Peer {
-	p := h.nl.Location().Clone()
+	p := h.Location().Clone()
 	if s.Weak() && !h.cfg.Door.Secret.IsZero() {
 		if p.Hints == nil {
 			p.Hints = make(map[string]string)
@@ -203,7 +222,7 @@ func (h *Home) PublishKey(ctx context.Context, name string, public [32]byte, ref
 	if err != nil {
 		return sturdyref.Peer{}, err
 	}
-	return h.nl.Location(), nil
+	return h.Location(), nil
 }
 
 // Unpublish stops answering for name. What peers have fetched stays with them until Revoke, and so do their sessions;
@@ -245,12 +264,12 @@ func (h *Home) shut() error {
 		sessions = append(sessions, l.session)
 	}
 	var waiting []*request
-	dials := make(map[sturdyref.PeerID]*captp.Session)
+	dials := make(map[sturdyref.PeerID]*link)
 	for _, p := range h.peers {
 		waiting = append(waiting, p.waiting...)
 		p.waiting = nil
 		if p.dial != nil {
-			dials[p.id] = p.dial.link.session
+			dials[p.id] = p.dial.link
 		}
 	}
 	h.mu.Unlock()
@@ -258,19 +277,22 @@ func (h *Home) shut() error {
 	for _, r := range waiting {
 		r.vow.Break(errClosed)
 	}
-	for id, s := range dials {
-		s.Fail(id.String(), errClosed)
+	for id, l := range dials {
+		l.session.Fail(id.String(), errClosed)
+		h.gone(l)
 	}
 	var each sync.WaitGroup
 	for _, s := range sessions {
 		each.Go(func() { s.Close("the node is closing") })
 	}
 	each.Wait()
-	var err error
-	if h.nl != nil {
-		err = h.nl.Close()
-	}
+	err := closeLayers(h.layers)
 	h.wg.Wait()
+	h.mu.Lock()
+	if h.gifts.timer != nil {
+		h.gifts.timer.Stop()
+	}
+	h.mu.Unlock()
 	return err
 }
 
@@ -300,14 +322,14 @@ func (h *Home) Sessions() []sturdyref.PeerID {
 // It returns when all have been, or ctx ends. Netlayers that have nothing to try do nothing.
 func (h *Home) NetworkUp(ctx context.Context) {
 	h.mu.Lock()
-	layers := []netlayer.Netlayer{h.nl}
+	layers := slices.Clone(h.layers)
 	for l := range h.links {
-		layers = append(layers, l.layer)
+		layers = append(layers, l.layers...)
 	}
 	h.mu.Unlock()
 	var each sync.WaitGroup
 	for _, l := range layers {
-		if up, ok := l.(interface{ NetworkUp(context.Context) }); ok {
+		if up, ok := l.Netlayer.(interface{ NetworkUp(context.Context) }); ok {
 			each.Go(func() { up.NetworkUp(ctx) })
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // link is a session and what is known of its connection.
 type link struct {
 	session *captp.Session
-	peer    sturdyref.PeerID
+	over    Layer            // zero for an anonymous session, or if there is none for the peer's transport
+	peer    sturdyref.PeerID // guarded by the Home's mu on layers where it is claimed, else it does not change
 	conn    atomic.Pointer[netlayer.Info]
 	// winner is the link whose session this one's was handed over to.
 	winner atomic.Pointer[link]
@@ -22,8 +23,18 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
-	// layer is the netlayer of an anonymous session, closed with it.
-	layer netlayer.Netlayer
+	// layers are the netlayers of an anonymous session, closed with it.
+	layers []Layer
+	// greeting is what the peer has said of itself, once it has; waiting are those who want to be told of it, or that it
+	// will not come.
+	greeting *captp.Greeting
+	waiting  []func(error)
+	lost     bool // it will not come any more
+	// counts are the handoff-counts the peer has used, and count is the next of ours.
+	counts counts
+	count  uint64
+	// redeeming are the certificates of this peer's that are being redeemed and want a dial.
+	redeeming int
 	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the
 	// peer's that it has.
 	shown, proven map[[16]byte]struct{}
@@ -51,12 +62,16 @@ func (h *Home) newLink(id sturdyref.PeerID) (*link, error) {
 	cfg := captp.Config{
 		Bootstrap: bootstrapFacet.SpawnIn(h.cfg.Vat, &lobby{h: h, link: l}), Realm: h, Limits: h.cfg.Limits, Logger: h.log,
 		Tracer: h.cfg.Tracer, LazyRelease: h.cfg.LazyRelease, Nudge: h.cfg.Nudge, OnEnd: func() { h.ended(l) },
+		Greeted: func(g captp.Greeting) error { return h.greet(l, g) },
 	}
-	if h.nl != nil {
-		cfg.Location = h.nl.Location()
+	if h.named() {
+		if layer, ok := h.layerOf(id.Transport); ok {
+			l.over, cfg.Location, cfg.Dialect, cfg.Patient = layer, layer.Location(), layer.Dialect, layer.Dialect != nil
+		}
 	} else {
 		cfg.Realm = l // one anonymous session is as apart from the next as from anything else
 	}
+	cfg.Handoffs = receiver{h, l}
 	var err error
 	l.session, err = captp.New(cfg)
 	return l, err
@@ -84,7 +99,7 @@ func (h *Home) enter(l *link, info netlayer.Info) {
 
 // leave takes a link out of the tables and returns what is to be closed with it, if anything. It may be called again.
 // Called with mu held.
-func (h *Home) leave(l *link) netlayer.Netlayer {
+func (h *Home) leave(l *link) []Layer {
 	if _, ok := h.links[l]; ok {
 		delete(h.links, l)
 		if info := l.info(); !info.Outbound {
@@ -100,9 +115,12 @@ func (h *Home) leave(l *link) netlayer.Netlayer {
 		}
 		h.tidy(p)
 	}
-	layer := l.layer
-	l.layer = nil
-	return layer
+	if l.greeting != nil && h.greeted[l.greeting.ID] == l {
+		delete(h.greeted, l.greeting.ID)
+	}
+	layers := l.layers
+	l.layers = nil
+	return layers
 }
 
 // start gives a link its connection.
@@ -117,13 +135,14 @@ func (h *Home) start(l *link, conn netlayer.Conn) error {
 // ended forgets a link whose session is over, so that the next use of the peer dials again.
 func (h *Home) ended(l *link) {
 	h.mu.Lock()
-	layer := h.leave(l)
+	layers, id := h.leave(l), l.peer
 	h.mu.Unlock()
-	if layer != nil {
+	if layers != nil {
 		// Not here, on the session's own goroutine: Close of a netlayer may wait for what carries the session.
-		h.goroutine(func() { _ = layer.Close() })
+		h.goroutine(func() { _ = closeLayers(layers) })
 	}
-	h.proceed(l.peer)
+	h.gone(l)
+	h.proceed(id)
 }
 
 // goroutine runs fn on a goroutine that Close joins; after Close has begun it runs fn at once.

@@ -106,15 +106,15 @@ func join(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, chan
 		change(&cfg)
 	}
 	var err error
-	p.Home, err = home.New(cfg, func(door netlayer.Doorkeeper) (netlayer.Netlayer, error) {
-		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues}}
+	p.Home, err = home.New(cfg, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
+		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}}
 		if id == nil {
 			hc.Anonymous = true
 		} else {
 			hc.Static, hc.Doorkeeper, hc.Addr = id.Public().Static, door, name
 		}
 		p.layer = &counted{Netlayer: n.Host(hc)}
-		return p.layer, nil
+		return []home.Layer{{Netlayer: p.layer}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

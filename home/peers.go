@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -40,6 +41,8 @@ type request struct {
 	check func(mac []byte, info netlayer.Info) bool
 	// bound says that the key proves itself against a challenge.
 	bound bool
+	// allow, if not nil, says which addresses may be dialled.
+	allow func(netip.Addr) bool
 	fetch func(l *link) vat.Ref
 	vow   *vat.Vow // set while it waits
 }
@@ -62,6 +65,9 @@ type dial struct {
 
 // serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
 func (d *dial) serves(r *request) bool {
+	if d.req.allow != nil && r.allow == nil {
+		return false // it may not look everywhere
+	}
 	return d.req.name == r.name && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
 }
 
@@ -194,12 +200,10 @@ func (h *Home) arrived(d *dial, conn netlayer.Conn) {
 	h.mu.Lock()
 	if h.closed || d.peer.dial != d {
 		d.over = errSuperseded
-		layer := h.leave(d.link)
+		layers := h.leave(d.link)
 		h.mu.Unlock()
 		_ = conn.Close("")
-		if layer != nil {
-			_ = layer.Close()
-		}
+		_ = closeLayers(layers)
 		return
 	}
 	d.peer.dial, d.peer.live = nil, d.link
@@ -222,7 +226,7 @@ func (h *Home) gaveUp(d *dial, err error) {
 	}
 	var alike []*request
 	h.mu.Lock()
-	layer := h.leave(d.link)
+	layers := h.leave(d.link)
 	mine := d.peer.dial == d
 	d.over = err
 	if mine {
@@ -242,15 +246,14 @@ func (h *Home) gaveUp(d *dial, err error) {
 		h.tidy(d.peer)
 	}
 	h.mu.Unlock()
-	if layer != nil {
-		_ = layer.Close()
-	}
+	_ = closeLayers(layers)
 	if !mine {
 		return
 	}
 	id := d.peer.id.String()
 	h.log.Debug("dial failed", "peer", id, "error", err)
 	d.link.session.Fail(id, err)
+	h.gone(d.link)
 	for _, r := range alike {
 		r.vow.Break(notConnected(d.peer.id, err))
 	}

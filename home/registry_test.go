@@ -231,8 +231,8 @@ func TestDamagedPublications(t *testing.T) {
 	} {
 		id, n := identity(t), mem.New(nil)
 		cfg := home.Config{Identity: id, Vat: v, Keeper: &keeper{all: stored}, Door: home.Door{Secret: secretOfTheDoor}}
-		h, err := home.New(cfg, func(door netlayer.Doorkeeper) (netlayer.Netlayer, error) {
-			return n.Host(mem.HostConfig{Static: id.Public().Static, Doorkeeper: door}), nil
+		h, err := home.New(cfg, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
+			return []home.Layer{{Netlayer: n.Host(mem.HostConfig{Static: id.Public().Static, Doorkeeper: door})}}, nil
 		})
 		if err == nil {
 			t.Errorf("%s: opened", what)

@@ -1,0 +1,169 @@
+package home
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// HandoffPolicy says where a peer's certificates may send a Home. The zero value is the default.
+type HandoffPolicy struct {
+	// Transports are those that may be dialled. Nil is every one the Home has.
+	Transports []string
+	// Local lets every peer send the Home to loopback and link-local addresses, not only peers that are themselves there:
+	// what listens there may trust whoever comes from this machine.
+	Local bool
+	// MaxDials bounds the dials under way because of one peer (default 16).
+	MaxDials int
+}
+
+var errNotOurs = vat.NewError("home.handoff", "home: the certificate is for somebody else")
+
+var errAnonymousGift = vat.NewError("home.handoff", "home: an anonymous node is handed nothing of third parties: use one with an identity")
+
+// receiver redeems what the peer of a session gives.
+type receiver struct {
+	h    *Home
+	from *link
+}
+
+// Receive implements captp.Handoffs.
+func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
+	h, give := r.h, env.Signed.(*msg.HandoffGive)
+	if give.ReceiverKey != s.PublicKey() {
+		return broken(errNotOurs)
+	}
+	if h.isOwn(give.Exporter.ID()) {
+		k, _, err := h.gifted(env)
+		if err != nil {
+			return broken(err)
+		}
+		ref, err := h.take(k)
+		if err != nil {
+			return broken(err)
+		}
+		return ref
+	}
+	if !h.named() {
+		// Another session would be another stranger's, whose references do not pass over this one.
+		d := &redemption{h: h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
+		d.relay(errAnonymousGift)
+		return d.vow.Ref()
+	}
+	d := &redemption{h: h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
+	d.start()
+	return d.vow.Ref()
+}
+
+// redemption is a certificate on its way to what it stands for. Messages wait in the vow until there is a session with
+// the exporter, and then go with the withdrawal.
+type redemption struct {
+	h     *Home
+	from  *link
+	env   *msg.SigEnvelope
+	give  *msg.HandoffGive
+	vow   *vat.Vow
+	dials bool // counts among those of from
+}
+
+func (d *redemption) start() {
+	h, policy := d.h, d.h.cfg.Handoffs
+	if policy.Transports != nil && !slices.Contains(policy.Transports, d.give.Exporter.Transport) {
+		d.relay(h.noLayer(d.give.Exporter.Transport, nil))
+		return
+	}
+	if h.usableSession(d.give.Exporter.ID()) == nil {
+		h.mu.Lock()
+		d.dials = d.from.redeeming < policy.maxDials()
+		if d.dials {
+			d.from.redeeming++
+		}
+		h.mu.Unlock()
+		if !d.dials {
+			d.relay(errManyDials)
+			return
+		}
+	}
+	reached := h.request(&request{peer: d.give.Exporter.Clone(), allow: d.allowed(), fetch: d.over})
+	reached.PromiseCell().Subscribe(settled(func(_ any, err error) {
+		if d.dials {
+			h.mu.Lock()
+			d.from.redeeming--
+			h.mu.Unlock()
+		}
+		if err != nil {
+			d.relay(err)
+		}
+	}))
+}
+
+func (p HandoffPolicy) maxDials() int {
+	if p.MaxDials > 0 {
+		return p.MaxDials
+	}
+	return 16
+}
+
+// over withdraws the gift in a session with the exporter, as soon as that has been greeted. What it returns settles then.
+func (d *redemption) over(l *link) vat.Ref {
+	w := vat.NewVow(nil)
+	d.h.whenGreeted(l, func(err error) {
+		if err == nil {
+			err = d.withdraw(l.current())
+		}
+		if err != nil {
+			w.Break(err)
+			return
+		}
+		w.Resolve(nil)
+	})
+	return w.Ref()
+}
+
+func (d *redemption) withdraw(l *link) error {
+	d.h.mu.Lock()
+	count := l.count
+	l.count++
+	d.h.mu.Unlock()
+	env, err := d.from.current().session.Accept(d.env, l.session, count)
+	if err != nil {
+		return err
+	}
+	d.vow.Resolve(l.session.Bootstrap().Send(context.Background(), "withdraw-gift", env))
+	return nil
+}
+
+// relay has the gifter go on forwarding, if it is one that does, because of err.
+func (d *redemption) relay(err error) {
+	l := d.from.current()
+	id, ok := d.give.GiftID.([]byte)
+	if !ok || !slices.Contains(l.info().Features, captp.FeatureRelaysGifts) {
+		d.vow.Break(err)
+		return
+	}
+	d.h.log.Debug("a gift comes by way of its gifter", "gifter", l.peer.String(), "exporter", d.give.Exporter.ID().String(), "because", err)
+	d.vow.Resolve(l.session.Bootstrap().Send(context.Background(), "relay-gift", id))
+}
+
+// allowed says which addresses the exporter may be dialled at: a gifter that is elsewhere has no say in what this machine
+// says to itself and to its neighbours.
+func (d *redemption) allowed() func(netip.Addr) bool {
+	if d.h.cfg.Handoffs.Local {
+		return nil
+	}
+	source, err := netip.ParseAddr(d.from.info().Source)
+	return func(a netip.Addr) bool {
+		a = a.Unmap()
+		switch {
+		case a.IsLoopback(), a.IsUnspecified():
+			return err == nil && source.Unmap().IsLoopback()
+		case a.IsLinkLocalUnicast():
+			return err == nil && source.Unmap().IsLinkLocalUnicast()
+		}
+		return !a.IsMulticast()
+	}
+}
