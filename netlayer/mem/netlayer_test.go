@@ -12,7 +12,7 @@ import (
 
 // subject opens hosts of a network for the suite, half of them with keys and half with names.
 func subject(cfg mem.Config) netlayertest.Subject {
-	return netlayertest.Subject{Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
+	return netlayertest.Subject{Lacks: netlayertest.Lacks{Addresses: true}, Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
 		n := mem.New(&cfg)
 		t.Cleanup(n.Close)
 		count := byte(0)

@@ -102,7 +102,7 @@ func credentialTooLarge(w *world) {
 
 // credentialDecides: a doorkeeper may let in by it, and keep out without.
 func credentialDecides(w *world) {
-	if w.lacks.Credential || w.withoutDoors() {
+	if w.lacks.Credential || w.lacks.Doors {
 		return
 	}
 	keeper := &credentialDoor{want: "let me in"}

@@ -3,7 +3,6 @@ package netlayertest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -80,7 +79,49 @@ func earlyBeyondItsLimit(w *world) {
 	d.Early = func(_ netlayer.Info, limit int) [][]byte { return [][]byte{make([]byte, limit-3)} }
 	_, err := a.Connect(w.ctx, d)
 	w.mustBe("Connect with early frames beyond the limit", err, netlayer.ErrFrameTooLarge)
-	w.nextIs(a, b, "the next dial")
+	if !w.lacks.Verdict {
+		w.nextIs(a, b, "the next dial")
+		return
+	}
+	// The connection was there before the frames were, so somebody who says nothing may have come before the next.
+	out, err := a.Connect(w.ctx, dial(b))
+	if err != nil {
+		w.Fatalf("Connect: %v", err)
+	}
+	w.write(out, []byte("the next dial"))
+	for came := false; !came; {
+		incoming, err := b.Accept(w.ctx)
+		if err != nil {
+			w.Fatalf("Accept: %v", err)
+		}
+		if in, err := incoming.Accept(nil); err == nil {
+			f, err := in.Read()
+			if came = err == nil; came && string(f.Bytes) != "the next dial" {
+				w.Fatalf("what came first is %s", show(f.Bytes))
+			}
+		}
+	}
+}
+
+// refused checks the outcome of a dial that was turned away: it is the error given to the function returned, or, without
+// a verdict, the end of the connection.
+func (w *world) refused(c netlayer.Conn, err error) func(want error) {
+	return func(want error) {
+		w.Helper()
+		if w.lacks.Verdict && err == nil {
+			w.ended(c)
+			c.Close("")
+			return
+		}
+		if c != nil {
+			w.Error("Connect returned a connection although it was refused")
+		}
+		if w.lacks.Verdict {
+			w.mustBe("Connect", err, netlayer.ErrLost) // it ended while early frames were written
+			return
+		}
+		w.mustBe("Connect", err, want)
+	}
 }
 
 // nextIs checks that the next dialler accepted is the one that connects now, and that its frames come first: that
@@ -96,17 +137,14 @@ func earlyOnRefusal(w *world) {
 	a, b := w.hosts()
 	d := dial(b)
 	d.Early = func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("must not be executed")} }
-	refused := make(chan error, 1)
-	w.spawn(func() {
-		_, err := a.Connect(w.ctx, d)
-		refused <- err
-	})
+	refused := make(chan func(error), 1)
+	w.spawn(func() { refused <- w.refused(a.Connect(w.ctx, d)) })
 	incoming, err := b.Accept(w.ctx)
 	if err != nil {
 		w.Fatalf("Accept: %v", err)
 	}
 	incoming.Refuse(netlayer.ErrRefused)
-	w.mustBe("Connect that is refused", <-refused, netlayer.ErrRefused)
+	(<-refused)(netlayer.ErrRefused)
 	if c, err := incoming.Accept(nil); err == nil {
 		f, err := c.Read()
 		w.Fatalf("a refused dial was accepted afterwards, and read %s, %v", show(f.Bytes), err)
@@ -117,20 +155,14 @@ func earlyOnRefusal(w *world) {
 func refusals(w *world) {
 	a, b := w.hosts()
 	for _, want := range []error{netlayer.ErrRefused, netlayer.ErrCrossed} {
-		refused := make(chan error, 1)
-		w.spawn(func() {
-			c, err := a.Connect(w.ctx, dial(b))
-			if c != nil {
-				w.Error("Connect returned a connection although it was refused")
-			}
-			refused <- err
-		})
+		refused := make(chan func(error), 1)
+		w.spawn(func() { refused <- w.refused(a.Connect(w.ctx, dial(b))) })
 		incoming, err := b.Accept(w.ctx)
 		if err != nil {
 			w.Fatalf("Accept: %v", err)
 		}
 		incoming.Refuse(want)
-		w.mustBe("Connect", <-refused, want)
+		(<-refused)(want)
 	}
 	w.nextIs(a, b, "the next dial")
 }
@@ -198,6 +230,7 @@ func dialsCross(w *world) {
 	for round := range 10 {
 		type result struct {
 			from string
+			wins bool
 			conn netlayer.Conn
 			err  error
 		}
@@ -211,7 +244,7 @@ func dialsCross(w *world) {
 				d := dial(side.to)
 				d.Early = func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("early " + side.name)} }
 				c, err := side.from.Connect(w.ctx, d)
-				dialled <- result{side.name, c, err}
+				dialled <- result{side.name, !side.loses, c, err}
 			})
 			w.spawn(func() {
 				incoming, err := side.to.Accept(w.ctx)
@@ -233,14 +266,13 @@ func dialsCross(w *world) {
 		var winner result
 		for range 2 {
 			switch r := <-dialled; {
-			case r.err == nil:
-				winner = r
-			case !errors.Is(r.err, netlayer.ErrCrossed):
+			case !r.wins:
+				w.refused(r.conn, r.err)(netlayer.ErrCrossed)
+			case r.err != nil:
 				w.Fatalf("Connect: %v", r.err)
+			default:
+				winner = r
 			}
-		}
-		if winner.conn == nil {
-			w.Fatal("both dials lost")
 		}
 		in := <-accepted
 		if !w.lacks.Early {

@@ -44,18 +44,27 @@ type Host struct {
 type Lacks struct {
 	// Authentication: it does not prove designators, and Info says so.
 	Authentication bool
+	// DiallerAuthentication: it proves who was dialled, but not who dials, and Info says so.
+	DiallerAuthentication bool
 	// Binding: its connections have none, and it is zero.
 	Binding bool
 	// Early: it has no handshake that carries frames, and never asks for them.
 	Early bool
 	// Credential: its handshake carries none, and it never asks for one.
 	Credential bool
+	// Verdict: it has no handshake, so Connect returns before the other side has decided; to be refused is to lose the
+	// connection, and early frames are lost with it.
+	Verdict bool
 	// Doors: it does not ask doorkeepers, and a dial with a Key fails.
 	Doors bool
+	// Keys: it asks Doorkeeper.Admit, but a dial with a Key fails.
+	Keys bool
 	// Anonymity: it has no anonymous dialling, and no test opens such a Host.
 	Anonymity bool
 	// Features: it announces none.
 	Features bool
+	// Addresses: those it dials are no IP addresses, so that Dial.Allow is never asked.
+	Addresses bool
 }
 
 // Run runs the whole suite, one subtest for each part of the contract.
@@ -93,6 +102,8 @@ func Run(t *testing.T, s Subject) {
 		{"DialToNobody", dialToNobody},
 		{"DialToSomebodyElse", dialToSomebodyElse},
 		{"DialsCross", dialsCross},
+		{"DialGoesOnlyWhereAllowed", dialAllowed},
+		{"SourceIsWhereTheOtherIs", sourceOfBoth},
 		{"ConnectEndsWithItsContext", connectContext},
 		{"AcceptEndsWithItsContext", acceptContext},
 		{"DoorkeeperSeesWhoComes", doorkeeperSees},
