@@ -19,7 +19,8 @@ type claim struct {
 	resolve msg.Pos // where the peer exports who is to be told, if told
 	named   bool
 	told    bool
-	weight  int // of the outcome, once it is known
+	asked   bool // by op:listen
+	weight  int  // of the outcome, once it is known
 }
 
 // answer is the promise for the outcome of a message of the peer's. What is sent to it before it is known waits in the
@@ -108,7 +109,10 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 	if !c.told {
 		return nil, nil
 	}
-	if err := t.say(msg.Desc{Kind: msg.Export, Pos: c.resolve}, selector, arg); err != nil {
+	t.once = c.asked
+	err := t.say(msg.Desc{Kind: msg.Export, Pos: c.resolve}, selector, arg)
+	t.once = false
+	if err != nil {
 		return nil, err
 	}
 	t.replies--
@@ -197,6 +201,6 @@ func (s *Session) listened(op *msg.Listen) error {
 	if err != nil {
 		return err
 	}
-	ref.PromiseCell().Subscribe(&claim{s: s, resolve: op.Resolve.Pos, told: true})
+	ref.PromiseCell().Subscribe(&claim{s: s, resolve: op.Resolve.Pos, told: true, asked: true})
 	return nil
 }

@@ -193,6 +193,8 @@ func (a *auditor) mentions(i int, ds ...msg.Desc) {
 			if !s.answers[d.Pos] {
 				a.wrong(i, "mentions answer %d, which it has not asked for", d.Pos)
 			}
+		case msg.Given:
+			a.wrong(i, "gives away %v, though it takes no part in handoffs", d)
 		case msg.ImportObject, msg.ImportPromise:
 			e := s.exports[d.Pos]
 			if e == nil {

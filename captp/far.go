@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"sync/atomic"
+
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -11,6 +13,8 @@ type far struct {
 	node vat.Node // of objects; a promise's node is its vow
 	s    *Session
 	vow  *vat.Vow // of promises and questions
+	// serial tells it apart from everything else that was ever given away, 0 before it has been.
+	serial atomic.Uint64
 
 	// What follows is guarded by the session's mu.
 	pos   msg.Pos

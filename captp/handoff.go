@@ -2,7 +2,10 @@ package captp
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
@@ -70,8 +73,7 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	if _, no := lost[from.Peer.ID()]; no || relays && len(s.lk.given.gifts) >= maxGiven {
 		return msg.Desc{}, false
 	}
-	g := gift{ref: ref, at: at, when: time.Now()}
-	_, _ = rand.Read(g.id[:])
+	g := gift{id: s.giftID(f, t.once), ref: ref, at: at, when: time.Now()}
 	var err error
 	g.env, err = at.dialect.Sign(&msg.HandoffGive{
 		ReceiverKey: to.Key, Exporter: from.Peer, Session: from.ID, GifterSide: from.Ours, GiftID: g.id[:],
@@ -81,6 +83,24 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	}
 	t.gifts = append(t.gifts, g)
 	return msg.Desc{Kind: msg.Given, Pos: msg.Pos(len(t.gifts) - 1)}, true
+}
+
+// serials number what is given away.
+var serials atomic.Uint64
+
+// giftID returns the id of a gift: the same for the same thing in the same session, so that the receiver knows again what
+// it was given before, also when it can no longer be fetched. A gift that is to arrive behind what was forwarded, once,
+// has an id of its own.
+func (s *Session) giftID(f *far, once bool) (id [32]byte) {
+	if once {
+		_, _ = rand.Read(id[:])
+		return id
+	}
+	if f.serial.Load() == 0 {
+		f.serial.CompareAndSwap(0, serials.Add(1))
+	}
+	b := append([]byte("hawser/gift/1"), s.key.Seed()...)
+	return sha256.Sum256(binary.BigEndian.AppendUint64(b, f.serial.Load()))
 }
 
 // handOut makes the gifts of an operation that has been encoded due for deposit.

@@ -23,6 +23,7 @@ func (r *reader) reference(d msg.Desc) (ref passable.Reference, err error) {
 			if v, res, err = l.target(d); res != nil {
 				v = l.resolverRef(d.Pos, res)
 			}
+			v = settledRef(v) // a promise of ours that has become known is what it has become
 		case msg.ImportObject:
 			v, err = l.importObject(d.Pos)
 		case msg.ImportPromise:

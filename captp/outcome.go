@@ -70,7 +70,7 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 //
 // If the answer is something of a third party, handed off, what was sent down the promise goes on from the peer to there.
 // The outcome is then asked for once more, behind it all: the peer deposits what the certificate in that answer stands
-// for behind everything it has forwarded, and what is sent by the certificate waits at the third party for the deposit.
+// for behind everything it has forwarded, under an id of its own, and what is sent by the certificate waits at the third party for the deposit.
 func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {

@@ -49,6 +49,7 @@ type tables struct {
 	few      [2]any      // its arguments
 	gifts    []gift      // references of third parties that it mentions
 	due      []gift      // those of operations that have been encoded: to be deposited
+	once     bool        // its gifts are nobody's that were given before
 }
 
 // export is something the peer can name.

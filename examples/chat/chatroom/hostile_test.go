@@ -160,8 +160,9 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 		_, err = adaUser.GetChatUnsealer(t.Context()).Call(t.Context(), other).Await(t.Context())
 		wantErr(t, err, caps.ErrNotSealed)
 
-		// Nor is a promise for a box: nobody waits for it.
-		promised, _ := promise.New[vat.Ref](t.Context())
+		// Nor does a promise make another box of it.
+		promised, resolve := promise.New[vat.Ref](t.Context())
+		resolve.Fulfill(t.Context(), mallory.box())
 		_, err = vat.Result[any](adaUser.GetChatUnsealer(t.Context()).Apply(t.Context(), promised)).Await(t.Context())
 		wantErr(t, err, caps.ErrNotSealed)
 

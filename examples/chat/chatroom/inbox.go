@@ -3,9 +3,11 @@ package chatroom
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // inbox is where the room tells a stay what happens. It implements Inbox. The room may be anybody's, and so may be the
@@ -16,8 +18,69 @@ type inbox struct{ s *Stay }
 // Context implements Inbox.
 func (i inbox) Context() RoomRef { return i.s.room }
 
+// known calls handle when the references in an event are known: a user is told from others by the reference, and what a
+// room passes on is a promise at first, until it has been fetched from where it is. What takes longer than keepOrder is
+// heard later; else events keep the room's order.
+func (i inbox) known(ctx context.Context, refs []*vat.Ref, handle func(context.Context) error) error {
+	s := i.s
+	if s.arrivals.idle() && !slices.ContainsFunc(refs, isPending) {
+		if err := await(ctx, refs); err != nil {
+			return err
+		}
+		return handle(ctx)
+	}
+	if s.arrivals.len()+s.latecomers.len() >= maxPresent+maxUnread {
+		return ErrTooOften
+	}
+	handled, resolve := promise.New[promise.None](ctx)
+	finish := func(ctx context.Context, err error) {
+		if err == nil {
+			err = handle(ctx)
+		}
+		if err != nil {
+			resolve.Break(ctx, err)
+			return
+		}
+		resolve.Fulfill(ctx, promise.None{})
+	}
+	s.arrivals.add(ctx, func(ctx context.Context) {
+		waiting, cancel := context.WithTimeoutCause(ctx, keepOrder, errLate)
+		defer cancel()
+		err := await(waiting, refs)
+		if !errors.Is(err, errLate) {
+			finish(ctx, err)
+			return
+		}
+		s.latecomers.add(ctx, func(ctx context.Context) {
+			waiting, cancel := context.WithTimeoutCause(ctx, patience, ErrSilent)
+			defer cancel()
+			finish(ctx, await(waiting, refs))
+		})
+	})
+	_, err := handled.Await(ctx)
+	return err
+}
+
+func isPending(ref *vat.Ref) bool { return !ref.IsNull() && !vat.Result[any](*ref).Settled() }
+
+// await replaces each reference by the one it settles to.
+func await(ctx context.Context, refs []*vat.Ref) error {
+	for _, ref := range refs {
+		settled, err := ref.Await(ctx)
+		if err != nil {
+			return err
+		}
+		*ref = settled
+	}
+	return nil
+}
+
 // UserJoined implements Inbox.
 func (i inbox) UserJoined(ctx context.Context, user UserRef) error {
+	return i.known(ctx, []*vat.Ref{&user.Ref}, func(ctx context.Context) error { return i.joined(ctx, user) })
+}
+
+func (i inbox) joined(ctx context.Context, user UserRef) error {
 	s := i.s
 	switch {
 	case s.over.Get():
@@ -59,6 +122,10 @@ func (i inbox) UserJoined(ctx context.Context, user UserRef) error {
 
 // UserLeft implements Inbox.
 func (i inbox) UserLeft(ctx context.Context, user UserRef) error {
+	return i.known(ctx, []*vat.Ref{&user.Ref}, func(ctx context.Context) error { return i.left(ctx, user) })
+}
+
+func (i inbox) left(ctx context.Context, user UserRef) error {
 	s := i.s
 	switch v := s.roll.find(user); {
 	case s.over.Get():
@@ -76,6 +143,10 @@ func (i inbox) UserLeft(ctx context.Context, user UserRef) error {
 
 // NewMessage implements Inbox. Whoever the room says has sealed this is asked what it says; it is shown only if they know.
 func (i inbox) NewMessage(ctx context.Context, from UserRef, sealed SealedRef) error {
+	return i.known(ctx, []*vat.Ref{&from.Ref, &sealed.Ref}, func(ctx context.Context) error { return i.said(ctx, from, sealed) })
+}
+
+func (i inbox) said(ctx context.Context, from UserRef, sealed SealedRef) error {
 	s := i.s
 	v := s.roll.find(from)
 	switch {

@@ -199,3 +199,18 @@ func TestHistoryIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// Members speak to each other, not by way of the host: each has a session with every other.
+func TestMembersSpeakToEachOther(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		ada, bob := w.enter("ada"), w.enter("bob")
+		ada.expect("entered", "bob joined")
+		bob.say("hello")
+		ada.expect("bob: hello")
+		for _, pair := range [][2]*guest{{ada, bob}, {bob, ada}} {
+			if !slices.Contains(pair[0].node.Sessions(), pair[1].node.Location().ID()) {
+				t.Errorf("%v has sessions with %v only", pair[0].node, pair[0].node.Sessions())
+			}
+		}
+	})
+}

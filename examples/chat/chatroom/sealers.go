@@ -11,8 +11,8 @@ import (
 // ErrNotText says that what an author sealed is not a text.
 var ErrNotText = vat.NewError("chat.not-text", "the message is not a text")
 
-// sealers are a brand with the functions that are given to strangers. The brand has such functions, too, but they wait
-// for a box that is only promised, so that anybody could have as many turns waiting here as the vat allows. These do not.
+// sealers are a brand, with its functions typed. They take a box that is only promised, as one is that came by way of a
+// room.
 type sealers[T any] struct {
 	*caps.Brand[T]
 	sealer   SealerRef
@@ -23,14 +23,10 @@ type sealers[T any] struct {
 func newSealers[T any](ctx context.Context, name string) sealers[T] {
 	b := caps.NewSealer[T](ctx, name)
 	return sealers[T]{
-		Brand:  b,
-		sealer: vat.As[SealerRef](b.Sealer),
-		unsealer: vat.As[UnsealerRef](vat.Func(ctx, Unsealer(func(ctx context.Context, sealed SealedRef) (any, error) {
-			return b.Unseal(ctx, sealed.Ref)
-		}))),
-		isSealed: vat.As[PredicateRef](vat.Func(ctx, Predicate(func(ctx context.Context, sealed SealedRef) bool {
-			return b.IsSealed(ctx, sealed.Ref)
-		}))),
+		Brand:    b,
+		sealer:   vat.As[SealerRef](b.Sealer),
+		unsealer: vat.As[UnsealerRef](b.Unsealer),
+		isSealed: vat.As[PredicateRef](b.Sealed),
 	}
 }
 

@@ -18,8 +18,10 @@ type Stay struct {
 	see     Observer
 	roll    roll
 	order   *strand // what the room told, in its order
-	entered vat.Cell[bool]
-	over    vat.Cell[bool]
+	// arrivals are events whose user is not known yet, latecomers those that have lost their place for that.
+	arrivals, latecomers *strand
+	entered              vat.Cell[bool]
+	over                 vat.Cell[bool]
 }
 
 // patience is how long others may take to answer.
@@ -28,7 +30,7 @@ const patience = 30 * time.Second
 var errTooLong = vat.NewError("chat.too-long", "the message is longer than 4096 bytes: send it in parts")
 
 func newStay(ctx context.Context, p *Person, room RoomRef, see Observer) *Stay {
-	s := &Stay{person: p, room: room, see: see, order: newStrand(ctx)}
+	s := &Stay{person: p, room: room, see: see, order: newStrand(ctx), arrivals: newStrand(ctx), latecomers: newStrand(ctx)}
 	you := &visitor{user: p.user, unsealer: p.messages.unsealer, you: true}
 	s.roll.add(ctx, you)
 	s.roll.call(ctx, you, p.nick)
