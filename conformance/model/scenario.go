@@ -128,12 +128,12 @@ func (sc *Scenario) With(name string, change func(*Scenario)) *Scenario {
 // LosingAny returns the scenario with any one session lost at any moment.
 func (sc *Scenario) LosingAny() *Scenario {
 	return sc.With(sc.Name+", a session lost", func(c *Scenario) {
-		c.MaxLosses = 1
 		for a := range Peer(sc.Peers) {
 			for b := range a {
 				c.Losses = append(c.Losses, [2]Peer{b, a})
 			}
 		}
+		c.MaxLosses = min(1, len(c.Losses))
 	})
 }
 
