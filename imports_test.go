@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
 	"internal/meter":        {},
+	"internal/noiselink":    {"netlayer", "sturdyref", "internal/noisehs"},
+	"internal/noisetest":    {"sturdyref", "internal/detcbor"}, // for tests only
 	"promise":               {"passable"},
 	"syrup":                 {"passable"},
 	"sturdyref":             {"passable", "internal/detcbor"},
@@ -57,8 +59,8 @@ var mayImport = map[string][]string{
 	"netlayer/netlayertest": {"netlayer", "sturdyref"},
 	"netlayer/mem":          {"netlayer", "sturdyref"},
 	"netlayer/tcptest":      {"netlayer", "sturdyref"},
-	"netlayer/noisequic":    {"netlayer", "sturdyref", "internal/noisehs"},
-	"netlayer/noisetcp":     {"netlayer", "sturdyref", "internal/noisehs"},
+	"netlayer/noisequic":    {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink"},
+	"netlayer/noisetcp":     {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink"},
 	"netlayer/websocket":    {"netlayer", "sturdyref", "syrup", "passable"},
 	"netlayer/mailbox": {
 		"netlayer", "sturdyref", "netlayer/link", "store", "internal/noisehs", "internal/detcbor",

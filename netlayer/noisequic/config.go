@@ -1,15 +1,13 @@
 package noisequic
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/noiselink"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -41,7 +39,7 @@ type Config struct {
 	// packets opens a socket in place of the system, for tests.
 	packets func(address string) (net.PacketConn, error)
 	// lookup resolves names in place of the system, for tests.
-	lookup lookupFunc
+	lookup noiselink.LookupFunc
 	// random makes ephemeral keys in place of crypto/rand, for test vectors.
 	random io.Reader
 }
@@ -57,78 +55,11 @@ type Limits struct {
 	RatePerSource int
 }
 
-const (
-	maxFeatures      = 32
-	maxFeatureLength = 64
-	maxAdvertise     = 16
-)
-
-func (c *Config) validated() (Config, error) {
-	if c == nil {
-		c = &Config{}
+// link returns the configuration of what is not particular to QUIC, which also checks it.
+func (c *Config) link() noiselink.Config {
+	return noiselink.Config{
+		Carrier: carrier, Identity: c.Identity, Record: c.Record, Listen: c.Listen, Advertise: c.Advertise,
+		Doorkeeper: c.Doorkeeper, Features: c.Features, Limits: noiselink.Limits(c.Limits), Linger: c.Linger,
+		Logger: c.Logger, Lookup: c.lookup, Random: c.random,
 	}
-	v := *c
-	for _, n := range []*int{&v.Limits.Handshakes, &v.Limits.HandshakesPerSource, &v.Limits.RatePerSource} {
-		if *n < 0 {
-			return v, fmt.Errorf("noisequic: Config.Limits has %d, expected a positive number or 0 for the default", *n)
-		}
-	}
-	v.Limits.Handshakes = orDefault(v.Limits.Handshakes, 256)
-	v.Limits.HandshakesPerSource = orDefault(v.Limits.HandshakesPerSource, 32)
-	v.Limits.RatePerSource = orDefault(v.Limits.RatePerSource, 100)
-	if v.Linger < 0 {
-		return v, fmt.Errorf("noisequic: Config.Linger is %v, expected a positive time or 0 for the default", v.Linger)
-	}
-	v.Linger = orDefault(v.Linger, 3*time.Second)
-	if v.Logger == nil {
-		v.Logger = hclog.NewNullLogger()
-	}
-	var err error
-	if v.Features, err = sortedFeatures(v.Features); err != nil {
-		return v, err
-	}
-	if v.Identity == nil {
-		if v.Listen != "" || len(v.Advertise) > 0 || v.Doorkeeper != nil || v.Record != nil {
-			return v, errors.New("noisequic: an anonymous netlayer (Config.Identity is nil) cannot be dialled: leave Record, Listen, Advertise and Doorkeeper empty")
-		}
-		return v, nil
-	}
-	if len(v.Advertise) > maxAdvertise {
-		return v, fmt.Errorf("noisequic: Config.Advertise has %d addresses, at most %d are given to others", len(v.Advertise), maxAdvertise)
-	}
-	v.Advertise = append([]string(nil), v.Advertise...)
-	for _, a := range v.Advertise {
-		if err := checkAddress(a); err != nil {
-			return v, fmt.Errorf("noisequic: Config.Advertise: %w", err)
-		}
-	}
-	if v.Record == nil {
-		if v.Record, err = sturdyref.NewRecord(v.Identity, time.Unix(0, 0)); err != nil {
-			return v, fmt.Errorf("noisequic: %w", err)
-		}
-	}
-	if v.Record.Public != v.Identity.Public() {
-		return v, errors.New("noisequic: Config.Record is not that of Config.Identity")
-	}
-	return v, nil
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
-
-// checkAddress accepts "host:port" with a host and a port other than 0.
-func checkAddress(a string) error {
-	host, port, err := net.SplitHostPort(a)
-	if err != nil {
-		return fmt.Errorf("%q is not host:port", a)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if host == "" || err != nil || n == 0 {
-		return fmt.Errorf("%q is not host:port with a host and a port from 1 to 65535", a)
-	}
-	return nil
 }

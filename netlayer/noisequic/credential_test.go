@@ -20,7 +20,7 @@ func TestCredentialIsForTheAcceptorAlone(t *testing.T) {
 	own := secretsOf(t, k)
 	got := make(chan []byte, 1)
 	addr := rawAcceptor(t, func(w *wire) {
-		x, m3 := w.answer(own.static)
+		x, m3 := w.answer(own.Static)
 		if x == nil {
 			return
 		}
@@ -28,7 +28,7 @@ func TestCredentialIsForTheAcceptorAlone(t *testing.T) {
 			t.Error("the credential travels in clear")
 		}
 		pub := k.Public().Static
-		_, payload, err := x.read3(docNoSecret(pub[:]), m3)
+		_, payload, err := x.Read3(docNoSecret(pub[:]), m3)
 		if err != nil {
 			t.Errorf("message 3: %v", err)
 		}

@@ -3,6 +3,8 @@ package noisequic
 import (
 	"context"
 	"sync"
+
+	"github.com/hawser-go/hawser/internal/noiselink"
 )
 
 // NetworkUp tells the netlayer that the network may have come back or changed: an interface is up, an address is new, the
@@ -10,23 +12,17 @@ import (
 // QUIC's own timers, grown long during the outage, could leave it standing for many seconds. The acceptor cannot do this;
 // it follows. NetworkUp returns when all probes have ended.
 func (n *Netlayer) NetworkUp(ctx context.Context) {
-	if !n.enter() {
+	if !n.node.Enter() {
 		return
 	}
-	defer n.running.Done()
-	ctx, cancel := n.within(ctx, handshakeTimeout)
+	defer n.node.Leave()
+	ctx, cancel := n.node.Within(ctx, noiselink.HandshakeTimeout)
 	defer cancel()
-	n.mu.Lock()
-	var probed []*conn
-	for c := range n.conns {
-		if c.info.Outbound {
-			probed = append(probed, c)
-		}
-	}
-	n.mu.Unlock()
 	var probes sync.WaitGroup
-	for _, c := range probed {
-		probes.Go(func() { c.probe(ctx) })
+	for _, dialled := range n.node.Dialled() {
+		if l, ok := dialled.(*link); ok {
+			probes.Go(func() { l.probe(ctx) })
+		}
 	}
 	probes.Wait()
 }
@@ -34,8 +30,8 @@ func (n *Netlayer) NetworkUp(ctx context.Context) {
 // probe sends path challenges until one is answered. The answer tells QUIC that the network is back, and it sends at
 // once what it believed lost. The path is the same as before: the socket is bound to no address, so the system chooses
 // the interface for each packet, and the acceptor follows.
-func (c *conn) probe(ctx context.Context) {
-	p, err := c.quic.AddPath(c.transport)
+func (l *link) probe(ctx context.Context) {
+	p, err := l.quic.AddPath(l.transport)
 	if err != nil {
 		return
 	}

@@ -9,37 +9,24 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/big"
-	"time"
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/hawser-go/hawser/internal/noiselink"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
 const (
 	alpn = "hawser/1"
 
-	// handshakeTimeout bounds QUIC's handshake, and then that of Noise up to its last message.
-	handshakeTimeout = 5 * time.Second
-	// idleTimeout is when a connection on which nothing is heard of the peer ends; pingInterval keeps it from that.
-	idleTimeout  = 60 * time.Second
-	pingInterval = 20 * time.Second
-
 	// A stranger can make us hold as much before its handshake is over. The windows grow as a connection is used.
 	initialWindow = 128 << 10
 )
 
-// Codes with which connections are closed. They tell a stranger nothing.
-const (
-	codeDone      quic.ApplicationErrorCode = 0
-	codeRefused   quic.ApplicationErrorCode = 1
-	codeViolation quic.ApplicationErrorCode = 2
-)
-
 func quicConfig(acceptor bool) *quic.Config {
 	c := &quic.Config{
-		HandshakeIdleTimeout:           handshakeTimeout,
-		MaxIdleTimeout:                 idleTimeout,
+		HandshakeIdleTimeout:           noiselink.HandshakeTimeout,
+		MaxIdleTimeout:                 noiselink.IdleTimeout,
 		InitialStreamReceiveWindow:     initialWindow,
 		InitialConnectionReceiveWindow: initialWindow,
 		MaxIncomingStreams:             -1,

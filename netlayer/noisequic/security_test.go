@@ -171,10 +171,10 @@ func TestImpostorWithTheSturdyref(t *testing.T) {
 			io.ReadFull(w.s, clear[:])
 			m1 := w.message()
 			x := newNoise(own, freshKey(), owner.Static[:], docPrologue(0, w.exp))
-			if _, err := x.read1(m1); err == nil {
+			if _, err := x.Read1(m1); err == nil {
 				t.Error("the first message can be read without the private key")
 			}
-			w.send(withLength(x.write2(docFeatures())))
+			w.send(withLength(x.Write2(docFeatures())))
 			w.rest()
 		}),
 	} {
@@ -241,7 +241,7 @@ func TestRefusalsHaveOneShape(t *testing.T) {
 		"capability, empty key":      {lock.ID(), nil},
 		"lock that does not work":    {[16]byte{1, 2, 3}, nil},
 	} {
-		d := dialWire(t, tr, address(to)).hello(me.static, acceptor, docHello(c.id))
+		d := dialWire(t, tr, address(to)).hello(me.Static, acceptor, docHello(c.id))
 		d.last(c.psk, docNamed(me, d.binding, 'd', "must not be executed"))
 		data, err := d.rest()
 		s := shape{string(data), err.Error()}
@@ -278,13 +278,13 @@ func TestAcceptorWithoutTheSecret(t *testing.T) {
 	swiss := keysOf(t, sturdyref.NewSwissNum())
 	for name, answer := range map[string]func(*wire, *noise){
 		"verdict without the secret": func(w *wire, x *noise) {
-			w.send(withLength(x.sealVerdict(docNamed(own, make([]byte, 32), 'a'))))
+			w.send(withLength(x.SealVerdict(docNamed(own, make([]byte, 32), 'a'))))
 		},
 		"garbage": func(w *wire, _ *noise) { w.send(withLength(make([]byte, 64))) },
 		"empty":   func(w *wire, _ *noise) { w.send(withLength(nil)) },
 		"frames":  func(w *wire, _ *noise) { w.send(docFrames("as if all were well")) },
 		"tampered": func(w *wire, x *noise) {
-			m := x.sealVerdict(docNamed(own, make([]byte, 32), 'a'))
+			m := x.SealVerdict(docNamed(own, make([]byte, 32), 'a'))
 			m[20] ^= 1
 			w.send(withLength(m))
 		},
@@ -292,11 +292,11 @@ func TestAcceptorWithoutTheSecret(t *testing.T) {
 	} {
 		after := make(chan []byte, 1)
 		addr := rawAcceptor(t, func(w *wire) {
-			x, m3 := w.answer(own.static)
+			x, m3 := w.answer(own.Static)
 			if x == nil {
 				return
 			}
-			if _, payload, err := x.read3(nil, m3); err == nil {
+			if _, payload, err := x.Read3(nil, m3); err == nil {
 				t.Errorf("%s: the last message can be read without the secret: %q", name, payload)
 			}
 			answer(w, x)
@@ -321,12 +321,12 @@ func TestNothingBeforeTheVerdict(t *testing.T) {
 	own := secretsOf(t, k)
 	sent := make(chan struct{})
 	addr := rawAcceptor(t, func(w *wire) {
-		x, m3 := w.answer(own.static)
+		x, m3 := w.answer(own.Static)
 		if x == nil {
 			return
 		}
 		pub := k.Public().Static
-		static, payload, err := x.read3(docNoSecret(pub[:]), m3)
+		static, payload, err := x.Read3(docNoSecret(pub[:]), m3)
 		if err != nil || !bytes.HasSuffix(payload, docFrames("early")) {
 			t.Errorf("the last message holds %q, %v", payload, err)
 			return
@@ -340,7 +340,7 @@ func TestNothingBeforeTheVerdict(t *testing.T) {
 		close(sent)
 		// The binding is that of the hash after the second message, which the noise above has left behind: an acceptor of
 		// another mind about it is noticed.
-		w.send(withLength(x.sealVerdict(docNamed(own, docBinding(x.h, static, pub[:]), 'a'))))
+		w.send(withLength(x.SealVerdict(docNamed(own, docBinding(x.H, static, pub[:]), 'a'))))
 		w.rest()
 	})
 	d := netlayer.Dial{Peer: k.Public().Peer(), Early: func(netlayer.Info, int) [][]byte { return [][]byte{[]byte("early")} }}
@@ -365,7 +365,7 @@ func TestIdentityIsBound(t *testing.T) {
 	me, other := secretsOf(t, identity(t)), secretsOf(t, identity(t))
 	tr := newTransport(t)
 	try := func(payload func(d *rawDialler) []byte) *rawDialler {
-		d := dialWire(t, tr, address(to)).hello(me.static, acceptor, docHello([16]byte{}))
+		d := dialWire(t, tr, address(to)).hello(me.Static, acceptor, docHello([16]byte{}))
 		d.last(docNoSecret(acceptor[:]), payload(d))
 		return d
 	}
@@ -375,7 +375,7 @@ func TestIdentityIsBound(t *testing.T) {
 			in.Refuse(netlayer.ErrRefused)
 		}
 	}()
-	theirs := dialWire(t, tr, address(to)).hello(other.static, acceptor, docHello([16]byte{}))
+	theirs := dialWire(t, tr, address(to)).hello(other.Static, acceptor, docHello([16]byte{}))
 	theirs.last(docNoSecret(acceptor[:]), docNamed(other, theirs.binding, 'd'))
 	if data, err := theirs.rest(); len(data) > 0 || !isRefusal(err) || k.count() != 1 {
 		t.Fatalf("the other one: %q, %v", data, err)
@@ -385,12 +385,12 @@ func TestIdentityIsBound(t *testing.T) {
 		"another's record": func(d *rawDialler) []byte { return docNamed(other, d.binding, 'd', "hello") },
 		"another's record, own signature": func(d *rawDialler) []byte {
 			mixed := me
-			mixed.record = other.record
+			mixed.Record = other.Record
 			return docNamed(mixed, d.binding, 'd', "hello")
 		},
 		"own record, another's signature": func(d *rawDialler) []byte {
 			mixed := me
-			mixed.signing = other.signing
+			mixed.Signing = other.Signing
 			return docNamed(mixed, d.binding, 'd', "hello")
 		},
 		"another session": func(d *rawDialler) []byte { return docNamed(me, make([]byte, 32), 'd', "hello") },
@@ -406,7 +406,7 @@ func TestIdentityIsBound(t *testing.T) {
 		},
 		"replayed": func(d *rawDialler) []byte {
 			if captured == nil {
-				first := dialWire(t, tr, address(to)).hello(me.static, acceptor, docHello([16]byte{}))
+				first := dialWire(t, tr, address(to)).hello(me.Static, acceptor, docHello([16]byte{}))
 				captured = docNamed(me, first.binding, 'd', "hello")
 			}
 			return captured
@@ -418,7 +418,7 @@ func TestIdentityIsBound(t *testing.T) {
 		"record too long": func(d *rawDialler) []byte { return append([]byte{0, 0xff, 0xff}, make([]byte, 65000)...) },
 		"no record": func(d *rawDialler) []byte {
 			nobody := me
-			nobody.record = nil
+			nobody.Record = nil
 			return docNamed(nobody, d.binding, 'd')
 		},
 		"frame cut":       func(*rawDialler) []byte { return docAnonymous("hello")[:8] },
@@ -459,11 +459,11 @@ func TestIdentityIsBound(t *testing.T) {
 		close(accepted)
 	}()
 	d := try(func(d *rawDialler) []byte { return docNamed(me, d.binding, 'd', "hello") })
-	if _, err := d.x.openVerdict(d.message()); err != nil {
+	if _, err := d.x.OpenVerdict(d.message()); err != nil {
 		t.Errorf("the verdict does not decrypt: %v", err)
 	}
 	info := <-accepted
-	if info.Identity == nil || !bytes.Equal(info.Identity.Encoded(), me.record) || !bytes.Equal(info.Binding[:], d.binding) || info.Anonymous {
+	if info.Identity == nil || !bytes.Equal(info.Identity.Encoded(), me.Record) || !bytes.Equal(info.Binding[:], d.binding) || info.Anonymous {
 		t.Errorf("the acceptor was told %+v", info)
 	}
 }
@@ -479,14 +479,14 @@ func TestVerdictIsBound(t *testing.T) {
 	addr := rawAcceptor(t, func(w *wire) {
 		var clear [1]byte
 		io.ReadFull(w.s, clear[:])
-		x := newNoise(own.static, freshKey(), pub[:], docPrologue(clear[0], w.exp))
-		if _, err := x.read1(w.message()); err != nil {
+		x := newNoise(own.Static, freshKey(), pub[:], docPrologue(clear[0], w.exp))
+		if _, err := x.Read1(w.message()); err != nil {
 			t.Errorf("message 1: %v", err)
 			return
 		}
-		w.send(withLength(x.write2(docFeatures("b", "c"))))
-		h := x.h
-		static, payload, err := x.read3(docNoSecret(pub[:]), w.message())
+		w.send(withLength(x.Write2(docFeatures("b", "c"))))
+		h := x.H
+		static, payload, err := x.Read3(docNoSecret(pub[:]), w.message())
 		if err != nil {
 			t.Errorf("message 3: %q, %v", payload, err)
 			return
@@ -494,7 +494,7 @@ func TestVerdictIsBound(t *testing.T) {
 		mu.Lock()
 		v := verdict(docBinding(h, static, pub[:]))
 		mu.Unlock()
-		w.send(withLength(x.sealVerdict(v)))
+		w.send(withLength(x.SealVerdict(v)))
 		w.rest()
 	})
 	d := netlayer.Dial{Peer: k.Public().Peer()}
@@ -527,7 +527,7 @@ func TestVerdictIsBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := c.Info(); !bytes.Equal(i.Identity.Encoded(), own.record) || !slices.Equal(i.Features, []string{"b", "c"}) {
+	if i := c.Info(); !bytes.Equal(i.Identity.Encoded(), own.Record) || !slices.Equal(i.Features, []string{"b", "c"}) {
 		t.Errorf("the dialler was told %+v", i)
 	}
 	for _, want := range []string{"hi", "there"} {
@@ -557,7 +557,7 @@ func TestNothingBeforeNoise(t *testing.T) {
 	}
 	acceptor := host.Public().Static
 	kind := func(w *wire, clear byte, payload []byte) []byte {
-		return join([]byte{clear}, withLength(newNoise(freshKey(), freshKey(), acceptor[:], docPrologue(clear, w.exp)).write1(payload)))
+		return join([]byte{clear}, withLength(newNoise(freshKey(), freshKey(), acceptor[:], docPrologue(clear, w.exp)).Write1(payload)))
 	}
 	hello := func(w *wire, payload []byte) []byte { return kind(w, 0, payload)[1:] }
 	for name, send := range map[string]func(*wire) []byte{
@@ -612,21 +612,21 @@ func TestNothingBeforeNoise(t *testing.T) {
 		"empty":      func(*rawDialler) []byte { return withLength(nil) },
 		"short":      func(*rawDialler) []byte { return withLength(make([]byte, 63)) },
 		"largest":    func(*rawDialler) []byte { return withLength(make([]byte, 65535)) },
-		"no payload": func(d *rawDialler) []byte { return withLength(d.x.seal(d.x.s.PublicKey().Bytes())) },
-		"own key":    func(d *rawDialler) []byte { return withLength(d.x.write3(docNoSecret(acceptor[:]), docAnonymous())) },
+		"no payload": func(d *rawDialler) []byte { return withLength(d.x.Seal(d.x.S.PublicKey().Bytes())) },
+		"own key":    func(d *rawDialler) []byte { return withLength(d.x.Write3(docNoSecret(acceptor[:]), docAnonymous())) },
 		// The same key with the unused bit set: it works in X25519 and would be a second name for one party.
 		"other spelling": func(d *rawDialler) []byte {
-			alias := d.x.s.PublicKey().Bytes()
+			alias := d.x.S.PublicKey().Bytes()
 			alias[31] |= 0x80
-			m := d.x.seal(alias)
-			d.x.mixKey(dh(d.x.s, d.x.re))
-			d.x.mixKeyAndHash(docNoSecret(acceptor[:]))
-			return withLength(append(m, d.x.seal(docAnonymous())...))
+			m := d.x.Seal(alias)
+			d.x.MixKey(dh(d.x.S, d.x.RE))
+			d.x.MixKeyAndHash(docNoSecret(acceptor[:]))
+			return withLength(append(m, d.x.Seal(docAnonymous())...))
 		},
 	} {
 		static := freshKey()
 		if name == "own key" {
-			static = secretsOf(t, host).static // the acceptor's, stolen or reflected
+			static = secretsOf(t, host).Static // the acceptor's, stolen or reflected
 		}
 		d := dialWire(t, tr, address(to)).hello(static, acceptor, docHello([16]byte{}))
 		d.s.Write(last(d))
@@ -652,10 +652,10 @@ func TestReplay(t *testing.T) {
 	tr := newTransport(t)
 	me := secretsOf(t, identity(t))
 	w := dialWire(t, tr, address(to))
-	x := newNoise(me.static, freshKey(), acceptor[:], docPrologue(0, w.exp))
-	m1 := join([]byte{0}, withLength(x.write1(docHello([16]byte{}))))
+	x := newNoise(me.Static, freshKey(), acceptor[:], docPrologue(0, w.exp))
+	m1 := join([]byte{0}, withLength(x.Write1(docHello([16]byte{}))))
 	w.send(m1)
-	if _, err := x.read2(w.message()); err != nil {
+	if _, err := x.Read2(w.message()); err != nil {
 		t.Fatal(err)
 	}
 	again := dialWire(t, tr, address(to))

@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// The payloads of the handshake messages (docs/noise-quic.md, "Handshake"). Every one has exactly one encoding; what
+// The payloads of the handshake messages (docs/noise-quic.md, section 5). Every one has exactly one encoding; what
 // does not parse whole is refused.
 
 const (
@@ -96,14 +96,14 @@ func validFeature(f string) bool {
 	}) < 0
 }
 
-func sortedFeatures(features []string) ([]string, error) {
-	s := slices.Compact(slices.Sorted(slices.Values(features)))
+func (c *Config) sortedFeatures() ([]string, error) {
+	s := slices.Compact(slices.Sorted(slices.Values(c.Features)))
 	if len(s) > maxFeatures {
-		return nil, fmt.Errorf("noisequic: Config.Features has %d, at most %d can be announced", len(s), maxFeatures)
+		return nil, c.errorf("Config.Features has %d, at most %d can be announced", len(s), maxFeatures)
 	}
 	for _, f := range s {
 		if !validFeature(f) {
-			return nil, fmt.Errorf("noisequic: Config.Features has %q, expected 1 to %d lower-case letters, digits and ./-", f, maxFeatureLength)
+			return nil, c.errorf("Config.Features has %q, expected 1 to %d lower-case letters, digits and ./-", f, maxFeatureLength)
 		}
 	}
 	return s, nil

@@ -1,8 +1,6 @@
-package noisequic
+package noiselink
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -11,22 +9,21 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/quic-go/quic-go"
-
+	"github.com/hawser-go/hawser/internal/noisehs"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
-// conn is an admitted connection. Its stream carries frames and two other things, told apart by their first byte, which
-// in the length of a frame is always zero (docs/noise-quic.md, "Frames").
+// conn is an admitted connection. Its stream carries frames and some other things, told apart by their first byte, which
+// in the length of a frame is always zero (docs/noise-quic.md, section 6).
 type conn struct {
-	n       *Netlayer
-	quic    *quic.Conn
-	stream  *quic.Stream
+	n       *Node
+	link    Link
 	info    netlayer.Info
-	release func() // frees the socket of an anonymous session; may be nil
+	release func() // what else the connection holds; may be nil
 
-	writing sync.Mutex // held while something is written to the stream
+	writing sync.Mutex // held while something is written to the link
 	torn    bool       // a Write was cut within a frame: nothing can follow it; under writing
+	said    bool       // the farewell was written; under writing
 
 	inbox inbox
 	end   atomic.Pointer[closedError] // set once, when the connection has ended in any way
@@ -36,8 +33,6 @@ type conn struct {
 	closing atomic.Bool
 	closed  chan struct{} // closed when the first Close is through
 	keep    keepAlive
-
-	transport *quic.Transport // of a connection that was dialled, see NetworkUp
 }
 
 var (
@@ -45,30 +40,35 @@ var (
 	_ netlayer.KeepAliver = (*conn)(nil)
 )
 
-// First bytes on the stream other than that of a frame's length.
+// First bytes in the stream other than that of a frame's length.
 const (
-	tagPing = 1 // one byte, to be ignored
+	tagPing = 1 // one byte, to be ignored, or to be answered where the carrier does not
 	tagEnd  = 2 // one byte of length and the reason for the log; the end of the stream follows
+	tagPong = 3 // one byte, an answer, where the carrier does not answer
 )
 
 const maxReason = 200
 
-// writeChunk is how much is gathered before it is written; larger frames are not copied.
-const writeChunk = 64 << 10
+// writeChunk is how much is gathered before it is written, as much as one record of a carrier holds; larger frames are
+// not copied.
+const writeChunk = noisehs.MaxPlaintext
 
 // closedError is what Read and Write return after the end.
-type closedError struct{ why string }
+type closedError struct{ carrier, why string }
 
-func (e *closedError) Error() string { return "noisequic: the connection is closed: " + e.why }
+func (e *closedError) Error() string { return e.carrier + ": the connection is closed: " + e.why }
 func (e *closedError) Unwrap() error { return net.ErrClosed }
 
-func newConn(n *Netlayer, q *quic.Conn, s *quic.Stream, info netlayer.Info, arrived []byte, release func()) *conn {
+func newConn(n *Node, l Link, info netlayer.Info, arrived []byte, release func()) *conn {
 	c := &conn{
-		n: n, quic: q, stream: s, info: info, release: release,
+		n: n, link: l, info: info, release: release,
 		gone: make(chan struct{}), done: make(chan struct{}), closed: make(chan struct{}),
 	}
 	c.inbox.init(arrived)
-	c.keep.conn = c
+	c.keep.conn, c.keep.answer = c, time.Now()
+	if !n.cfg.Carrier.Bound {
+		c.inbox.full = c.keep.stalled
+	}
 	return c
 }
 
@@ -77,7 +77,7 @@ func (c *conn) Info() netlayer.Info { return c.info }
 func (c *conn) Write(frames [][]byte) error {
 	for _, f := range frames {
 		if len(f) > netlayer.MaxFrame {
-			return fmt.Errorf("noisequic: a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
+			return c.n.cfg.errorf("a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
 		}
 	}
 	c.writing.Lock()
@@ -119,7 +119,7 @@ func (c *conn) Write(frames [][]byte) error {
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, writeChunk); return &b }}
 
 func (c *conn) flush(b []byte) error {
-	_, err := c.stream.Write(b)
+	_, err := c.link.Write(b)
 	if err == nil {
 		return nil
 	}
@@ -127,16 +127,17 @@ func (c *conn) flush(b []byte) error {
 	if end := c.end.Load(); end != nil {
 		return end
 	}
-	// The pump finds out too and cleans up. If it is only the stream that the peer has reset, that is the end of all.
-	c.quic.CloseWithError(codeViolation, "")
-	c.ended(explain(err))
+	// The pump finds out too and cleans up. If it is only one direction that the peer has ended, that is the end of all.
+	why := c.link.Explain(err)
+	c.link.End(Violation)
+	c.ended(why)
 	return c.end.Load()
 }
 
 // ended records why the connection has ended, if it has not yet. A Write in progress is cut short.
 func (c *conn) ended(why string) {
-	if c.end.CompareAndSwap(nil, &closedError{why}) {
-		c.stream.SetWriteDeadline(time.Unix(1, 0))
+	if c.end.CompareAndSwap(nil, &closedError{c.n.cfg.Carrier.Package, why}) {
+		c.link.SetWriteDeadline(time.Unix(1, 0))
 		c.inbox.end()
 	}
 }
@@ -152,22 +153,31 @@ func (c *conn) Close(reason string) error {
 	c.ended("it was closed here")
 	c.inbox.discard()
 	deadline := time.Now().Add(c.n.cfg.Linger)
-	c.writing.Lock()
-	if !c.torn {
-		c.stream.SetWriteDeadline(deadline)
-		_, _ = c.stream.Write(endMark(reason)) // if it fails there is nobody to say goodbye to
-	}
-	c.stream.Close()
-	c.writing.Unlock()
+	c.farewell(reason, deadline)
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
 	case <-c.gone:
 	case <-timer.C:
 	}
-	c.quic.CloseWithError(codeDone, "")
+	c.link.End(Done)
 	<-c.done
 	return nil
+}
+
+// farewell writes the last thing there is to say, once, and that nothing follows. The connection has been ended.
+func (c *conn) farewell(reason string, deadline time.Time) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.said {
+		return
+	}
+	c.said = true
+	if !c.torn {
+		c.link.SetWriteDeadline(deadline)
+		_, _ = c.link.Write(endMark(reason)) // if it fails there is nobody to say goodbye to
+	}
+	c.link.Finish()
 }
 
 // endMark is the last thing on the stream: the reason for the peer's log.
@@ -175,6 +185,9 @@ func endMark(reason string) []byte {
 	reason = oneLine(reason)
 	return append([]byte{tagEnd, byte(len(reason))}, reason...)
 }
+
+// OneLine makes a text of anybody's fit for a log, for carriers.
+func OneLine(s string) string { return oneLine(s) }
 
 // oneLine makes a text of anybody's fit for a log: printable, one line, not long.
 func oneLine(s string) string {
@@ -189,26 +202,4 @@ func oneLine(s string) string {
 		s = s[:len(s)-n]
 	}
 	return s
-}
-
-// explain says for people how a QUIC connection ended.
-func explain(err error) string {
-	var (
-		app   *quic.ApplicationError
-		reset *quic.StatelessResetError
-		idle  *quic.IdleTimeoutError
-	)
-	switch {
-	case errors.As(err, &app) && app.Remote && app.ErrorCode == codeDone:
-		return "the peer closed it"
-	case errors.As(err, &app) && app.Remote:
-		return fmt.Sprintf("the peer broke it off with code %d", uint64(app.ErrorCode))
-	case errors.As(err, &app):
-		return "it was broken off here"
-	case errors.As(err, &reset):
-		return "the peer was restarted and knows nothing of it"
-	case errors.As(err, &idle):
-		return "nothing was heard of the peer for " + idleTimeout.String()
-	}
-	return oneLine(err.Error())
 }

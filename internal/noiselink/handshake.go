@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"context"
@@ -14,24 +14,34 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// What both sides of a handshake compute (docs/noise-quic.md).
+// What both sides of a handshake compute (docs/noise-quic.md, section 5).
 
 // The dialler's first byte on the stream says which handshake follows. It is in the prologue, so nobody can change it.
 const clearFresh = 0
 
 const (
 	maxMessage1 = noisehs.XKOverhead1 + maxHello
-	maxMessage2 = noisehs.XKOverhead2 + maxFeatureBlock
 	// What frames may take in the dialler's last message and in the acceptor's verdict, when the longest proof of identity
 	// is there too.
 	maxEarly = noisehs.MaxMessage - noisehs.XKOverhead3 - proofOverhead
 	maxFirst = noisehs.MaxPlaintext - proofOverhead
 )
 
-func prologue(clear byte, exported [32]byte) []byte {
-	b := []byte("hawser/noise-quic/1\x00")
-	b = append(b, clear)
-	return append(b, exported[:]...)
+// maxMessage2 is the length of the longest second message.
+func (c Carrier) maxMessage2() int {
+	n := noisehs.XKOverhead2 + maxFeatureBlock
+	if !c.Bound {
+		n += tokenSize
+	}
+	return n
+}
+
+// tokenSize is the length of what proves a refusal where the carrier does not.
+const tokenSize = 32
+
+func (c Carrier) prologue(clear byte, exported []byte) []byte {
+	b := append([]byte(c.Label), 0, clear)
+	return append(b, exported...)
 }
 
 // sessionBinding is netlayer.Info.Binding: h is the Noise hash after the second message.
@@ -44,10 +54,10 @@ func sessionBinding(h, dialler, acceptor [32]byte) [32]byte {
 }
 
 // publicPSK is the pre-shared key of a dialler that shows no secret. Everybody who knows the acceptor can compute it.
-func publicPSK(acceptor [32]byte) ([32]byte, error) {
-	key, err := hkdf.Key(sha256.New, acceptor[:], []byte("hawser/noise-quic/1"), "no secret", 32)
+func (c Carrier) publicPSK(acceptor [32]byte) ([32]byte, error) {
+	key, err := hkdf.Key(sha256.New, acceptor[:], []byte(c.Label), "no secret", 32)
 	if err != nil {
-		return [32]byte{}, fmt.Errorf("noisequic: %w", err)
+		return [32]byte{}, fmt.Errorf("%s: %w", c.Package, err)
 	}
 	return [32]byte(key), nil
 }
@@ -81,7 +91,7 @@ func (s self) prove(binding [32]byte, speaker sturdyref.Role, first []byte) (*pr
 }
 
 // verify checks what a named party says of itself, given the static key that the handshake has proven.
-func (n *Netlayer) verify(p proof, proven, binding [32]byte, speaker sturdyref.Role, first []byte) (*sturdyref.Record, error) {
+func (n *Node) verify(p proof, proven, binding [32]byte, speaker sturdyref.Role, first []byte) (*sturdyref.Record, error) {
 	r, err := n.records.verify(p.record, proven)
 	if err != nil {
 		return nil, err
@@ -145,6 +155,9 @@ func readMessage(r io.Reader, limit int) ([]byte, error) {
 	_, err := io.ReadFull(r, b)
 	return b, err
 }
+
+// OnDone is onDone, for carriers.
+func OnDone(ctx context.Context, f func()) (stop func()) { return onDone(ctx, f) }
 
 // onDone calls f in a goroutine when ctx ends. The function returned takes that back; when it returns, f is not running
 // and will not run.

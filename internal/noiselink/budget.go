@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"errors"
@@ -27,7 +27,20 @@ type source struct {
 	filled time.Time
 }
 
-var errBusy = errors.New("too many handshakes in progress")
+// Why a handshake is not begun.
+var (
+	// ErrBusy says that the source has its share.
+	ErrBusy = errors.New("too many handshakes in progress from one source")
+	// ErrFull says that all of them together are too many.
+	ErrFull = errors.New("too many handshakes in progress")
+)
+
+// MustVerify says whether an address has to be verified before work is done for it.
+func (n *Node) MustVerify(addr net.Addr) bool { return n.budget.mustVerify(addr) }
+
+// Take begins a handshake with whoever is at an address, or returns ErrBusy or ErrFull. The function returned ends it; it
+// may be called more than once.
+func (n *Node) Take(addr net.Addr) (release func(), err error) { return n.budget.take(addr) }
 
 func newBudget(l Limits) *budget {
 	return &budget{limits: l, now: time.Now, sources: make(map[netip.Prefix]*source)}
@@ -48,23 +61,24 @@ func (b *budget) mustVerify(addr net.Addr) bool {
 	return s.open >= b.limits.HandshakesPerSource/4 || s.tokens < float64(b.limits.RatePerSource)/2
 }
 
-// take begins a handshake, or returns errBusy. The function returned ends it; it may be called more than once.
+// take begins a handshake, or returns ErrBusy or ErrFull. The function returned ends it; it may be called more than once.
 func (b *budget) take(addr net.Addr) (release func(), err error) {
 	key := sourceOf(addr)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open >= b.limits.Handshakes {
-		return nil, errBusy
-	}
 	s, ok := b.sources[key]
+	if ok {
+		if b.refill(s); s.open >= b.limits.HandshakesPerSource || s.tokens < 1 {
+			return nil, ErrBusy
+		}
+	}
+	if b.open >= b.limits.Handshakes {
+		return nil, ErrFull
+	}
 	if !ok {
 		b.forget()
 		s = &source{tokens: b.burst(), filled: b.now()}
 		b.sources[key] = s
-	}
-	b.refill(s)
-	if s.open >= b.limits.HandshakesPerSource || s.tokens < 1 {
-		return nil, errBusy
 	}
 	s.tokens--
 	s.open++
@@ -101,7 +115,7 @@ func (b *budget) forget() {
 	}
 }
 
-// sourceName is netlayer.Info.Source for an address: empty for one that is not UDP's.
+// sourceName is netlayer.Info.Source for an address: empty for one that has no IP address.
 func sourceName(addr net.Addr) string {
 	if s := sourceOf(addr); s.IsValid() {
 		return s.String()
@@ -111,7 +125,7 @@ func sourceName(addr net.Addr) string {
 
 // sourceOf is what counts as one source: an IPv4 address, or the /64 that one household gets of IPv6.
 func sourceOf(addr net.Addr) netip.Prefix {
-	u, ok := addr.(*net.UDPAddr)
+	u, ok := addr.(interface{ AddrPort() netip.AddrPort })
 	if !ok {
 		return netip.Prefix{}
 	}

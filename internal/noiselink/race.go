@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"context"

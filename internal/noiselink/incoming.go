@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"context"
@@ -13,7 +13,9 @@ import (
 )
 
 // errTooLate is what Incoming.Accept says when there is nothing left to accept.
-var errTooLate = fmt.Errorf("noisequic: the dialler is gone, was refused or has been accepted already: %w", net.ErrClosed)
+var errTooLate = fmt.Errorf("noiselink: the dialler is gone, was refused or has been accepted already: %w", net.ErrClosed)
+
+var errGone = errors.New("the dialler is gone, or did not wait for its turn")
 
 // decision is made about a guest once: by the application, or by time.
 type decision struct {
@@ -38,12 +40,21 @@ func (d *decision) over(err error) {
 }
 
 // announce hands a guest to Netlayer.Accept and waits for the decision. It returns nil if the guest is in, or why not.
-func (n *Netlayer) announce(ctx context.Context, g *guest) error {
+func (n *Node) announce(g *guest) error {
+	ctx, cancel := n.Within(context.Background(), decisionTimeout)
+	defer cancel()
+	ctx, leave := context.WithCancelCause(ctx)
+	stop := g.link.Watch(func() { leave(errGone) })
+	defer stop()
 	d := &decision{done: make(chan struct{})}
 	in := &netlayer.Incoming{
 		Info: g.info,
 		Accept: func(first [][]byte) (netlayer.Conn, error) {
 			if !d.make() {
+				return nil, errTooLate
+			}
+			if stop(); ctx.Err() != nil {
+				d.over(context.Cause(ctx))
 				return nil, errTooLate
 			}
 			c, err := g.admit(first)
@@ -83,7 +94,7 @@ func (n *Netlayer) announce(ctx context.Context, g *guest) error {
 func (g *guest) admit(first [][]byte) (*conn, error) {
 	for _, f := range first {
 		if len(f) > netlayer.MaxFrame {
-			return nil, fmt.Errorf("noisequic: a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
+			return nil, g.n.cfg.errorf("a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
 		}
 	}
 	fit, size := 0, 0
@@ -93,7 +104,7 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 		}
 		fit++
 	}
-	frames, signed, err := gather(first[:fit], maxFirst)
+	frames, signed, err := g.n.cfg.gather(first[:fit], maxFirst)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +115,10 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 	if err := g.say(append(appendSelf(nil, p), frames...)); err != nil {
 		return nil, err
 	}
-	c := newConn(g.n, g.quic, g.stream, g.info, g.frames, nil)
+	g.link.Secure(g.ciphers)
+	c := newConn(g.n, g.link, g.info, g.frames, nil)
 	if !g.n.add(c) {
-		return nil, errClosed
+		return nil, g.n.closed
 	}
 	if fit < len(first) {
 		if err := c.Write(first[fit:]); err != nil {
@@ -117,20 +129,20 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 	return c, nil
 }
 
-// say sends the one Noise transport message there is.
+// say sends the verdict, a Noise transport message.
 func (g *guest) say(payload []byte) error {
 	m, err := g.ciphers.Seal(payload)
 	if err != nil {
 		return err
 	}
-	g.stream.SetDeadline(time.Now().Add(handshakeTimeout))
-	stop := onDone(g.n.ctx, func() { g.stream.SetDeadline(time.Unix(1, 0)) })
-	err = writeMessage(g.stream, nil, m)
+	g.link.SetDeadline(time.Now().Add(HandshakeTimeout))
+	stop := onDone(g.n.ctx, func() { g.link.SetDeadline(time.Unix(1, 0)) })
+	err = writeMessage(g.link, nil, m)
 	stop()
 	if err != nil {
-		return fmt.Errorf("noisequic: the dialler is gone: %s: %w", explain(err), net.ErrClosed)
+		return g.n.cfg.errorf("the dialler is gone: %s: %w", g.link.Explain(err), net.ErrClosed)
 	}
-	g.stream.SetDeadline(time.Time{})
+	g.link.SetDeadline(time.Time{})
 	return nil
 }
 
@@ -139,13 +151,27 @@ func (g *guest) sayCrossed() {
 	if g.say([]byte{sayCrossed}) != nil {
 		return
 	}
-	g.stream.Close()
-	g.stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
-	stop := onDone(g.n.ctx, func() { g.stream.SetReadDeadline(time.Unix(1, 0)) })
+	g.link.Finish()
+	g.link.SetReadDeadline(time.Now().Add(HandshakeTimeout))
+	stop := onDone(g.n.ctx, func() { g.link.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for b := make([]byte, 512); ; {
-		if _, err := g.stream.Read(b); err != nil {
+		if _, err := g.link.Read(b); err != nil {
 			return
 		}
 	}
 }
+
+// refuse ends the link in the one way there is, so that from outside nothing tells why. A dialler that was sent the token
+// with the second message is shown it again: nobody else could.
+func (g *guest) refuse() {
+	if g.token != nil {
+		g.link.SetDeadline(time.Now().Add(refusalTimeout))
+		_ = writeMessage(g.link, nil, g.token) // if it fails there is nobody to be told
+		g.link.Finish()
+	}
+	g.link.End(Refused)
+}
+
+// refusalTimeout is how long the few bytes of a refusal may take to reach the system's buffer.
+const refusalTimeout = time.Second

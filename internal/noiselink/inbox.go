@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"encoding/binary"
@@ -20,8 +20,9 @@ type inbox struct {
 	mu         sync.Mutex
 	changed    sync.Cond
 	ready      []byte
-	isEnd      bool // no reader need wait any longer
-	discarding bool // what arrives from now on is thrown away
+	isEnd      bool       // no reader need wait any longer
+	discarding bool       // what arrives from now on is thrown away
+	full       func(bool) // if set, told when the pump begins and ceases to wait; it is called with mu held
 
 	taken []byte // the reader's
 	at    int    // where in taken the next frame begins
@@ -51,7 +52,11 @@ func (b *inbox) init(frames []byte) {
 func (b *inbox) put(bytes []byte, n int) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.whole.Load() > 0 && len(b.ready) >= inboxWindow && !b.discarding {
+	if b.isFull() && b.full != nil {
+		b.full(true)
+		defer b.full(false)
+	}
+	for b.isFull() {
 		b.changed.Wait()
 	}
 	if b.discarding {
@@ -67,6 +72,11 @@ func (b *inbox) put(bytes []byte, n int) []byte {
 		b.changed.Broadcast()
 	}
 	return bytes
+}
+
+// isFull is called with mu held.
+func (b *inbox) isFull() bool {
+	return b.whole.Load() > 0 && len(b.ready) >= inboxWindow && !b.discarding
 }
 
 // next returns the next frame, waiting for it, or nil at the end. The frame is valid until the next call.
@@ -135,6 +145,9 @@ type scanner struct {
 	have   int // bytes of head that have come
 	isEnd  bool
 	reason []byte
+
+	answered     bool // pings are answered on this carrier
+	pings, pongs int  // that have come
 }
 
 // scan returns the part of b that belongs to frames, in the memory of b, and how many frames end in it.
@@ -160,6 +173,10 @@ func (s *scanner) scan(b []byte) (kept []byte, frames int, err error) {
 			}
 		case s.have == 0 && b[at] == tagPing:
 			at++
+			s.pings++
+		case s.have == 0 && b[at] == tagPong && s.answered:
+			at++
+			s.pongs++
 		case s.have == 0 && b[at] == tagEnd:
 			at++
 			s.isEnd = true
@@ -193,9 +210,14 @@ func (s *scanner) checkReason() error {
 	return nil
 }
 
+// over reports whether the farewell has come whole.
+func (s *scanner) over() bool {
+	return s.isEnd && len(s.reason) > 0 && len(s.reason) == 1+int(s.reason[0])
+}
+
 // farewell returns the reason the peer gave, and whether the stream ended where it may.
 func (s *scanner) farewell() (reason string, orderly bool) {
-	if !s.isEnd || len(s.reason) == 0 || len(s.reason) != 1+int(s.reason[0]) {
+	if !s.over() {
 		return "", false
 	}
 	return oneLine(string(s.reason[1:])), true

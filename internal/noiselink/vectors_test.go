@@ -1,4 +1,4 @@
-package noisequic_test
+package noiselink_test
 
 import (
 	"bytes"
@@ -7,22 +7,33 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
 	"github.com/hawser-go/hawser/internal/noisehs"
-	"github.com/hawser-go/hawser/netlayer/noisequic"
+	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/noisetest"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// testdata/vectors.json belongs to docs/noise-quic.md. It is written by the second implementation (-update) and checked
-// here against both.
+// The vectors belong to docs/noise-quic.md and docs/noise-tcp.md. They are written by the second implementation (-update)
+// and checked here against both.
 
-var update = flag.Bool("update", false, "write testdata/vectors.json")
+var update = flag.Bool("update", false, "write the files of vectors")
 
-const vectorFile = "testdata/vectors.json"
+// A page is a document with vectors, and the carrier it is about.
+type page struct {
+	file, name string
+	carrier    noiselink.Carrier
+}
+
+var pages = []page{
+	{"../../netlayer/noisequic/testdata/vectors.json", "docs/noise-quic.md", noiselink.Carrier{Label: noisetest.QUIC, Bound: true}},
+	{"../../netlayer/noisetcp/testdata/vectors.json", "docs/noise-tcp.md", noiselink.Carrier{Label: noisetest.TCP}},
+}
 
 // hexBytes prints as hexadecimal.
 type hexBytes []byte
@@ -36,7 +47,7 @@ func (h *hexBytes) UnmarshalText(b []byte) (err error) {
 type vectors struct {
 	About      string            `json:"about"`
 	Identities []identityVector  `json:"identities"`
-	Secrets    []secretVector    `json:"secrets"`
+	Secrets    []secretVector    `json:"secrets,omitempty"`
 	Handshakes []handshakeVector `json:"handshakes"`
 }
 
@@ -72,7 +83,8 @@ type handshakeVector struct {
 	Acceptor     string     `json:"acceptor"`
 	DiallerEph   hexBytes   `json:"dialler_ephemeral_private"`
 	AcceptorEph  hexBytes   `json:"acceptor_ephemeral_private"`
-	Exporter     hexBytes   `json:"exporter"`
+	Exporter     hexBytes   `json:"exporter,omitempty"`
+	Token        hexBytes   `json:"token,omitempty"`
 	Prologue     hexBytes   `json:"prologue"`
 	SecretID     hexBytes   `json:"secret_id"`
 	PSK          hexBytes   `json:"psk"`
@@ -90,22 +102,31 @@ type handshakeVector struct {
 	Binding      hexBytes   `json:"binding"`
 	FromDialler  hexBytes   `json:"stream_from_dialler"`
 	FromAcceptor hexBytes   `json:"stream_from_acceptor"`
+	Records      []record   `json:"records,omitempty"`
+}
+
+// record is one that follows the verdict: number counts the transport messages of its direction.
+type record struct {
+	From    string   `json:"from"`
+	Number  int      `json:"number"`
+	Content hexBytes `json:"content"`
+	Bytes   hexBytes `json:"bytes"`
 }
 
 func fill(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
 
 // generate computes the vectors from fixed inputs with the second implementation alone.
-func generate(t *testing.T) vectors {
-	v := vectors{About: "Test vectors of docs/noise-quic.md; bytes are hexadecimal."}
-	secret := make(map[string]secrets)
+func (p page) generate(t *testing.T) vectors {
+	v := vectors{About: "Test vectors of " + p.name + "; bytes are hexadecimal."}
+	secret := make(map[string]noisetest.Secrets)
 	for i, name := range []string{"ada", "bob"} {
-		static, seed := x25519Key(fill(0x11+byte(i)*0x11, 32)), fill(0xa1+byte(i), 32)
+		static, seed := noisetest.Key(fill(0x11+byte(i)*0x11, 32)), fill(0xa1+byte(i), 32)
 		signing := ed25519.NewKeyFromSeed(seed)
 		notBefore := int64(1_700_000_000 + i)
 		claim := docMap(1, uint64(1), static.PublicKey().Bytes(), []byte(signing.Public().(ed25519.PublicKey)), uint64(notBefore))
-		sig := ed25519.Sign(signing, join([]byte("hawser/identity/1\x00"), claim))
-		record := join([]byte{0x82}, docBytes(claim), docBytes(sig))
-		secret[name] = secrets{static, signing, record}
+		sig := ed25519.Sign(signing, noisetest.Join([]byte("hawser/identity/1\x00"), claim))
+		record := noisetest.Join([]byte{0x82}, docBytes(claim), docBytes(sig))
+		secret[name] = noisetest.Secrets{Static: static, Signing: signing, Record: record}
 		v.Identities = append(v.Identities, identityVector{
 			Name: name, Static: static.Bytes(), Public: static.PublicKey().Bytes(), Seed: seed,
 			Signing: hexBytes(signing.Public().(ed25519.PublicKey)), NotBefore: notBefore,
@@ -115,12 +136,12 @@ func generate(t *testing.T) vectors {
 	binding := fill(0xbb, 32)
 	swiss := fill(0xa5, 32)
 	v.Secrets = append(v.Secrets, docSecret(secretVector{Kind: "swiss", Secret: swiss, Binding: binding}, swiss, swiss, "hawser/swiss/1"))
-	capability, ephemeral := x25519Key(fill(0xc0, 32)), x25519Key(fill(0x77, 32))
-	bob := secret["bob"].static.PublicKey().Bytes()
-	k := dh(capability, bob)
+	capability, ephemeral := noisetest.Key(fill(0xc0, 32)), noisetest.Key(fill(0x77, 32))
+	bob := secret["bob"].Static.PublicKey().Bytes()
+	k := noisetest.DH(capability, bob)
 	v.Secrets = append(v.Secrets, docSecret(secretVector{
 		Kind: "capability", Secret: capability.Bytes(), Public: capability.PublicKey().Bytes(), Acceptor: bob, Ephemeral: ephemeral.Bytes(), Binding: binding,
-	}, k, join(k, dh(capability, ephemeral.PublicKey().Bytes())), "hawser/capability/1"))
+	}, k, noisetest.Join(k, noisetest.DH(capability, ephemeral.PublicKey().Bytes())), "hawser/capability/1"))
 
 	for i, h := range []handshakeVector{
 		{
@@ -131,40 +152,48 @@ func generate(t *testing.T) vectors {
 		},
 		{
 			Name: "anonymous, no secret, nothing early", Anonymous: fill(0x99, 32), Acceptor: "bob",
-			SecretID: make([]byte, 16), PSK: docNoSecret(bob), Offered: []string{}, Answered: []string{}, Early: []hexBytes{}, First: []hexBytes{},
+			SecretID: make([]byte, 16), PSK: noisetest.NoSecret(p.carrier.Label, bob), Offered: []string{}, Answered: []string{}, Early: []hexBytes{}, First: []hexBytes{},
 		},
 		{
 			Name: "crossed", Dialler: "bob", Acceptor: "ada", Crossed: true,
-			SecretID: make([]byte, 16), PSK: docNoSecret(secret["ada"].static.PublicKey().Bytes()),
+			SecretID: make([]byte, 16), PSK: noisetest.NoSecret(p.carrier.Label, secret["ada"].Static.PublicKey().Bytes()),
 			Offered: []string{"fetch-proof"}, Answered: []string{}, Early: []hexBytes{[]byte("op:start-session of bob")}, First: []hexBytes{},
 		},
 		{
 			Name: "named, with a credential", Dialler: "ada", Acceptor: "bob",
-			SecretID: make([]byte, 16), PSK: docNoSecret(bob), Offered: []string{}, Answered: []string{},
+			SecretID: make([]byte, 16), PSK: noisetest.NoSecret(p.carrier.Label, bob), Offered: []string{}, Answered: []string{},
 			Credential: []byte("a certificate"), Early: []hexBytes{[]byte("op:start-session of ada")}, First: []hexBytes{[]byte("op:start-session of bob")},
 		},
 		{
 			Name: "anonymous, with a credential", Anonymous: fill(0x99, 32), Acceptor: "bob",
-			SecretID: make([]byte, 16), PSK: docNoSecret(bob), Offered: []string{}, Answered: []string{},
+			SecretID: make([]byte, 16), PSK: noisetest.NoSecret(p.carrier.Label, bob), Offered: []string{}, Answered: []string{},
 			Credential: []byte("a certificate"), Early: []hexBytes{}, First: []hexBytes{},
 		},
 	} {
-		h.DiallerEph, h.AcceptorEph, h.Exporter = fill(0xd0+byte(i), 32), fill(0xe0+byte(i), 32), fill(0xf0+byte(i), 32)
-		v.Handshakes = append(v.Handshakes, docHandshake(t, h, secret))
+		h.DiallerEph, h.AcceptorEph = fill(0xd0+byte(i), 32), fill(0xe0+byte(i), 32)
+		if p.carrier.Bound {
+			h.Exporter = fill(0xf0+byte(i), 32)
+		} else {
+			h.Token = fill(0xf0+byte(i), 32)
+		}
+		v.Handshakes = append(v.Handshakes, p.handshake(t, h, secret))
+	}
+	if !p.carrier.Bound {
+		v.Secrets = nil // those of the other page
 	}
 	return v
 }
 
 // docSecret derives what docs/noise-quic.md, "Secrets", says.
 func docSecret(v secretVector, forID, forKeys []byte, salt string) secretVector {
-	v.ID = hkdf32(forID, salt, "id")[:16]
-	v.PSK, v.ProofKey = hkdf32(forKeys, salt, "psk"), hkdf32(forKeys, salt, "proof")
-	v.Fetch = join([]byte("ocp-fp1\x00"), v.ID, hmac256(v.ProofKey, v.Binding, []byte("df")))
+	v.ID = noisetest.HKDF(forID, salt, "id")[:16]
+	v.PSK, v.ProofKey = noisetest.HKDF(forKeys, salt, "psk"), noisetest.HKDF(forKeys, salt, "proof")
+	v.Fetch = noisetest.Join([]byte("ocp-fp1\x00"), v.ID, hmac256(v.ProofKey, v.Binding, []byte("df")))
 	v.Serve = hmac256(v.ProofKey, v.Binding, []byte("as"))
 	return v
 }
 
-func docHandshake(t *testing.T, h handshakeVector, secret map[string]secrets) handshakeVector {
+func (p page) handshake(t *testing.T, h handshakeVector, secret map[string]noisetest.Secrets) handshakeVector {
 	t.Helper()
 	text := func(frames []hexBytes) (out []string) {
 		for _, f := range frames {
@@ -172,43 +201,58 @@ func docHandshake(t *testing.T, h handshakeVector, secret map[string]secrets) ha
 		}
 		return out
 	}
-	static := secret[h.Dialler].static
+	static := secret[h.Dialler].Static
 	if h.Dialler == "" {
-		static = x25519Key(h.Anonymous)
+		static = noisetest.Key(h.Anonymous)
 	}
 	acceptor := secret[h.Acceptor]
-	pub := acceptor.static.PublicKey().Bytes()
-	h.Prologue = docPrologue(0, h.Exporter)
-	d := newNoise(static, x25519Key(h.DiallerEph), pub, h.Prologue)
-	a := newNoise(acceptor.static, x25519Key(h.AcceptorEph), pub, h.Prologue)
+	pub := acceptor.Static.PublicKey().Bytes()
+	h.Prologue = noisetest.Prologue(p.carrier.Label, 0, h.Exporter)
+	d := noisetest.New(static, noisetest.Key(h.DiallerEph), pub, h.Prologue)
+	a := noisetest.New(acceptor.Static, noisetest.Key(h.AcceptorEph), pub, h.Prologue)
 	must := func(_ []byte, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.Payload1 = docHello([16]byte(h.SecretID), h.Offered...)
-	m1 := d.write1(h.Payload1)
-	must(a.read1(m1))
-	h.Payload2 = docFeatures(h.Answered...)
-	m2 := a.write2(h.Payload2)
-	must(d.read2(m2))
-	h.Hash = bytes.Clone(d.h)
-	h.Binding = docBinding(d.h, static.PublicKey().Bytes(), pub)
-	h.Payload3 = docAnonymous(text(h.Early)...)
+	h.Payload1 = noisetest.Hello([16]byte(h.SecretID), h.Offered...)
+	m1 := d.Write1(h.Payload1)
+	must(a.Read1(m1))
+	h.Payload2 = noisetest.Join(h.Token, noisetest.Features(h.Answered...))
+	m2 := a.Write2(h.Payload2)
+	must(d.Read2(m2))
+	h.Hash = bytes.Clone(d.H)
+	h.Binding = noisetest.Binding(d.H, static.PublicKey().Bytes(), pub)
+	h.Payload3 = noisetest.Anonymous(text(h.Early)...)
 	if h.Dialler != "" {
-		h.Payload3 = docNamed(secret[h.Dialler], h.Binding, 'd', text(h.Early)...)
+		h.Payload3 = noisetest.Named(secret[h.Dialler], h.Binding, 'd', text(h.Early)...)
 	}
-	h.Payload3 = join(docCredential(h.Credential), h.Payload3)
-	m3 := d.write3(h.PSK, h.Payload3)
-	if _, _, err := a.read3(h.PSK, m3); err != nil {
+	h.Payload3 = noisetest.Join(noisetest.Credential(h.Credential), h.Payload3)
+	m3 := d.Write3(h.PSK, h.Payload3)
+	if _, _, err := a.Read3(h.PSK, m3); err != nil {
 		t.Fatal(err)
 	}
 	h.Verdict = []byte{2}
 	if !h.Crossed {
-		h.Verdict = docNamed(acceptor, h.Binding, 'a', text(h.First)...)
+		h.Verdict = noisetest.Named(acceptor, h.Binding, 'a', text(h.First)...)
 	}
-	h.FromDialler = join([]byte{0}, withLength(m1), withLength(m3))
-	h.FromAcceptor = join(withLength(m2), withLength(a.sealVerdict(h.Verdict)))
+	h.FromDialler = noisetest.Join([]byte{0}, noisetest.WithLength(m1), noisetest.WithLength(m3))
+	fromDialler, fromAcceptor := a.Ciphers()
+	h.FromAcceptor = noisetest.Join(noisetest.WithLength(m2), noisetest.WithLength(fromAcceptor.Seal(h.Verdict)))
+	if p.carrier.Bound || h.Crossed {
+		return h
+	}
+	record := func(c *noisetest.Cipher, from string, number int, content []byte) {
+		h.Records = append(h.Records, record{from, number, content, noisetest.WithLength(c.Seal(content))})
+	}
+	record(fromDialler, "dialler", 0, noisetest.Join(noisetest.Frames("op:deliver"), []byte{1}, noisetest.Frames("cut here")[:7]))
+	record(fromAcceptor, "acceptor", 1, []byte{3})
+	for range noisehs.RekeyAfter - 1 {
+		fromDialler.Seal([]byte{1})
+	}
+	record(fromDialler, "dialler", noisehs.RekeyAfter, noisetest.Frames("cut here")[7:])
+	record(fromDialler, "dialler", noisehs.RekeyAfter+1, []byte("\x02\x03bye"))
+	record(fromAcceptor, "acceptor", 2, []byte{2, 0})
 	return h
 }
 
@@ -232,26 +276,32 @@ func docMap(first byte, values ...any) []byte {
 }
 
 // docBytes is a CBOR byte string of 24 to 255 bytes.
-func docBytes(b []byte) []byte { return join([]byte{0x58, byte(len(b))}, b) }
+func docBytes(b []byte) []byte { return noisetest.Join([]byte{0x58, byte(len(b))}, b) }
 
 func TestVectors(t *testing.T) {
-	want := generate(t)
+	for _, p := range pages {
+		t.Run(p.name, p.check)
+	}
+}
+
+func (p page) check(t *testing.T) {
+	want := p.generate(t)
 	b, err := json.MarshalIndent(want, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b = append(b, '\n')
 	if *update {
-		if err := os.WriteFile(vectorFile, b, 0o644); err != nil {
+		if err := os.WriteFile(p.file, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	file, err := os.ReadFile(vectorFile)
+	file, err := os.ReadFile(p.file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(file, b) {
-		t.Errorf("%s is not what the second implementation computes", vectorFile)
+		t.Errorf("%s is not what the second implementation computes", p.file)
 	}
 	var v vectors
 	if err := json.Unmarshal(file, &v); err != nil {
@@ -265,7 +315,7 @@ func TestVectors(t *testing.T) {
 		checkSecret(t, s, pairs["bob"])
 	}
 	for _, h := range v.Handshakes {
-		checkHandshake(t, h, pairs)
+		p.checkHandshake(t, h, pairs)
 	}
 }
 
@@ -315,7 +365,7 @@ func checkSecret(t *testing.T, v secretVector, host sturdyref.KeyPair) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pub, eph := c.Public(), x25519Key(v.Ephemeral)
+		pub, eph := c.Public(), noisetest.Key(v.Ephemeral)
 		same(t, "capability public key", pub[:], v.Public)
 		acceptor, ephemeral := [32]byte(v.Acceptor), [32]byte(eph.PublicKey().Bytes())
 		if id, err = c.ID(acceptor); err != nil {
@@ -331,7 +381,7 @@ func checkSecret(t *testing.T, v secretVector, host sturdyref.KeyPair) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		theirs, err := lock.PSK(func(p [32]byte) ([32]byte, error) { return [32]byte(dh(eph, p[:])), nil })
+		theirs, err := lock.PSK(func(p [32]byte) ([32]byte, error) { return [32]byte(noisetest.DH(eph, p[:])), nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,8 +401,8 @@ func checkSecret(t *testing.T, v secretVector, host sturdyref.KeyPair) {
 	same(t, v.Kind+": answer to prove", serve[:], v.Serve)
 }
 
-// checkHandshake runs a handshake with the code of the package, but for QUIC.
-func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.KeyPair) {
+// checkHandshake runs a handshake with the code of the package, but for the carrier.
+func (p page) checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.KeyPair) {
 	t.Helper()
 	raw := func(frames []hexBytes) (out [][]byte) {
 		for _, f := range frames {
@@ -360,7 +410,7 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 		}
 		return out
 	}
-	prologue := noisequic.Prologue(0, [32]byte(v.Exporter))
+	prologue := noiselink.Prologue(p.carrier, 0, v.Exporter)
 	same(t, v.Name+": prologue", prologue, v.Prologue)
 	acceptor := pairs[v.Acceptor]
 	static := noisehs.Static{Public: acceptor.Public().Static, ECDH: acceptor.ECDH}
@@ -372,14 +422,14 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 	if k, named := pairs[v.Dialler]; named {
 		mine = noisehs.Static{Public: k.Public().Static, ECDH: k.ECDH}
 	} else {
-		k := x25519Key(v.Anonymous)
-		mine = noisehs.Static{Public: [32]byte(k.PublicKey().Bytes()), ECDH: func(p [32]byte) ([32]byte, error) { return [32]byte(dh(k, p[:])), nil }}
+		k := noisetest.Key(v.Anonymous)
+		mine = noisehs.Static{Public: [32]byte(k.PublicKey().Bytes()), ECDH: func(p [32]byte) ([32]byte, error) { return [32]byte(noisetest.DH(k, p[:])), nil }}
 	}
 	d, err := noisehs.NewXKDialler(noisehs.Config{Static: mine, Prologue: prologue, Random: bytes.NewReader(v.DiallerEph)}, static.Public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p1 := noisequic.EncodeHello([16]byte(v.SecretID), v.Offered)
+	p1 := noiselink.EncodeHello([16]byte(v.SecretID), v.Offered)
 	same(t, v.Name+": payload 1", p1, v.Payload1)
 	m1, err := d.Message1(p1)
 	if err != nil {
@@ -388,7 +438,7 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 	if _, err := a.ReadMessage1(m1); err != nil {
 		t.Fatal(err)
 	}
-	p2 := noisequic.EncodeFeatures(v.Answered)
+	p2 := noisetest.Join(v.Token, noiselink.EncodeFeatures(v.Answered))
 	same(t, v.Name+": payload 2", p2, v.Payload2)
 	m2, err := a.Message2(p2)
 	if err != nil {
@@ -399,10 +449,10 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 	}
 	h := d.Hash()
 	same(t, v.Name+": hash", h[:], v.Hash)
-	binding := noisequic.SessionBinding(h, mine.Public, static.Public)
+	binding := noiselink.SessionBinding(h, mine.Public, static.Public)
 	same(t, v.Name+": binding", binding[:], v.Binding)
 	if v.SecretID = bytes.Trim(v.SecretID, "\x00"); len(v.SecretID) == 0 {
-		public, err := noisequic.PublicPSK(static.Public)
+		public, err := noiselink.PublicPSK(p.carrier, static.Public)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -413,7 +463,7 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 		if len(frames) > 0 {
 			first = frames[0]
 		}
-		sig, err := sturdyref.Sign(k, sturdyref.DomainSession, noisequic.SessionMessage(binding, role, first))
+		sig, err := sturdyref.Sign(k, sturdyref.DomainSession, noiselink.SessionMessage(binding, role, first))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -421,18 +471,18 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 		if err != nil {
 			t.Fatal(err)
 		}
-		return noisequic.EncodeSelf(r.Encoded(), sig, frames...)
+		return noiselink.EncodeSelf(r.Encoded(), sig, frames...)
 	}
-	p3 := noisequic.EncodeAnonymous(raw(v.Early)...)
+	p3 := noiselink.EncodeAnonymous(raw(v.Early)...)
 	if k, named := pairs[v.Dialler]; named {
 		p3 = self(k, sturdyref.Dialler, raw(v.Early))
 	}
-	p3 = join(noisequic.EncodeCredential(v.Credential), p3)
+	p3 = noisetest.Join(noiselink.EncodeCredential(v.Credential), p3)
 	same(t, v.Name+": payload 3", p3, v.Payload3)
-	if again, err := noisequic.ParseLast(p3); err != nil || !bytes.Equal(again, p3) {
+	if again, err := noiselink.ParseLast(p3); err != nil || !bytes.Equal(again, p3) {
 		t.Errorf("%s: payload 3 is read as %x, %v", v.Name, again, err)
 	}
-	m3, _, err := d.Message3((*[32]byte)(v.PSK), p3)
+	m3, outgoing, err := d.Message3((*[32]byte)(v.PSK), p3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,8 +499,23 @@ func checkHandshake(t *testing.T, v handshakeVector, pairs map[string]sturdyref.
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, v.Name+": stream from the dialler", join([]byte{0}, withLength(m1), withLength(m3)), v.FromDialler)
-	same(t, v.Name+": stream from the acceptor", join(withLength(m2), withLength(m4)), v.FromAcceptor)
+	same(t, v.Name+": stream from the dialler", noisetest.Join([]byte{0}, noisetest.WithLength(m1), noisetest.WithLength(m3)), v.FromDialler)
+	same(t, v.Name+": stream from the acceptor", noisetest.Join(noisetest.WithLength(m2), noisetest.WithLength(m4)), v.FromAcceptor)
+	sealers := map[string]*noisehs.Transport{"dialler": outgoing, "acceptor": ciphers}
+	sealed := map[string]int{"acceptor": 1}
+	for _, r := range v.Records {
+		for ; sealed[r.From] < r.Number; sealed[r.From]++ {
+			if _, err := sealers[r.From].Seal([]byte{1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sealed[r.From]++
+		m, err := sealers[r.From].Seal(r.Content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprintf("%s: record %d of the %s", v.Name, r.Number, r.From), noisetest.WithLength(m), r.Bytes)
+	}
 }
 
 func hmac256(key []byte, parts ...[]byte) []byte {
@@ -460,7 +525,7 @@ func hmac256(key []byte, parts ...[]byte) []byte {
 		inner[i] ^= k
 		outer[i] ^= k
 	}
-	in := sha256.Sum256(join(append([][]byte{inner}, parts...)...))
-	out := sha256.Sum256(join(outer, in[:]))
+	in := sha256.Sum256(noisetest.Join(append([][]byte{inner}, parts...)...))
+	out := sha256.Sum256(noisetest.Join(outer, in[:]))
 	return out[:]
 }

@@ -1,4 +1,4 @@
-package noisequic
+package noiselink
 
 import (
 	"cmp"
@@ -18,15 +18,16 @@ import (
 // maxCandidates bounds how many addresses of a peer are tried.
 const maxCandidates = 16
 
-// hintAddresses returns the values of the hints addr, addr2, addr3, ... in the order of their numbers.
-func hintAddresses(p sturdyref.Peer) []string {
+// hintAddresses returns the values of a hint and its numbered ones, addr, addr2, addr3, ... for example, in the order of
+// their numbers.
+func hintAddresses(hint string, p sturdyref.Peer) []string {
 	type numbered struct {
 		n    int
 		addr string
 	}
 	var found []numbered
 	for name, value := range p.Hints {
-		digits, ok := strings.CutPrefix(name, "addr")
+		digits, ok := strings.CutPrefix(name, hint)
 		if !ok {
 			continue
 		}
@@ -48,10 +49,10 @@ func hintAddresses(p sturdyref.Peer) []string {
 }
 
 // addressHints writes addresses as hints.
-func addressHints(addrs []string) map[string]string {
+func addressHints(hint string, addrs []string) map[string]string {
 	hints := make(map[string]string, len(addrs))
 	for i, a := range addrs {
-		name := "addr"
+		name := hint
 		if i > 0 {
 			name += strconv.Itoa(i + 1)
 		}
@@ -63,14 +64,14 @@ func addressHints(addrs []string) map[string]string {
 // A candidate is an address to try: as the hint has it, and resolved.
 type candidate struct {
 	hint string
-	addr *net.UDPAddr
+	addr netip.AddrPort
 }
 
 // lookupTimeout is how long names may take to resolve; the addresses beside them wait for them.
 const lookupTimeout = 3 * time.Second
 
-// A lookupFunc resolves a name.
-type lookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
+// A LookupFunc resolves a name.
+type LookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
 
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
@@ -78,7 +79,7 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 
 // resolve turns hints into addresses, in their order. What cannot be resolved is reported in failed, and so is what allow,
 // if there is one, does not want to be dialled.
-func resolve(ctx context.Context, hints []string, lookup lookupFunc, allow func(netip.Addr) bool) (found []candidate, failed []string) {
+func resolve(ctx context.Context, hints []string, lookup LookupFunc, allow func(netip.Addr) bool) (found []candidate, failed []string) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addrs, errs := make([][]netip.AddrPort, len(hints)), make([]error, len(hints))
@@ -102,13 +103,13 @@ func resolve(ctx context.Context, hints []string, lookup lookupFunc, allow func(
 				failed = append(failed, oneLine(h)+": this dial may not go there")
 				continue
 			}
-			found = append(found, candidate{h, net.UDPAddrFromAddrPort(ap)})
+			found = append(found, candidate{h, ap})
 		}
 	}
 	return found, failed
 }
 
-func resolveHint(ctx context.Context, hint string, lookup lookupFunc) ([]netip.AddrPort, error) {
+func resolveHint(ctx context.Context, hint string, lookup LookupFunc) ([]netip.AddrPort, error) {
 	if err := checkAddress(hint); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,9 @@
-package noisequic
+package noiselink
 
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
 )
@@ -28,22 +29,29 @@ const (
 	maxChunk   = 64 << 10
 )
 
-// pump is the goroutine of a connection. It takes from the stream what arrives, so that it is there when somebody asks,
+// pump is the goroutine of a connection. It takes from the link what arrives, so that it is there when somebody asks,
 // even if the connection is lost meanwhile; and when the connection has ended it releases everything, even if nobody
 // closes it.
 func (c *conn) pump() {
 	defer close(c.done)
-	var s scanner
+	s := scanner{answered: !c.n.cfg.Carrier.Bound}
 	err := c.receive(&s)
-	if errors.Is(err, errFraming) {
-		c.n.cfg.Logger.Warn("connection ended: "+err.Error(), "peer", c.info.Remote.ID().String())
-		c.ended("the peer broke the rules: " + err.Error())
-		c.quic.CloseWithError(codeViolation, "")
+	if broken := errors.Is(err, errFraming); broken || c.link.IsViolation(err) {
+		why := oneLine(err.Error())
+		c.n.cfg.Logger.Warn("connection ended: "+why, "peer", c.info.Remote.ID().String())
+		if broken {
+			why = "the peer broke the rules: " + why
+		}
+		c.ended(why)
+		c.link.End(Violation)
 	}
+	reason, orderly := s.farewell()
 	why := "the peer closed it"
-	switch reason, orderly := s.farewell(); {
+	switch {
 	case !errors.Is(err, io.EOF):
-		why = explain(err)
+		why = c.link.Explain(err)
+	case !orderly && s.answered:
+		why = "it was cut off, by the peer or on the way"
 	case !orderly:
 		why = "the peer cut it off"
 	case reason != "":
@@ -51,9 +59,13 @@ func (c *conn) pump() {
 	}
 	c.ended(why)
 	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "why", why)
+	if orderly && s.answered {
+		// Everything the peer has sent is in memory here, which is what its Close waits to hear, and nobody else could say so.
+		c.farewell("", time.Now().Add(c.n.cfg.Linger))
+	}
 	close(c.gone)
-	// Everything the peer has sent is in memory here, which is what its Close waits to hear.
-	c.quic.CloseWithError(codeDone, "")
+	// On a carrier that is bound this says the same.
+	c.link.End(Done)
 	c.keep.stop()
 	c.n.remove(c)
 	if c.release != nil {
@@ -65,8 +77,12 @@ func (c *conn) pump() {
 func (c *conn) receive(s *scanner) error {
 	chunk := make([]byte, firstChunk)
 	for {
-		n, err := c.stream.Read(chunk)
+		n, err := c.link.Read(chunk)
 		kept, frames, bad := s.scan(chunk[:n])
+		if s.answered && (n > s.pongs || s.pings > 0) {
+			c.keep.heard(s.pings > 0)
+		}
+		s.pings, s.pongs = 0, 0
 		if len(kept) > 0 {
 			size := cap(chunk)
 			if n == len(chunk) {
@@ -82,6 +98,9 @@ func (c *conn) receive(s *scanner) error {
 		}
 		if err != nil {
 			return err
+		}
+		if s.answered && s.over() {
+			return io.EOF // the end that the carrier shows could be anybody's, and need not come
 		}
 	}
 }
