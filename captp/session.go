@@ -272,6 +272,9 @@ func (s *Session) Close(reason string) {
 // Done is closed when the session has ended, everything that waited has broken and its goroutines are gone.
 func (s *Session) Done() <-chan struct{} { return s.ended }
 
+// Ending is closed as soon as the session has begun to end: Err says why, and nothing more is sent or taken.
+func (s *Session) Ending() <-chan struct{} { return s.stop }
+
 // Err returns why the session ended, nil while it lives.
 func (s *Session) Err() error {
 	var err error

@@ -26,7 +26,6 @@ var (
 	ErrHandoff    = vat.NewError("home.handoff", "home: the handoff is refused: its certificates are not good for this session, or were used before")
 	errGifterGone = vat.NewError("home.handoff", "home: the handoff is refused: the gifter's session has ended")
 	errManyGifts  = vat.NewError("home.overloaded", "home: too many gifts wait to be withdrawn: try again later")
-	errGiftTwice  = vat.NewError("home.handoff", "home: a gift with this id waits already: choose another")
 	errGiftLate   = vat.NewError("home.handoff", "home: the gift has not been deposited in time")
 )
 
@@ -118,7 +117,8 @@ func (h *Home) sweepGifts() {
 	}
 }
 
-// deposit keeps a gift, or hands it to who waits for it.
+// deposit keeps a gift, or hands it to who waits for it. A gifter that mentions one thing several times deposits it as
+// often, under one id.
 func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	h.mu.Lock()
 	p := h.gifts.all[k]
@@ -127,7 +127,7 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	case p == nil:
 		err = h.gifts.add(k, &present{ref: ref}, h.sweepGifts)
 	case p.vow == nil:
-		err = errGiftTwice
+		p.ref, p.since = ref, time.Now()
 	default:
 		h.gifts.remove(k)
 	}

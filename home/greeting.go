@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hawser-go/hawser/captp"
 )
@@ -11,6 +12,9 @@ import (
 // On some networks who the peer is, is known only once it has said op:start-session, and on some it is never proven.
 // What such a claim is worth is decided here (CapTP Specification, "op:start-session", "Receiving", and "Crossed Hellos
 // Resolution").
+
+// endingWait is how long a peer that comes again is given for its earlier session to be seen to have ended.
+const endingWait = 250 * time.Millisecond
 
 var (
 	errActive  = errors.New("home: there is an active session with this peer already")
@@ -23,6 +27,19 @@ func (h *Home) greet(l *link, g captp.Greeting) error {
 	h.usableSession(g.Peer.ID())
 	h.mu.Lock()
 	a, err := h.met(l, g)
+	if old := a.old; errors.Is(err, errActive) && old != nil {
+		// The peer may have ended that session before it opened this one: its word may be a moment behind.
+		h.mu.Unlock()
+		moment := time.NewTimer(endingWait)
+		select {
+		case <-old.session.Ending():
+		case <-moment.C:
+		}
+		moment.Stop()
+		h.usableSession(g.Peer.ID())
+		h.mu.Lock()
+		a, err = h.met(l, g)
+	}
 	var waiting []func(error)
 	if err == nil {
 		l.greeting, h.greeted[g.ID] = &g, l
@@ -66,7 +83,7 @@ func (h *Home) met(l *link, g captp.Greeting) (a arrival, err error) {
 		return a, nil
 	case p != nil && p.live != nil:
 		if !p.live.info().Outbound || p.live.greeting != nil {
-			return a, errActive
+			return arrival{old: p.live}, errActive
 		}
 		ours := p.live.session.PublicID()
 		if bytes.Compare(ours[:], g.Theirs[:]) > 0 {

@@ -2,6 +2,7 @@ package home
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -31,7 +32,8 @@ type receiver struct {
 	from *link
 }
 
-// Receive implements captp.Handoffs.
+// Receive implements captp.Handoffs. The same gift is the same reference as long as somebody holds it: who gives one thing
+// several times shows that it is one.
 func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	h, give := r.h, env.Signed.(*msg.HandoffGive)
 	if give.ReceiverKey != s.PublicKey() {
@@ -48,6 +50,45 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		}
 		return ref
 	}
+	id, ok := give.GiftID.([]byte)
+	if !ok {
+		return r.redeem(s, env, give)
+	}
+	key := give.Exporter.ID().String() + string(id)
+	h.mu.Lock()
+	known, held := r.from.redeemed[key].Ref()
+	h.mu.Unlock()
+	if held && !isBroken(known) {
+		return known
+	}
+	ref := r.redeem(s, env, give)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r.from.redeemed == nil {
+		r.from.redeemed = make(map[string]vat.WeakRef)
+	}
+	if n := len(r.from.redeemed); n >= minRedeemed && n&(n-1) == 0 {
+		maps.DeleteFunc(r.from.redeemed, func(_ string, w vat.WeakRef) bool { _, held := w.Ref(); return !held })
+	}
+	if len(r.from.redeemed) < maxRedeemed {
+		r.from.redeemed[key] = ref.Weak()
+	}
+	return ref
+}
+
+const (
+	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
+	minRedeemed = 64
+	maxRedeemed = 1 << 16
+)
+
+func isBroken(ref vat.Ref) bool {
+	_, err, _ := ref.PromiseCell().Outcome()
+	return err != nil
+}
+
+func (r receiver) redeem(s *captp.Session, env *msg.SigEnvelope, give *msg.HandoffGive) vat.Ref {
+	h := r.h
 	if !h.named() {
 		// Another session would be another stranger's, whose references do not pass over this one.
 		d := &redemption{h: h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}

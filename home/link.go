@@ -7,6 +7,7 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // link is a session and what is known of its connection.
@@ -33,6 +34,8 @@ type link struct {
 	// counts are the handoff-counts the peer has used, and count is the next of ours.
 	counts counts
 	count  uint64
+	// redeemed is what this peer's certificates have come to, as far as somebody holds it.
+	redeemed map[string]vat.WeakRef
 	// redeeming are the certificates of this peer's that are being redeemed and want a dial.
 	redeeming int
 	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the
