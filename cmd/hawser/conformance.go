@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/conformance"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/tcptest"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// linger is short: a run opens hundreds of connections, and what a peer says at
+// their end does not matter any more.
+const linger = 100 * time.Millisecond
+
+// checkConformance is hawser conformance.
+func checkConformance(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("hawser conformance", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "usage: hawser conformance [flags] ocapn://NAME.tcp-testing-only?host=HOST&port=PORT\n\n"+
+			"The peer must offer the objects of the public OCapN test suite. Exit status 1 if a clause fails.\n\n")
+		flags.PrintDefaults()
+	}
+	dialect := flags.String("dialect", wire.OCapN10.Name, "what to write at first: hawser, ocapn-1.0, suite-2026-02 or suite-branch")
+	timeout := flags.Duration("timeout", 5*time.Minute, "end after this time")
+	step := flags.Duration("step", 15*time.Second, "give each check this time")
+	format := flags.String("format", "text", "text, json or junit")
+	only := flags.String("only", "", "check these clauses only, such as gc-1,gc-2")
+	listen := flags.String("listen", "", "host at which the peer can dial us (default 127.0.0.1)")
+	framed := flags.Bool("framed", false, "send each message as a byte string, as Endo does")
+	locator, err := positional(flags, args)
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) && locator != "" {
+			fmt.Fprintf(stderr, "hawser: %v\n", err)
+		}
+		return 2
+	}
+
+	cfg := &conformance.Config{Timeout: *timeout, Step: *step}
+	d, ok := wire.Named(*dialect)
+	if !ok {
+		return misused(stderr, "there is no dialect %q: see hawser conformance -h", *dialect)
+	}
+	cfg.Dialect = &d
+	if *only != "" {
+		cfg.Only = strings.Split(*only, ",")
+	}
+	write := map[string]func(conformance.Report, io.Writer) error{
+		"text": conformance.Report.WriteText, "json": conformance.Report.WriteJSON, "junit": conformance.Report.WriteJUnit,
+	}[*format]
+	if write == nil {
+		return misused(stderr, "there is no format %q: want text, json or junit", *format)
+	}
+	peer, err := sturdyref.ParsePeer(locator)
+	if err != nil {
+		return misused(stderr, "%v", err)
+	}
+	if peer.Transport != tcptest.Transport {
+		return misused(stderr, "no checker for the transport %q: want %s", peer.Transport, tcptest.Transport)
+	}
+	target := conformance.Target{Peer: peer, Open: func() (netlayer.Netlayer, error) {
+		c := &tcptest.Config{Linger: linger}
+		if *listen != "" {
+			c.Listen = *listen + ":0"
+		}
+		if *framed {
+			c.Framing = tcptest.Framed
+		}
+		return tcptest.Open(c)
+	}}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	report, err := conformance.Run(ctx, target, cfg)
+	if err != nil {
+		return misused(stderr, "%v", err)
+	}
+	if err := write(report, stdout); err != nil {
+		return misused(stderr, "%v", err)
+	}
+	if !report.OK() {
+		return 1
+	}
+	return 0
+}
+
+func misused(stderr io.Writer, text string, args ...any) int {
+	fmt.Fprintf(stderr, "hawser: "+text+"\n", args...)
+	return 2
+}
+
+// positional parses flags before and behind the one argument, and returns that.
+func positional(flags *flag.FlagSet, args []string) (string, error) {
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() == 0 {
+		flags.Usage()
+		return "", flag.ErrHelp
+	}
+	argument := flags.Arg(0)
+	if err := flags.Parse(flags.Args()[1:]); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return argument, errors.New("one locator is wanted, and there are more arguments")
+	}
+	return argument, nil
+}
