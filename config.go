@@ -1,6 +1,7 @@
 package hawser
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -42,6 +43,11 @@ type Config struct {
 	DialTimeout time.Duration
 	// Network makes the netlayer, in place of Noise-QUIC on UDP: for tests on a simulated network, say.
 	Network func(NetworkConfig) (netlayer.Netlayer, error)
+	// Networks makes several netlayers, in place of Network: one for each transport, the first being where what is published
+	// is found. Each may have a dialect of CapTP, for peers of other implementations.
+	Networks func(NetworkConfig) ([]Layer, error)
+	// Handoffs says where references that peers hand on may send this node.
+	Handoffs HandoffPolicy
 	// LazyRelease is for programs in a testing/synctest bubble: see captp.Config.
 	LazyRelease bool
 	// Logger hears of what goes wrong unasked. Default: warnings and errors to standard error.
@@ -75,6 +81,9 @@ type NetworkConfig struct {
 	Doorkeeper netlayer.Doorkeeper
 	Features   []string
 	Logger     hclog.Logger
+	// Key returns an Ed25519 key for networks that want one of their own: the same for the same name, lower-case letters,
+	// each time in the same Dir; a new one each time for an anonymous netlayer, and without a Dir.
+	Key func(name string) (ed25519.PrivateKey, error)
 }
 
 // features is what every session of this version can do.
@@ -107,6 +116,9 @@ func (c *Config) validated() (Config, error) {
 	v.Advertise = append([]string(nil), v.Advertise...)
 	if v.Logger == nil {
 		v.Logger = hclog.New(&hclog.LoggerOptions{Name: "hawser", Level: hclog.Warn, Output: os.Stderr})
+	}
+	if v.Network != nil && v.Networks != nil {
+		return v, errTwoNetworks
 	}
 	if v.Network == nil {
 		v.Network = noiseQUIC

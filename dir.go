@@ -66,7 +66,8 @@ func (d *dir) tidy() error {
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		name, _, unfinished := strings.Cut(e.Name(), newSuffix)
-		if !slices.Contains([]string{"identity", "publications", "port"}, name) || !e.Type().IsRegular() {
+		known := slices.Contains([]string{"identity", "publications", "port"}, name) || strings.HasPrefix(name, "key-")
+		if !known || !e.Type().IsRegular() {
 			continue
 		}
 		if unfinished {

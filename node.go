@@ -1,7 +1,6 @@
 package hawser
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,22 +114,20 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 	n := &Node{cfg: c, root: s}
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
-		LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
+		Handoffs: c.Handoffs, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
 	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
-		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net")}
+		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net"), Key: newKey}
 		if id != nil {
 			nc.Identity, nc.Listen, nc.Advertise, nc.Doorkeeper = id, c.Listen, c.Advertise, door
-		}
-		nl, err := c.Network(nc)
-		switch l := nl.(type) {
-		case nil:
-			return nil, cmp.Or(err, errNoNetlayer)
-		case interface{ Port() int }:
-			if id != nil && err == nil {
-				n.port = l.Port()
+			if s.dir != nil && keep != nil {
+				nc.Key = s.dir.key
 			}
 		}
-		return []home.Layer{{Netlayer: nl}}, err
+		layers, err := c.networks(nc)
+		if id != nil && err == nil {
+			n.port = portOf(layers)
+		}
+		return layers, err
 	})
 	if err != nil {
 		return nil, err
@@ -149,10 +146,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 	return n, nil
 }
 
-var (
-	errNodeClosed = fmt.Errorf("hawser: the node is closed: %w", net.ErrClosed)
-	errNoNetlayer = errors.New("hawser: Config.Network returned neither a netlayer nor an error")
-)
+var errNodeClosed = fmt.Errorf("hawser: the node is closed: %w", net.ErrClosed)
 
 // Vat returns the node's vat of that name, made now if there is none; nodes made by As and Anonymous have the same vats.
 // It closes with the node that Open returned; after that every vat is a closed one.

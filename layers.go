@@ -1,0 +1,88 @@
+package hawser
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+
+	"github.com/hawser-go/hawser/home"
+	"github.com/hawser-go/hawser/netlayer"
+)
+
+// A Layer is one network a node is on.
+type Layer = home.Layer
+
+// HandoffPolicy says where a peer's certificates may send a node.
+type HandoffPolicy = home.HandoffPolicy
+
+var (
+	errNoNetlayer   = errors.New("hawser: Config.Network or Networks returned neither a netlayer nor an error")
+	errTwoNetworks  = errors.New("hawser: Config has both Network and Networks: set one")
+	errNetworkKeyAs = errors.New("hawser: a network's key has a name of lower-case letters")
+)
+
+// networks makes the layers of a node, or those of one anonymous session.
+func (c *Config) networks(nc NetworkConfig) ([]Layer, error) {
+	if c.Networks != nil {
+		layers, err := c.Networks(nc)
+		for _, l := range layers {
+			if l.Netlayer == nil {
+				return nil, cmp.Or(err, errNoNetlayer)
+			}
+		}
+		if len(layers) == 0 {
+			err = cmp.Or(err, errNoNetlayer)
+		}
+		return layers, err
+	}
+	nl, err := c.Network(nc)
+	if nl == nil {
+		return nil, cmp.Or(err, errNoNetlayer)
+	}
+	return []Layer{{Netlayer: nl}}, err
+}
+
+// portOf returns the UDP port the first of the layers listens at, 0 if it has none.
+func portOf(layers []Layer) int {
+	if l, ok := layers[0].Netlayer.(interface{ Port() int }); ok {
+		return l.Port()
+	}
+	return 0
+}
+
+var _ netlayer.Netlayer = Layer{}
+
+var keyName = regexp.MustCompile(`^[a-z]+$`)
+
+// key returns the key of that name kept in the directory, made now if there is none.
+func (d *dir) key(name string) (ed25519.PrivateKey, error) {
+	if !keyName.MatchString(name) {
+		return nil, errNetworkKeyAs
+	}
+	file := "key-" + name
+	seed, err := d.read(file)
+	if err != nil {
+		return nil, err
+	}
+	if seed == nil {
+		seed = make([]byte, ed25519.SeedSize)
+		_, _ = rand.Read(seed)
+		if err := d.write(file, seed); err != nil {
+			return nil, err
+		}
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("hawser: %s is damaged or is no key; nothing was changed", filepath.Join(d.path, file))
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// newKey is dir.key for what keeps nothing.
+func newKey(string) (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
