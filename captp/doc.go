@@ -14,7 +14,8 @@
 //     when nothing can be overtaken: its answer is data; or something of the same peer, which moves a promise's queue
 //     before it announces the answer ([FeatureMovesQueues]); or something of this process, when a message there and back
 //     has shown that what was sent down the promise has come through. That takes one more round trip before the promise
-//     settles. A promise of a peer that does not announce the feature is never shortened once used.
+//     settles. A promise of a peer that does not announce the feature is never shortened once used. One that turns out to be
+//     something of a third party, handed off, is asked for once more, behind what was sent down it, before it settles.
 //  2. A pipelined call costs no round trip, however deep the chain.
 //  3. When the session ends every answer that is due breaks, once, with an [EndError], which unwraps to net.ErrClosed;
 //     whether the call ran is not known.
@@ -31,8 +32,9 @@
 //     what that session has room for. What waits is counted by the memory it takes ([Limits]).
 //  8. References of one identity do not pass over a session of another: [ErrOtherIdentity].
 //
-// A reference to an object of a third party is exported like an object of this process, and messages to it are forwarded:
-// this node stands between the two for as long as they speak.
+// A reference to an object of a third party crosses as a certificate ([Handoffs]), where both sessions have been greeted
+// and the receiver can be expected to reach the exporter. Else it is exported like an object of this process, and messages
+// to it are forwarded: this node stands between the two for as long as they speak.
 //
 // Not promised: that what was sent before a session was lost has run, or has not; any order between what travels on
 // different references, or between what two peers send by way of a third that does not announce [FeatureMovesQueues];
