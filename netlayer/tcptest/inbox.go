@@ -25,6 +25,8 @@ type inbox struct {
 
 const (
 	inboxWindow = 128 << 10
+	// entry is what a message costs beside its bytes, so that empty ones count too.
+	entry = 16
 	// keptBuffer is the largest slice that is kept when it is empty.
 	keptBuffer = 256 << 10
 )
@@ -33,7 +35,7 @@ const (
 func (b *inbox) room() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.ends) > 0 && len(b.ready) >= inboxWindow && !b.discarding {
+	for len(b.ends) > 0 && len(b.ready)+entry*len(b.ends) >= inboxWindow && !b.discarding {
 		b.changed.Wait()
 	}
 }

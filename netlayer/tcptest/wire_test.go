@@ -252,6 +252,27 @@ func TestSilentAreBounded(t *testing.T) {
 	}
 }
 
+// TestEmptyMessagesAreBounded: messages that hold nothing take memory too, so a peer that pours them has to wait.
+func TestEmptyMessagesAreBounded(t *testing.T) {
+	n := open(t, &tcptest.Config{})
+	peer := dialTCP(t, n)
+	send(t, peer, "0:")
+	c := accept(t, n)
+	peer.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	pour, poured := bytes.Repeat([]byte("0:"), 32<<10), 0
+	for ; poured < 64<<20; poured += len(pour) {
+		if _, err := peer.Write(pour); err != nil {
+			break
+		}
+	}
+	if poured >= 64<<20 {
+		t.Fatal("64 MiB of empty messages were taken")
+	}
+	for range poured / 2 {
+		read(t, c, "")
+	}
+}
+
 func TestSilentTime(t *testing.T) {
 	n := open(t, &tcptest.Config{Limits: tcptest.Limits{SilentTime: 200 * time.Millisecond}})
 	talks := dialTCP(t, n)
