@@ -206,7 +206,16 @@ func dialToSomebodyElse(w *world) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	for _, n := range []netlayer.Netlayer{b, c} {
 		w.spawn(func() {
-			if incoming, err := n.Accept(ctx); err == nil {
+			incoming, err := n.Accept(ctx)
+			switch {
+			case err != nil:
+			case w.lacks.DiallerAuthentication: // whom the dialler wants it finds out itself
+				if c, err := incoming.Accept([][]byte{[]byte("from another")}); err == nil {
+					if f, err := c.Read(); err == nil {
+						w.Errorf("a dial for somebody else went on and says %s", show(f.Bytes))
+					}
+				}
+			default:
 				w.Errorf("a dial for %v came to %v", incoming.Info.Local.ID(), n.Location().ID())
 				incoming.Refuse(netlayer.ErrRefused)
 			}

@@ -44,7 +44,7 @@ type Host struct {
 type Lacks struct {
 	// Authentication: it does not prove designators, and Info says so.
 	Authentication bool
-	// DiallerAuthentication: it proves who was dialled, but not who dials, and Info says so.
+	// DiallerAuthentication: it proves who was dialled, to the dialler only, but not who dials, and Info says so.
 	DiallerAuthentication bool
 	// Binding: its connections have none, and it is zero.
 	Binding bool

@@ -1,0 +1,160 @@
+package websocket
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// decisionTime is how long a dialler waits for Incoming.Accept or Refuse.
+const decisionTime = 10 * time.Second
+
+// errTooLate is what Incoming.Accept says when there is nothing left to accept.
+var errTooLate = fmt.Errorf("websocket: the dialler is gone, was refused or has been accepted already: %w", net.ErrClosed)
+
+// serve takes a request as far as the decision about it.
+func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
+	wire, ok := r.Context().Value(wireKey{}).(*wire)
+	if !ok || !n.enter() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	defer n.running.Done()
+	defer wire.release()
+	source := sourceOf(wire.RemoteAddr())
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"),
+	})
+	if err != nil {
+		n.cfg.Logger.Debug("request turned away", "source", source, "why", oneLine(err.Error(), 200))
+		return
+	}
+	// From here on it is no longer the server's, and has no deadlines of its own.
+	g := &guest{n: n, ws: ws, wire: wire, info: netlayer.Info{
+		Local: n.Location(), Remote: sturdyref.Peer{Transport: Transport}, Source: source,
+	}}
+	err = g.greet()
+	if err == nil {
+		err = g.announce()
+	}
+	if err != nil {
+		n.cfg.Logger.Debug("dialler turned away", "source", source, "why", oneLine(err.Error(), 200))
+		g.refuse(err)
+	}
+}
+
+// guest is a dialler that has not been admitted.
+type guest struct {
+	n     *Netlayer
+	ws    *websocket.Conn
+	wire  *wire
+	info  netlayer.Info
+	nonce []byte // nil unless it has sent a hello as it is today
+	proof []byte // the answer to what it has sent
+}
+
+// greet reads what the dialler wants signed, and asks the Doorkeeper.
+func (g *guest) greet() error {
+	ctx, cancel := g.n.within(context.Background(), handshakeTime)
+	defer cancel()
+	g.ws.SetReadLimit(maxHello)
+	kind, b, err := g.ws.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if kind != websocket.MessageBinary {
+		return errText
+	}
+	if len(b) == oldChallenge && g.n.cfg.AllowGoblins017 {
+		g.proof = appendSignature(nil, ed25519.Sign(g.n.cfg.Key, b))
+	} else {
+		if g.nonce, err = parseHello(b); err != nil {
+			return err
+		}
+		g.proof = envelope(b, ed25519.Sign(g.n.cfg.Key, b))
+	}
+	if d := g.n.cfg.Doorkeeper; d != nil {
+		return d.Admit(g.info)
+	}
+	return nil
+}
+
+// announce hands a guest to Netlayer.Accept and waits for the decision. It returns nil if the guest is in, or why not.
+func (g *guest) announce() error {
+	ctx, cancel := g.n.within(context.Background(), decisionTime)
+	defer cancel()
+	var once sync.Once
+	decided := make(chan error, 1)
+	in := &netlayer.Incoming{
+		Info: g.info,
+		Accept: func(first [][]byte) (c netlayer.Conn, err error) {
+			err = errTooLate
+			once.Do(func() {
+				c, err = g.admit(first)
+				decided <- err
+			})
+			if err != nil {
+				return nil, err
+			}
+			return c, nil
+		},
+		Refuse: func(err error) {
+			if !errors.Is(err, netlayer.ErrCrossed) {
+				err = netlayer.ErrRefused
+			}
+			once.Do(func() { decided <- err })
+		},
+	}
+	select {
+	case g.n.incoming <- in:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-decided:
+		return err
+	case <-ctx.Done():
+		once.Do(func() { decided <- context.Cause(ctx) }) // waits for a decision that is being carried out
+		return <-decided
+	}
+}
+
+// admit answers the dialler and sends the first frames behind it.
+func (g *guest) admit(first [][]byte) (netlayer.Conn, error) {
+	c := newConn(g.n, g.ws, g.wire, g.info)
+	if !g.n.add(c) {
+		return nil, errClosed
+	}
+	if err := c.Write(append([][]byte{g.proof}, first...)); err != nil {
+		c.Close("")
+		return nil, err
+	}
+	return c, nil
+}
+
+// refuse says goodbye to a guest.
+func (g *guest) refuse(err error) {
+	code, reason := websocket.StatusPolicyViolation, ""
+	for _, v := range verdicts {
+		if g.nonce != nil && errors.Is(err, v.err) {
+			code, reason = websocket.StatusCode(v.code), v.reason(g.nonce, g.n.cfg.Key)
+		}
+	}
+	patience := g.n.cfg.Linger
+	if g.n.ctx.Err() != nil {
+		patience = min(patience, time.Second)
+	}
+	goodbye(g.ws, g.wire, patience, code, reason)
+	g.wire.Close()
+}

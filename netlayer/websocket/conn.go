@@ -1,0 +1,260 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"github.com/hawser-go/hawser/netlayer"
+)
+
+// conn is an admitted connection.
+type conn struct {
+	n    *Netlayer
+	ws   *websocket.Conn
+	wire *wire
+	info netlayer.Info
+
+	inbox  inbox
+	end    atomic.Pointer[closedError] // set once, when the connection has ended in any way
+	failed atomic.Pointer[closedError] // set once, when a Write has failed; the pump ends the rest
+	done   chan struct{}               // closed when the pump is through and everything is released
+
+	writing sync.Mutex // held while something is written
+	closing atomic.Bool
+	closed  chan struct{} // closed when the first Close is through
+}
+
+var _ netlayer.Conn = (*conn)(nil)
+
+// closedError is what Read and Write return after the end.
+type closedError struct {
+	why   string
+	cause error // netlayer.ErrFrameTooLarge, or nil
+}
+
+func (e *closedError) Error() string { return "websocket: the connection is closed: " + e.why }
+
+func (e *closedError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{net.ErrClosed}
+	}
+	return []error{net.ErrClosed, e.cause}
+}
+
+func newConn(n *Netlayer, ws *websocket.Conn, w *wire, info netlayer.Info) *conn {
+	c := &conn{n: n, ws: ws, wire: w, info: info, done: make(chan struct{}), closed: make(chan struct{})}
+	c.inbox.changed.L = &c.inbox.mu
+	ws.SetReadLimit(netlayer.MaxFrame)
+	return c
+}
+
+func (c *conn) Info() netlayer.Info { return c.info }
+
+// Read returns the next message. Those that arrived before the end are returned before the error.
+func (c *conn) Read() (netlayer.Frame, error) {
+	if m, ok := c.inbox.next(); ok {
+		return netlayer.Frame{Bytes: m}, nil
+	}
+	return netlayer.Frame{}, c.end.Load()
+}
+
+// More reports whether Read would return at once.
+func (c *conn) More() bool { return c.inbox.whole.Load() > 0 || c.end.Load() != nil }
+
+// Write sends each frame as one binary message.
+func (c *conn) Write(frames [][]byte) error {
+	for _, f := range frames {
+		if len(f) > netlayer.MaxFrame {
+			return fmt.Errorf("websocket: a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
+		}
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.broken(); err != nil || len(frames) == 0 {
+		return err
+	}
+	if len(frames) > 1 {
+		c.wire.cork()
+	}
+	var err error
+	for _, f := range frames {
+		if err = c.ws.Write(context.Background(), websocket.MessageBinary, f); err != nil {
+			break
+		}
+	}
+	if len(frames) > 1 {
+		err = errors.Join(err, c.wire.uncork())
+	}
+	if err == nil {
+		return nil
+	}
+	// Nothing can follow a message that was cut. What the peer has sent before it went can still come.
+	c.failed.CompareAndSwap(nil, &closedError{why: explain(err)})
+	c.wire.SetReadDeadline(time.Now().Add(c.n.cfg.Linger))
+	return c.broken()
+}
+
+// broken returns why nothing can be written any more, or nil.
+func (c *conn) broken() error {
+	if end := c.end.Load(); end != nil {
+		return end
+	}
+	if failed := c.failed.Load(); failed != nil {
+		return failed
+	}
+	return nil
+}
+
+// pump is the goroutine of a connection. It takes what arrives, so that it is there when somebody asks even if the
+// connection is lost meanwhile, and when the connection has ended it releases everything, even if nobody closes it.
+func (c *conn) pump() {
+	defer close(c.done)
+	err := c.receive()
+	switch failed := c.failed.Load(); {
+	case errors.Is(err, errText):
+		c.ended("the peer broke the rules: "+err.Error(), nil)
+		c.goodbye(websocket.StatusUnsupportedData, "only binary messages")
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		c.ended("the peer broke the rules: a message larger than MaxFrame", netlayer.ErrFrameTooLarge)
+	case failed != nil:
+		c.ended(failed.why, nil)
+	default:
+		c.ended(explain(err), nil)
+	}
+	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.end.Load().why)
+	if !c.closing.Load() {
+		c.ws.CloseNow()
+		c.wire.Close()
+	}
+	c.n.remove(c)
+}
+
+// errText ends a connection on which a text message comes.
+var errText = errors.New("a text message, where all are binary")
+
+// keptScratch is the largest buffer that is kept between messages.
+const keptScratch = 64 << 10
+
+// receive moves what arrives into the inbox until the connection ends in some way.
+func (c *conn) receive() error {
+	scratch := make([]byte, 0, 2<<10)
+	for {
+		kind, r, err := c.ws.Reader(context.Background())
+		if err != nil {
+			return err
+		}
+		if kind != websocket.MessageBinary {
+			return errText
+		}
+		if scratch, err = readAll(r, scratch[:0]); err != nil {
+			return err
+		}
+		c.inbox.add(scratch)
+		if cap(scratch) > keptScratch {
+			scratch = make([]byte, 0, 2<<10)
+		}
+	}
+}
+
+// readAll reads a message, whose size the reader bounds, into b, which grows with what has come.
+func readAll(r io.Reader, b []byte) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, 2*cap(b)), b...)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// ended records why the connection has ended, if it has not yet.
+func (c *conn) ended(why string, cause error) {
+	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
+		c.inbox.end()
+	}
+}
+
+// Close says goodbye behind everything that was written, waits until the peer has done so too, and closes. What had
+// arrived before can still be read. A Write in progress has some time to come to its end.
+func (c *conn) Close(reason string) error {
+	if !c.closing.CompareAndSwap(false, true) {
+		<-c.closed
+		return nil
+	}
+	defer close(c.closed)
+	c.ended("it was closed here", nil)
+	c.inbox.discard()
+	cutting := time.AfterFunc(c.n.cfg.Linger/4, c.wire.cut)
+	c.writing.Lock()
+	cutting.Stop()
+	c.writing.Unlock()
+	c.goodbye(websocket.StatusNormalClosure, oneLine(reason, maxReason))
+	c.wire.Close()
+	<-c.done
+	return nil
+}
+
+// goodbye exchanges close frames, within Linger.
+func (c *conn) goodbye(code websocket.StatusCode, reason string) {
+	goodbye(c.ws, c.wire, c.n.cfg.Linger, code, reason)
+}
+
+func goodbye(ws *websocket.Conn, w *wire, patience time.Duration, code websocket.StatusCode, reason string) {
+	giveUp := time.AfterFunc(patience, func() { w.Close() })
+	defer giveUp.Stop()
+	ws.Close(code, reason)
+}
+
+// maxReason is how many bytes the reason of a close frame may have (RFC 6455, section 5.5).
+const maxReason = 123
+
+// oneLine makes a text of anybody's fit for a log or a close frame: printable, one line, at most max bytes.
+func oneLine(s string, max int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	for len(s) > max {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
+}
+
+// explain says for people how a connection ended.
+func explain(err error) string {
+	var said websocket.CloseError
+	switch {
+	case errors.As(err, &said):
+		why := "the peer closed it"
+		if said.Code != websocket.StatusNormalClosure && said.Code != websocket.StatusNoStatusRcvd {
+			why += fmt.Sprintf(" with code %d", said.Code)
+		}
+		if reason := oneLine(said.Reason, maxReason); reason != "" {
+			why += ": " + reason
+		}
+		return why
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the peer cut it off"
+	}
+	return oneLine(err.Error(), 200)
+}
