@@ -191,6 +191,15 @@ var exporterChecks = []check{
 			}
 		}
 	}},
+	{"handoff-17", "waiting-ends-with-session", func(p *probe) {
+		d := p.deposit().working()
+		resolver := d.withdraw(d.signed(d.receipt(1), d.key))
+		d.receiver.echoes() // the withdrawal has been handled
+		p.now()
+		d.gifter.send(&msg.Abort{Reason: "conformance: the gifter leaves"})
+		_ = d.gifter.conn.Close("")
+		d.refused(resolver, "although the session in which it was to be deposited has ended")
+	}},
 	{"handoff-17", "gift-ends-with-session", func(p *probe) {
 		d := p.deposit().working()
 		d.put()

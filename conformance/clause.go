@@ -103,6 +103,8 @@ var clauses = []Clause{
 	{ID: "untag-2", Section: untagging, Level: Must, Text: "The answer breaks if the tag differs or the receiver is not tagged."},
 	{ID: "untag-3", Section: untagging, Level: Must, Text: "The answer breaks with the receiver's reason if the receiver breaks."},
 
+	{ID: "select-1", Section: getting + ", op:index, op:untag", Level: Must, Text: "op:get, op:index and op:untag name a desc:answer or desc:export and a new answer position.", Unseen: "no object of the public suite makes a peer send them"},
+
 	{ID: "gc-1", Section: exportsGC, Level: Must, Text: "References that are no longer needed are given up, with as many receipts as there were."},
 	{ID: "gc-2", Section: exportsGC, Level: Must, Text: "Each time a reference is sent it counts: giving up fewer receipts than there were leaves it valid."},
 	{ID: "gc-3", Section: answersGC, Level: Must, Text: "An answer that is no longer of interest is given up, by a position that was used."},
@@ -115,9 +117,9 @@ var clauses = []Clause{
 
 	{ID: "handoff-1", Section: handoffs + ", from the Gifter's perspective", Level: Must, Text: "A reference imported from another session is handed off: the gift is deposited with the exporter and a signed desc:handoff-give takes the reference's place."},
 	{ID: "handoff-2", Section: givingDoc, Level: Must, Text: "The fields of a desc:handoff-give say who may have the gift, where it is, and in which session and by whom it was deposited."},
-	{ID: "handoff-3", Section: givingDoc, Level: Must, Text: "A desc:handoff-give is signed with the gifter's key of its session with the exporter."},
+	{ID: "handoff-3", Section: givingDoc, Level: Must, Text: "A desc:handoff-give is always in a desc:sig-envelope, signed with the gifter's key of its session with the exporter."},
 	{ID: "handoff-4", Section: handoffs + ", from the Receiver's perspective", Level: Must, Text: "The receiver opens a session with the exporter if it has none and sends the desc:handoff-receive to withdraw-gift of the bootstrap object."},
-	{ID: "handoff-5", Section: receiving, Level: Must, Text: "A desc:handoff-receive is signed with the receiver's key of its session with the gifter."},
+	{ID: "handoff-5", Section: receiving, Level: Must, Text: "A desc:handoff-receive is always in a desc:sig-envelope, signed with the receiver's key of its session with the gifter."},
 	{ID: "handoff-6", Section: receiving, Level: Must, Text: "A desc:handoff-receive holds the session with the exporter, the receiver's public identifier there, and the signed desc:handoff-give as it came."},
 	{ID: "handoff-7", Section: receiving, Level: Must, Text: "A handoff count is not used twice in a session."},
 	{ID: "handoff-8", Section: handoffs + ", from the Receiver's perspective", Level: Should, Text: "A desc:handoff-give that names another receiver is not acted on."},
@@ -129,7 +131,7 @@ var clauses = []Clause{
 	{ID: "handoff-14", Section: receiving, Level: Must, Text: "A desc:handoff-receive for another session or from another side than the one it comes in is refused."},
 	{ID: "handoff-15", Section: receiving, Level: Must, Text: "A desc:handoff-give for a session that does not exist, or from another side of it, is refused."},
 	{ID: "handoff-16", Section: handoffs + ", from the Exporter's perspective", Level: Must, Text: "Nobody but the receiver that the gifter named can withdraw a gift."},
-	{ID: "handoff-17", Section: receiving, Level: Should, Text: "A gift cannot be withdrawn after the session in which it was deposited has ended."},
+	{ID: "handoff-17", Section: receiving, Level: Should, Text: "A gift cannot be withdrawn after the session in which it was, or was to be, deposited has ended; who waits for it is told."},
 
 	{ID: "model-1", Section: "Model, Atom", Level: Must, Text: "Undefined, Null and Booleans keep their type and value."},
 	{ID: "model-2", Section: "Model, Integer and Float64", Level: Must, Text: "Integers of any size and floats, with -0, infinities and NaN, keep their type and value."},
@@ -140,6 +142,7 @@ var clauses = []Clause{
 	{ID: "notation-1", Section: "Notation", Level: Must, Text: "Every message sent can be read by the grammar of the notation and has one of the shapes of the draft."},
 	{ID: "locator-1", Section: locators, Level: Must, Text: "A locator has a transport without a dot and a designator; the one in op:start-session is where the peer was found."},
 	{ID: "locator-2", Section: locators + "; Netlayers", Level: Must, Text: "Transport and designator alone tell peers apart; hints do not."},
+	{ID: "locator-3", Section: "Netlayers, Tor Onion Netlayer", Level: Must, Text: "The designator of a peer on the onion netlayer is its service id.", Unseen: "the checker is given a netlayer, whose own tests show it"},
 
 	{ID: "hostile-1", Section: outsideDraft, Level: Robust, Text: "Bytes that are no message end at most the session they came in."},
 	{ID: "hostile-2", Section: outsideDraft, Level: Robust, Text: "Values beyond every limit (depth, announced length, digits) end at most the session they came in."},

@@ -14,8 +14,11 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// mostKept bounds the messages that a check reads before those it waits for.
-const mostKept = 4096
+// What a check may read before the messages it waits for.
+const (
+	mostKept      = 4096
+	mostKeptBytes = 16 << 20
+)
 
 // line is one connection with the peer and the session on it, if there is one.
 type line struct {
@@ -31,6 +34,7 @@ type line struct {
 
 	events chan event
 	kept   []msg.Op // read while something else was awaited
+	size   int      // of what was kept, in bytes on the wire, ever
 	ended  string   // why nothing more can come, "" while it can
 	broken bool     // because a message could not be read
 	deaf   bool     // op:abort does not end the line for us: what follows it counts
@@ -41,9 +45,10 @@ type line struct {
 
 // event is a message of the peer, or the reason why there will be no more.
 type event struct {
-	op  msg.Op
-	end string
-	bad bool // a message could not be read
+	op   msg.Op
+	size int // on the wire
+	end  string
+	bad  bool // a message could not be read
 }
 
 // dial connects party n with the peer; nothing has been said yet.
@@ -114,7 +119,7 @@ func (l *line) read(over context.Context) {
 				e.end, e.bad = "a message of the peer cannot be read: "+cut(err.Error()), true
 				l.p.bad.CompareAndSwap(nil, &e.end)
 			} else {
-				e.op = keep(op)
+				e.op, e.size = keep(op), len(frame.Bytes)
 			}
 			frame.Done()
 		}
@@ -178,8 +183,9 @@ func (l *line) next(ctx context.Context, wanted func(msg.Op) bool) msg.Op {
 				l.ended = fmt.Sprintf("the peer aborts the session: %s", cut(abort.Reason))
 				return nil
 			}
-			if l.kept = append(l.kept, e.op); len(l.kept) > mostKept {
-				l.ended = "the peer floods"
+			l.size += e.size
+			if l.kept = append(l.kept, e.op); len(l.kept) > mostKept || l.size > mostKeptBytes {
+				l.ended = "the peer sends more than anybody asked for"
 			}
 		case <-ctx.Done():
 			return nil
@@ -260,6 +266,9 @@ func (l *line) heard() {
 	d := l.p.dialect()
 	l.ours = d.PublicID([32]byte(l.key.Public().(ed25519.PublicKey)))
 	l.theirs = d.PublicID(l.hello.PublicKey)
+	if l.theirs == l.ours {
+		l.p.trouble("the peer sends back our own key")
+	}
 	l.id = wire.SessionID(l.ours, l.theirs)
 }
 

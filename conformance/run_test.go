@@ -142,3 +142,12 @@ func TestArguments(t *testing.T) {
 		t.Errorf("without a network: %v, %d passes, OK %v; want neither passes nor failures", err, report.Count(conformance.Pass), report.OK())
 	}
 }
+
+func mustDialect(t *testing.T, name string) wire.Dialect {
+	t.Helper()
+	d, ok := wire.Named(name)
+	if !ok {
+		t.Fatalf("there is no dialect %s", name)
+	}
+	return d
+}

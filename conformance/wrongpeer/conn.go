@@ -147,9 +147,8 @@ func (c *conn) drop() {
 	c.over = true
 	if c.p.is("gift-ends-with-session") {
 		c.p.past = append(c.p.past, c)
-	} else {
-		c.p.forgetGifts(c)
 	}
+	c.p.forgetGifts(c)
 	c.breakAll()
 	_ = c.nc.Close("")
 	if d := c.p.dials[c.wanted]; d != nil && d.conn == c {

@@ -24,7 +24,7 @@ func (p *Peer) giftKey(from *conn, id string) giftKey {
 
 func (p *Peer) forgetGifts(from *conn) {
 	for key := range p.gifts {
-		if key.from == from {
+		if key.from == from && !p.is("gift-ends-with-session") {
 			delete(p.gifts, key)
 		}
 	}
@@ -32,6 +32,9 @@ func (p *Peer) forgetGifts(from *conn) {
 		if key.from == from {
 			delete(p.waiting, key)
 			for _, q := range waiting {
+				if p.is("waiting-ends-with-session") {
+					break
+				}
 				q.smash(fault("the gifter has left"))
 			}
 		}
@@ -99,15 +102,15 @@ func (p *Peer) deposit(c *conn, id string, gift passable.Reference) {
 			}
 		}
 	}
-	key := p.giftKey(c, id)
-	if waiting := p.waiting[key]; len(waiting) > 0 {
-		delete(p.waiting, key)
+	wanted := giftKey{c, id}
+	if waiting := p.waiting[wanted]; len(waiting) > 0 {
+		delete(p.waiting, wanted)
 		if !p.is("gift-deposited-later") {
 			waiting[0].fulfill(gift)
 		}
 		return
 	}
-	p.gifts[key] = gift
+	p.gifts[p.giftKey(c, id)] = gift
 }
 
 // withdraw is the exporter's part.
@@ -156,7 +159,8 @@ func (p *Peer) withdraw(c *conn, env *msg.SigEnvelope, result *promise) error {
 	delete(p.gifts, key)
 	switch {
 	case gift == nil:
-		p.waiting[key] = append(p.waiting[key], result)
+		wanted := giftKey{gifter, string(id)}
+		p.waiting[wanted] = append(p.waiting[wanted], result)
 	case p.is("gift-deposited-before"):
 		return errors.New("the gift came too early")
 	default:
