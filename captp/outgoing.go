@@ -49,6 +49,9 @@ func (s *Session) send(o outgoing) {
 		o.m.Refuse(ErrOtherIdentity)
 		return
 	}
+	if s.selectHere(o.to, o.m) {
+		return
+	}
 	var err error
 	var next *Session
 	var due []gift

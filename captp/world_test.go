@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/vat"
@@ -49,6 +50,7 @@ type node struct {
 	objects  map[string]vat.Ref // guarded by mu
 	limits   captp.Limits
 	realm    any
+	dialect  *wire.Dialect
 	tracer   vat.Tracer
 	dials    int
 	vows     []*vat.Vow
@@ -193,7 +195,7 @@ var errNone = vat.NewError("test.none", "no such object")
 func (n *node) session() *end {
 	ref := n.do(func(ctx context.Context) vat.Ref { return bootFacet.Spawn(ctx, &lobby{n}) })
 	s, err := captp.New(captp.Config{
-		Bootstrap: ref, Location: n.host.Location(), Realm: n.realm, LazyRelease: true, Limits: n.limits, Logger: n.log, Tracer: n.tracer,
+		Bootstrap: ref, Location: n.host.Location(), Realm: n.realm, LazyRelease: true, Limits: n.limits, Logger: n.log, Tracer: n.tracer, Dialect: n.dialect,
 	})
 	if err != nil {
 		n.w.t.Fatal(err)
