@@ -50,6 +50,10 @@ tidy: ## fail if go mod tidy would change go.mod or go.sum
 imports: ## the rules of the house: who imports whom, file sizes, package names, documented dependencies
 	go test -count=1 -run '^TestHouse' .
 
+.PHONY: interop
+interop: ## the public OCapN test suite against conformance/peer, INTEROP_RUNS times (10): OCAPN_TEST_SUITE names a checkout
+	bash .ci/interop
+
 .PHONY: bench-test
 bench-test: ## the tests of the benchmark module
 	cd bench && go test ./...
