@@ -66,7 +66,7 @@ type guest struct {
 
 // greet reads what the dialler wants signed, and asks the Doorkeeper.
 func (g *guest) greet() error {
-	ctx, cancel := g.n.within(context.Background(), handshakeTime)
+	ctx, cancel := g.n.within(context.Background(), g.n.cfg.handshake)
 	defer cancel()
 	g.ws.SetReadLimit(maxHello)
 	kind, b, err := g.ws.Read(ctx)

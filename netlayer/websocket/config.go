@@ -47,6 +47,8 @@ type Config struct {
 	// Logger is told why diallers were turned away and connections ended. Nil is silent.
 	Logger hclog.Logger
 
+	// handshake is handshakeTime, and shorter only in tests.
+	handshake time.Duration
 	// lookup resolves names in place of the system, for tests.
 	lookup lookupFunc
 }
@@ -88,6 +90,7 @@ func (c *Config) validated() (Config, error) {
 	v.Limits.Handshakes = orDefault(v.Limits.Handshakes, 256)
 	v.Limits.HandshakesPerSource = orDefault(v.Limits.HandshakesPerSource, 32)
 	v.Linger = orDefault(v.Linger, 3*time.Second)
+	v.handshake = orDefault(v.handshake, handshakeTime)
 	if v.Logger == nil {
 		v.Logger = hclog.NewNullLogger()
 	}

@@ -98,8 +98,8 @@ func (n *Netlayer) reach(ctx context.Context, u *url.URL, allow func(netip.Addr)
 		},
 		TLSClientConfig:        n.cfg.DialTLS,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
-		TLSHandshakeTimeout:    handshakeTime,
-		ResponseHeaderTimeout:  handshakeTime,
+		TLSHandshakeTimeout:    n.cfg.handshake,
+		ResponseHeaderTimeout:  n.cfg.handshake,
 		MaxResponseHeaderBytes: 16 << 10,
 	}
 	defer transport.CloseIdleConnections()

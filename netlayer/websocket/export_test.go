@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"net/netip"
+	"time"
 )
 
 // WithLookup returns c with another way to resolve names.
@@ -29,4 +30,10 @@ func Refusals(nonce []byte, key []byte) (signed map[int][]byte, reasons map[int]
 		signed[v.code], reasons[v.code] = v.toSign(nonce), v.reason(nonce, key)
 	}
 	return signed, reasons
+}
+
+// WithHandshakeTime returns c for a netlayer that waits no longer for each part of a handshake.
+func WithHandshakeTime(c Config, d time.Duration) *Config {
+	c.handshake = d
+	return &c
 }

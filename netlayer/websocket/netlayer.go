@@ -92,9 +92,9 @@ func (n *Netlayer) serveHTTP() {
 	n.peer.Hints = map[string]string{"url": url}
 	n.server = &http.Server{
 		Handler:           http.HandlerFunc(n.serve),
-		ReadTimeout:       handshakeTime,
-		ReadHeaderTimeout: handshakeTime,
-		WriteTimeout:      handshakeTime,
+		ReadTimeout:       n.cfg.handshake,
+		ReadHeaderTimeout: n.cfg.handshake,
+		WriteTimeout:      n.cfg.handshake,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          serverLog(n.cfg.Logger),
 		Protocols:         new(http.Protocols),

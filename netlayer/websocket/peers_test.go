@@ -1,0 +1,396 @@
+package websocket_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	ws "github.com/coder/websocket"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/websocket"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// within bounds what should take no time at all.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// foreign opens a WebSocket to a netlayer as another program does.
+func foreign(t *testing.T, n *websocket.Netlayer, o *ws.DialOptions) (*ws.Conn, error) {
+	t.Helper()
+	c, _, err := ws.Dial(within(t), n.Location().Hints["url"], o)
+	if err == nil {
+		t.Cleanup(func() { c.CloseNow() })
+		c.SetReadLimit(2 * netlayer.MaxFrame)
+	}
+	return c, err
+}
+
+func mustForeign(t *testing.T, n *websocket.Netlayer) *ws.Conn {
+	t.Helper()
+	c, err := foreign(t, n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func send(t *testing.T, c *ws.Conn, kind ws.MessageType, b []byte) {
+	t.Helper()
+	if err := c.Write(within(t), kind, b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive(t *testing.T, c *ws.Conn) []byte {
+	t.Helper()
+	_, b, err := c.Read(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// closedWith reads until the end and returns the close frame.
+func closedWith(t *testing.T, c *ws.Conn) ws.CloseError {
+	t.Helper()
+	for {
+		_, _, err := c.Read(within(t))
+		var said ws.CloseError
+		if errors.As(err, &said) {
+			return said
+		}
+		if err != nil {
+			t.Fatalf("the connection ended without a close frame: %v", err)
+		}
+	}
+}
+
+func accept(t *testing.T, n *websocket.Netlayer, first ...[]byte) netlayer.Conn {
+	t.Helper()
+	in, err := n.Accept(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := in.Accept(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// admitted returns both ends of a connection with a foreign dialler.
+func admitted(t *testing.T, n *websocket.Netlayer) (*ws.Conn, netlayer.Conn) {
+	t.Helper()
+	f := mustForeign(t, n)
+	send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
+	c := accept(t, n)
+	receive(t, f)
+	return f, c
+}
+
+func TestForeignDialler(t *testing.T) {
+	n := open(t, &websocket.Config{})
+	f := mustForeign(t, n)
+	hello := websocket.Hello(bytes.Repeat([]byte{1}, 32))
+	send(t, f, ws.MessageBinary, hello)
+	c := accept(t, n, []byte("first"))
+	key, err := websocket.DesignatorKey(n.Location().Designator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := websocket.VerifyEnvelope(receive(t, f), hello, key); err != nil {
+		t.Error(err)
+	}
+	if got := receive(t, f); string(got) != "first" {
+		t.Errorf("then comes %q", got)
+	}
+	if i := c.Info(); i.Authenticated || i.Outbound || i.Remote.Designator != "" || i.Source != "127.0.0.1/32" {
+		t.Errorf("Info is %+v", i)
+	}
+	if err := c.Close("no: " + strings.Repeat("ü", 100)); err != nil {
+		t.Fatal(err)
+	}
+	if said := closedWith(t, f); said.Code != ws.StatusNormalClosure || len(said.Reason) > 123 || !strings.HasPrefix(said.Reason, "no: üü") {
+		t.Errorf("the close frame says %v", said)
+	}
+}
+
+func TestGoblins017(t *testing.T) {
+	challenge := bytes.Repeat([]byte{5}, 64)
+	n := open(t, &websocket.Config{})
+	f := mustForeign(t, n)
+	send(t, f, ws.MessageBinary, challenge)
+	if said := closedWith(t, f); said.Code != ws.StatusPolicyViolation || said.Reason != "" {
+		t.Errorf("by default it is answered with %v", said)
+	}
+	n = open(t, &websocket.Config{AllowGoblins017: true, Key: fixed})
+	f = mustForeign(t, n)
+	send(t, f, ws.MessageBinary, challenge)
+	accept(t, n, []byte("first"))
+	sig := ed25519.Sign(fixed, challenge)
+	if got, want := receive(t, f), "[7'sig-val[5'eddsa[1'r32:"+string(sig[:32])+"][1's32:"+string(sig[32:])+"]]]"; string(got) != want {
+		t.Errorf("the answer is %q, want %q", got, want)
+	}
+	if got := receive(t, f); string(got) != "first" {
+		t.Errorf("then comes %q", got)
+	}
+	f = mustForeign(t, n)
+	send(t, f, ws.MessageBinary, challenge)
+	in, err := n.Accept(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Refuse(nil)
+	if said := closedWith(t, f); said.Code != ws.StatusPolicyViolation || said.Reason != "" {
+		t.Errorf("it is refused with %v", said)
+	}
+}
+
+// TestBadHandshakes: nothing that is not exactly a hello gets a signature or as far as Accept.
+func TestBadHandshakes(t *testing.T) {
+	n := open(t, websocket.WithHandshakeTime(websocket.Config{Key: fixed, Listen: "127.0.0.1:0"}, 200*time.Millisecond))
+	good := websocket.Hello(make([]byte, 32))
+	for name, do := range map[string]func(*ws.Conn){
+		"text":       func(c *ws.Conn) { send(t, c, ws.MessageText, good) },
+		"empty":      func(c *ws.Conn) { send(t, c, ws.MessageBinary, nil) },
+		"something":  func(c *ws.Conn) { send(t, c, ws.MessageBinary, []byte("<10'my-location>")) },
+		"too large":  func(c *ws.Conn) { send(t, c, ws.MessageBinary, append(bytes.Clone(good), make([]byte, 1<<16)...)) },
+		"silence":    func(*ws.Conn) {},
+		"half a one": func(c *ws.Conn) { w, _ := c.Writer(within(t), ws.MessageBinary); w.Write(good[:20]) },
+		"a goodbye":  func(c *ws.Conn) { go c.Close(ws.StatusNormalClosure, "") },
+	} {
+		c := mustForeign(t, n)
+		do(c)
+		if kind, b, err := c.Read(within(t)); err == nil {
+			t.Errorf("%s is answered with %v %q", name, kind, b)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if in, err := n.Accept(ctx); err == nil {
+		t.Errorf("somebody came in: %+v", in.Info)
+	}
+	raw, err := net.Dial("tcp", n.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.ReadAll(raw); err != nil { // the server ends it, although no request came
+		t.Errorf("a connection without a request: %v", err)
+	}
+	resp, err := http.Get("http" + strings.TrimPrefix(n.Location().Hints["url"], "ws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("a plain request gets %v", resp.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestBadMessagesEndTheConnection(t *testing.T) {
+	n := open(t, &websocket.Config{})
+	for name, c := range map[string]struct {
+		kind ws.MessageType
+		size int
+		code ws.StatusCode
+		want error
+	}{
+		"text":      {ws.MessageText, 5, ws.StatusUnsupportedData, net.ErrClosed},
+		"too large": {ws.MessageBinary, netlayer.MaxFrame + 1, ws.StatusMessageTooBig, netlayer.ErrFrameTooLarge},
+	} {
+		f, conn := admitted(t, n)
+		send(t, f, ws.MessageBinary, []byte("before"))
+		go f.Write(within(t), c.kind, bytes.Repeat([]byte("x"), c.size))
+		if got, err := conn.Read(); err != nil || string(got.Bytes) != "before" {
+			t.Errorf("%s: what came before is %q, %v", name, got.Bytes, err)
+		}
+		if _, err := conn.Read(); !errors.Is(err, net.ErrClosed) || !errors.Is(err, c.want) {
+			t.Errorf("%s: Read fails with %v", name, err)
+		}
+		if said := closedWith(t, f); said.Code != c.code {
+			t.Errorf("%s: the close frame says %v", name, said)
+		}
+	}
+}
+
+// TestEmptyMessagesAreBounded: messages that hold nothing take memory too, so a peer that pours them has to wait.
+func TestEmptyMessagesAreBounded(t *testing.T) {
+	n := open(t, &websocket.Config{})
+	f, c := admitted(t, n)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for sent := 0; f.Write(ctx, ws.MessageBinary, nil) == nil; sent++ {
+		if sent > 8<<20 {
+			t.Fatal("they are taken without end")
+		}
+	}
+	if m, err := c.Read(); err != nil || len(m.Bytes) != 0 {
+		t.Fatalf("Read: %q, %v", m.Bytes, err)
+	}
+}
+
+func TestHandshakesAreBounded(t *testing.T) {
+	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 2}})
+	waiting := []*ws.Conn{mustForeign(t, n), mustForeign(t, n)}
+	if _, err := foreign(t, n, nil); err == nil {
+		t.Fatal("a third handshake may begin")
+	}
+	send(t, waiting[0], ws.MessageBinary, websocket.Hello(make([]byte, 32))) // one that is admitted makes room
+	accept(t, n)
+	receive(t, waiting[0])
+	waiting[1].CloseNow() // and one that goes
+	for made := 0; made < 2; {
+		if _, err := foreign(t, n, nil); err == nil {
+			made++
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	for _, c := range []struct {
+		allowed []string
+		origin  string
+		want    bool
+	}{
+		{nil, "", true},
+		{nil, "https://evil.example", false},
+		{nil, "null", false},
+		{nil, "http://HOST", true},
+		{[]string{"*.example"}, "https://good.example", true},
+		{[]string{"*.example"}, "https://evil.invalid", false},
+		{[]string{"*"}, "https://evil.invalid", true},
+		{[]string{"*"}, "null", true},
+	} {
+		n := open(t, &websocket.Config{Origins: c.allowed})
+		header := http.Header{}
+		if c.origin != "" {
+			header.Set("Origin", strings.Replace(c.origin, "HOST", n.Addr().String(), 1))
+		}
+		if _, err := foreign(t, n, &ws.DialOptions{HTTPHeader: header}); (err == nil) != c.want {
+			t.Errorf("with %q a page of %q: %v", c.allowed, c.origin, err)
+		}
+	}
+}
+
+// at returns the locator of somebody who has a key and is at a URL.
+func at(key ed25519.PrivateKey, url string) sturdyref.Peer {
+	return sturdyref.Peer{
+		Transport: websocket.Transport, Designator: websocket.Designator(key.Public().(ed25519.PublicKey)),
+		Hints: map[string]string{"url": url},
+	}
+}
+
+// TestImpostors dials servers that do not do what they should: they make the peer unreachable, never more.
+func TestImpostors(t *testing.T) {
+	_, reasons := websocket.Refusals(make([]byte, 32), fixed)
+	upgrade := func(then func(*ws.Conn, []byte)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			c, err := ws.Accept(w, r, nil)
+			if err != nil {
+				return
+			}
+			defer c.CloseNow()
+			_, hello, err := c.Read(r.Context())
+			if err != nil {
+				return
+			}
+			then(c, hello)
+			c.Read(r.Context())
+		}
+	}
+	for name, handler := range map[string]http.HandlerFunc{
+		"no websocket": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) },
+		"forbidden":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
+		"redirection": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		},
+		"refusal without a signature": upgrade(func(c *ws.Conn, _ []byte) { c.Close(4403, "refused") }),
+		"refusal of another dial":     upgrade(func(c *ws.Conn, _ []byte) { c.Close(4403, reasons[4403]) }),
+		"echo":                        upgrade(func(c *ws.Conn, hello []byte) { c.Write(context.Background(), ws.MessageBinary, hello) }),
+		"another's proof": upgrade(func(c *ws.Conn, hello []byte) {
+			c.Write(context.Background(), ws.MessageBinary, websocket.Envelope(hello, ed25519.Sign(newKey(t), hello)))
+		}),
+		"a proof as text": upgrade(func(c *ws.Conn, hello []byte) {
+			c.Write(context.Background(), ws.MessageText, websocket.Envelope(hello, ed25519.Sign(fixed, hello)))
+		}),
+		"too much": upgrade(func(c *ws.Conn, _ []byte) { c.Write(context.Background(), ws.MessageBinary, make([]byte, 1<<16)) }),
+	} {
+		server := httptest.NewServer(handler)
+		n := open(t, &websocket.Config{})
+		c, err := n.Connect(within(t), netlayer.Dial{Peer: at(fixed, "ws"+strings.TrimPrefix(server.URL, "http")+"/?secret=1")})
+		if c != nil || !errors.Is(err, netlayer.ErrUnreachable) || errors.Is(err, netlayer.ErrRefused) {
+			t.Errorf("%s: %v, %v", name, c, err)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: the error reads %q", name, err)
+		}
+		server.CloseClientConnections()
+		server.Close()
+	}
+}
+
+func TestDialGoesWhereItMay(t *testing.T) {
+	b := open(t, &websocket.Config{})
+	_, port, _ := net.SplitHostPort(b.Addr().String())
+	a := open(t, websocket.WithLookup(websocket.Config{}, func(_ context.Context, host string) ([]netip.Addr, error) {
+		if host != "two.example" {
+			t.Errorf("looked up %q", host)
+		}
+		return []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}))
+	peer := b.Location()
+	peer.Hints["url"] = "ws://two.example:" + port
+	var asked []string
+	go func() {
+		if in, err := b.Accept(within(t)); err == nil {
+			in.Accept(nil)
+		}
+	}()
+	c, err := a.Connect(within(t), netlayer.Dial{Peer: peer, Allow: func(ip netip.Addr) bool {
+		asked = append(asked, ip.String())
+		return ip.IsLoopback()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(asked, " "); got != "192.0.2.1 127.0.0.1" || c.Info().Source != "127.0.0.1/32" {
+		t.Errorf("Allow was asked about %s, the source is %s", got, c.Info().Source)
+	}
+	for _, url := range []string{
+		"", "two.example", "http://two.example", "ws://", "ws:///x", "ws://user:pass@two.example", "ws://two.example/#x", "ws:opaque", "wss://" + strings.Repeat("x", 600),
+	} {
+		peer.Hints["url"] = url
+		if _, err := a.Connect(within(t), netlayer.Dial{Peer: peer}); !errors.Is(err, netlayer.ErrUnreachable) {
+			t.Errorf("%.40q: %v", url, err)
+		}
+	}
+}
+
+// TestCertificateIsChecked: a key that is proven does not replace the certificate of a wss URL.
+func TestCertificateIsChecked(t *testing.T) {
+	certificate, _ := selfSigned(t)
+	b, a := open(t, &websocket.Config{TLS: certificate}), open(t, &websocket.Config{})
+	if url := b.Location().Hints["url"]; !strings.HasPrefix(url, "wss://") {
+		t.Errorf("the url is %s", url)
+	}
+	if _, err := a.Connect(within(t), netlayer.Dial{Peer: b.Location()}); !errors.Is(err, netlayer.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate of nobody: %v", err)
+	}
+}
