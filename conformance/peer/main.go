@@ -42,8 +42,8 @@ func main() {
 	}
 }
 
-// run serves until ctx ends.
-func run(ctx context.Context, args []string, out, diagnostics io.Writer) (err error) {
+// run serves until ctx ends; more is published besides the suite's objects, in tests.
+func run(ctx context.Context, args []string, out, diagnostics io.Writer, more ...object) (err error) {
 	flags := flag.NewFlagSet("peer", flag.ContinueOnError)
 	flags.SetOutput(diagnostics)
 	dialect := flags.String("dialect", wire.OCapN10.Name, "how operations look until the peer shows what it understands: ocapn-1.0, suite-2026-02, suite-branch or hawser")
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, out, diagnostics io.Writer) (err er
 		return err
 	}
 	defer func() { err = errors.Join(h.Close(), err) }()
-	if err := publish(ctx, h, objects); err != nil {
+	if err := publish(ctx, h, objects, append(suiteObjects(h), more...)); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, strings.TrimSuffix(h.Location().URI(), "/"))

@@ -21,18 +21,24 @@ const (
 	sturdyrefEnlivener = "gi02I1qghIwPiKGKleCQAOhpy3ZtYRpB"
 )
 
-// publish makes the objects in v and publishes them.
-func publish(ctx context.Context, h *home.Home, v *vat.Vat) error {
-	objects := []struct {
-		name, swiss string
-		fn          any
-	}{
+// object is a function that is published.
+type object struct {
+	name, swiss string
+	fn          any
+}
+
+func suiteObjects(h *home.Home) []object {
+	return []object{
 		{"car factory builder", carFactoryBuilder, buildCarFactory},
 		{"echo", echo, func(args ...any) []any { return args }},
 		{"greeter", greeter, greet},
 		{"promise resolver", promiseResolver, makePromise},
 		{"sturdyref enlivener", sturdyrefEnlivener, func(s msg.SturdyRef) vat.Ref { return h.Enliven(s.Ref) }},
 	}
+}
+
+// publish makes the objects in v and publishes them.
+func publish(ctx context.Context, h *home.Home, v *vat.Vat, objects []object) error {
 	for _, o := range objects {
 		ref, err := vat.Do(ctx, v, func(ctx context.Context) (vat.Ref, error) { return vat.Func(ctx, o.fn), nil })
 		if err != nil {
