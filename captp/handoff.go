@@ -218,6 +218,12 @@ func (s *Session) Accept(give *msg.SigEnvelope, at *Session, count uint64) (*msg
 	return s.dialect.Sign(&msg.HandoffReceive{Session: g.ID, Side: g.Ours, Count: count, Give: give}, s.key)
 }
 
+// Introduce returns the certificate by which this session's peer is known to an exporter before there is a session with
+// it: for the connection with that binding, and for nothing else.
+func (s *Session) Introduce(give *msg.SigEnvelope, binding [32]byte) (*msg.SigEnvelope, error) {
+	return s.dialect.Sign(&msg.HandoffReceive{Session: binding, Give: give}, s.key)
+}
+
 // certificate turns a certificate in a message into what it stands for.
 func (r *reader) certificate(env *msg.SigEnvelope) (any, error) {
 	h := r.s.cfg.Handoffs

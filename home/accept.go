@@ -18,19 +18,20 @@ func (h *Home) Lock(id [16]byte) (netlayer.Lock, bool) { return h.registry.looku
 // Admit implements netlayer.Doorkeeper.
 func (h *Home) Admit(info netlayer.Info) error {
 	h.usableSession(info.Remote.ID())
+	introduced := h.introduced(info)
 	h.mu.Lock()
-	err := h.mayEnter(info)
+	err := h.mayEnter(info, introduced)
 	h.mu.Unlock()
 	h.refusing(err, info.Remote.ID())
 	return err
 }
 
-// mayEnter says whether a dialler may have a session now. Called with mu held.
-func (h *Home) mayEnter(info netlayer.Info) error {
+// mayEnter says whether a dialler, who may have been introduced, may have a session now. Called with mu held.
+func (h *Home) mayEnter(info netlayer.Info, introduced bool) error {
 	if h.closed || h.cfg.Identity == nil {
 		return netlayer.ErrRefused
 	}
-	if err := h.admissible(info); err != nil {
+	if err := h.admissible(info, introduced); err != nil {
 		return err
 	}
 	if h.crosses(info) {
@@ -103,14 +104,18 @@ func (h *Home) admit(in *netlayer.Incoming) {
 	}
 	a := arrival{link: l}
 	h.usableSession(l.peer)
+	introduced := h.introduced(in.Info)
 	h.mu.Lock()
-	if err := h.mayEnter(in.Info); err != nil {
+	if err := h.mayEnter(in.Info, introduced); err != nil {
 		h.mu.Unlock()
 		h.refusing(err, l.peer)
 		in.Refuse(err)
 		return
 	}
 	h.enter(l, in.Info)
+	if introduced {
+		h.guest(l)
+	}
 	if identified(in.Info) {
 		p := h.peer(l.peer)
 		a.old, a.mine = p.live, p.dial

@@ -12,7 +12,8 @@ import (
 // Door says who may have a session, and how many. An object needs its secret in any case.
 type Door struct {
 	// Closed admits only diallers that show a secret of this node — a strong swiss number that is published, a capability
-	// key, or Secret — or are in Known. Their session lasts as long as one of these holds. The default admits whoever
+	// key, or Secret — or are in Known, or have been handed something of this node's by a peer that has a session. Their
+	// session lasts as long as one of these holds. The default admits whoever
 	// knows the public key.
 	Closed bool
 	// Secret, if set, admits by itself; it is part of the sturdyrefs published, where the swiss number cannot be one.
@@ -53,9 +54,9 @@ func (d Door) validated() (Door, error) {
 func (h *Home) known(id sturdyref.PeerID) bool { return slices.Contains(h.cfg.Door.Known, id) }
 
 // admissible says whether the door is open to a dialler. Called with mu held.
-func (h *Home) admissible(info netlayer.Info) error {
+func (h *Home) admissible(info netlayer.Info, introduced bool) error {
 	d, known := h.cfg.Door, identified(info) && h.known(info.Remote.ID())
-	if d.Closed && !known && (info.AdmittedBy == ([16]byte{}) || !h.registry.admits(info.AdmittedBy)) {
+	if d.Closed && !known && !introduced && (info.AdmittedBy == ([16]byte{}) || !h.registry.admits(info.AdmittedBy)) {
 		return netlayer.ErrRefused
 	}
 	if known {

@@ -175,6 +175,7 @@ func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
 	}
 	h.mu.Lock()
 	fresh := l.counts.use(r.Count)
+	l.withdrew = l.withdrew || fresh
 	h.mu.Unlock()
 	if !fresh {
 		return vat.Ref{}, ErrHandoff

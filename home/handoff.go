@@ -129,7 +129,7 @@ func (d *redemption) start() {
 			return
 		}
 	}
-	reached := h.request(&request{peer: d.give.Exporter.Clone(), allow: d.allowed(), fetch: d.over})
+	reached := h.request(&request{peer: d.give.Exporter.Clone(), allow: d.allowed(), credential: d.introduction, fetch: d.over})
 	reached.PromiseCell().Subscribe(settled(func(_ any, err error) {
 		if d.dials {
 			h.mu.Lock()

@@ -1,6 +1,7 @@
 package home_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -216,4 +217,66 @@ func TestHandoffOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A certificate opens a closed door, for whom it was made out to and for as long as it takes to use it.
+func TestHandoffThroughAClosedDoor(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		g, r := join(t, n, "g", identity(t), nil), join(t, n, "r", identity(t), nil)
+		e := join(t, n, "e", identity(t), func(c *home.Config) { c.Door.Closed = true })
+		for _, p := range []*party{g, r, e} {
+			defer p.leave()
+		}
+		far, err := g.Enliven(e.publish("echo")).Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		shelf, err := r.Enliven(g.publishShelf(far)).Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		nothing := sturdyref.Ref{Peer: e.Location(), Swiss: sturdyref.NewSwissNum()}
+		refused(t, "a stranger", r.Enliven(nothing))
+		var shown []byte
+		r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			if show := d.Credential; show != nil {
+				d.Credential = func(info netlayer.Info) []byte {
+					shown = show(info)
+					return shown
+				}
+			}
+			return next(ctx, d)
+		}
+		ref, err := shelf.Send(t.Context(), "get").Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		works(t, "handed off", ref)
+		if d := r.layer.dialled.Load(); d != 2 {
+			t.Errorf("the receiver made %d connections, want 2: it was not let in itself", d)
+		}
+		time.Sleep(time.Hour)
+		works(t, "an hour later", ref)
+
+		// It is worth nothing to anybody else, nor on another connection.
+		thief := join(t, n, "thief", identity(t), nil)
+		defer thief.leave()
+		thief.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			d.Credential, d.Key = func(netlayer.Info) []byte { return shown }, nil
+			return next(ctx, d)
+		}
+		refused(t, "a thief", thief.Enliven(nothing))
+		for i := range shown {
+			spoilt := bytes.Clone(shown)
+			spoilt[i] ^= 1
+			thief.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+				d.Credential, d.Key = func(netlayer.Info) []byte { return spoilt }, nil
+				return next(ctx, d)
+			}
+			refused(t, "garbage", thief.Enliven(nothing))
+		}
+		if c := e.layer.admitted.Load(); c != 2 {
+			t.Errorf("%d sessions were let in, want the gifter's and the receiver's", c)
+		}
+	})
 }

@@ -24,6 +24,9 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
+	// stay ends the session of a guest who has not withdrawn anything.
+	stay     *time.Timer
+	withdrew bool
 	// layers are the netlayers of an anonymous session, closed with it.
 	layers []Layer
 	// greeting is what the peer has said of itself, once it has; waiting are those who want to be told of it, or that it
@@ -120,6 +123,9 @@ func (h *Home) leave(l *link) []Layer {
 	}
 	if l.greeting != nil && h.greeted[l.greeting.ID] == l {
 		delete(h.greeted, l.greeting.ID)
+	}
+	if l.stay != nil {
+		l.stay.Stop()
 	}
 	layers := l.layers
 	l.layers = nil

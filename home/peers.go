@@ -43,8 +43,10 @@ type request struct {
 	bound bool
 	// allow, if not nil, says which addresses may be dialled.
 	allow func(netip.Addr) bool
-	fetch func(l *link) vat.Ref
-	vow   *vat.Vow // set while it waits
+	// credential, if not nil, returns what to show besides.
+	credential func(netlayer.Info) []byte
+	fetch      func(l *link) vat.Ref
+	vow        *vat.Vow // set while it waits
 }
 
 // dial is an attempt to reach a peer, with a session that takes messages already.
