@@ -22,7 +22,7 @@ func check(t *testing.T, wrong string, d wire.Dialect, cfg *conformance.Config) 
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New(&mem.Config{Delay: time.Millisecond})
 		defer network.Close()
-		peer := wrongpeer.Start(network.Host(mem.HostConfig{Name: "peer"}), d, wrong)
+		peer := wrongpeer.Start(network.Host(mem.HostConfig{Name: "peer"}), wrongpeer.Config{Wrong: wrong, Dialect: &d})
 		defer peer.Close()
 		parties := 0
 		target := conformance.Target{

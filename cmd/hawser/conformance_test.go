@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/conformance/wrongpeer"
 	"github.com/hawser-go/hawser/netlayer/tcptest"
 )
@@ -19,7 +18,7 @@ func serve(t *testing.T, wrong string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer := wrongpeer.Start(n, wire.OCapN10, wrong)
+	peer := wrongpeer.Start(n, wrongpeer.Config{Wrong: wrong})
 	t.Cleanup(peer.Close)
 	return peer.Location().URI()
 }

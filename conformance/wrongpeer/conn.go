@@ -2,7 +2,6 @@ package wrongpeer
 
 import (
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -52,7 +51,8 @@ func newConn(p *Peer, nc netlayer.Conn, dialled bool) *conn {
 	}
 	c.boot = p.bootstrap(c)
 	c.exports[0], c.positions[c.boot] = c.boot, 0
-	_, c.key, _ = ed25519.GenerateKey(rand.Reader)
+	seed := p.random32()
+	c.key = ed25519.NewKeyFromSeed(seed[:])
 	if p.is("session-key-is-fresh") {
 		c.key = ed25519.NewKeyFromSeed(make([]byte, 32))
 	}

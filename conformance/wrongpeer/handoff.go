@@ -184,7 +184,7 @@ func (p *Peer) give(to *conn, gift *remote) any {
 		return nil
 	}
 	from := gift.c
-	random := random32()
+	random := p.random32()
 	id := random[:]
 	if p.is("give-names-gift") {
 		id = id[:16]

@@ -2,6 +2,8 @@ package wrongpeer
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ type Peer struct {
 	net     netlayer.Netlayer
 	wrong   string
 	dialect wire.Dialect
+	random  io.Reader
 	ctx     context.Context
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -38,13 +41,28 @@ type dialling struct {
 	ready []func(*conn)
 }
 
-// Start serves the objects of the public suite on n. wrong is the name of a check,
-// or empty for a peer that keeps the rules.
-func Start(n netlayer.Netlayer, d wire.Dialect, wrong string) *Peer {
+// Config says how a peer is. The zero Config is a peer that keeps the rules.
+type Config struct {
+	// Wrong is the rule that is broken, the name of a check; "" is none.
+	Wrong string
+	// Dialect is what the peer writes; nil is wire.OCapN10.
+	Dialect *wire.Dialect
+	// Random is where keys and gift ids come from; nil is crypto/rand.
+	Random io.Reader
+}
+
+// Start serves the objects of the public suite on n.
+func Start(n netlayer.Netlayer, cfg Config) *Peer {
 	p := &Peer{
-		net: n, wrong: wrong, dialect: d,
+		net: n, wrong: cfg.Wrong, dialect: wire.OCapN10, random: cfg.Random,
 		conns: map[*conn]bool{}, dials: map[sturdyref.PeerID]*dialling{},
 		gifts: map[giftKey]passable.Reference{}, waiting: map[giftKey][]*promise{}, pairs: map[*local]*promise{},
+	}
+	if cfg.Dialect != nil {
+		p.dialect = *cfg.Dialect
+	}
+	if p.random == nil {
+		p.random = rand.Reader
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.objects = p.suite()

@@ -1,7 +1,7 @@
 package wrongpeer
 
 import (
-	"crypto/rand"
+	"io"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
@@ -136,8 +136,8 @@ func (p *Peer) resolver(q *promise) *local {
 	}}
 }
 
-func random32() (b [32]byte) {
-	_, _ = rand.Read(b[:])
+func (p *Peer) random32() (b [32]byte) {
+	_, _ = io.ReadFull(p.random, b[:])
 	return b
 }
 
