@@ -20,6 +20,7 @@ type inbox struct {
 
 	taken     []byte // the reader's
 	takenEnds []int
+	read      int // how many of takenEnds have been read
 	at        int // where in taken the next message begins
 }
 
@@ -27,8 +28,9 @@ const (
 	inboxWindow = 128 << 10
 	// entry is what a message costs beside its bytes, so that empty ones count too.
 	entry = 16
-	// keptBuffer is the largest slice that is kept when it is empty.
+	// keptBuffer and keptEnds are the sizes of the largest slices that are kept when they are empty.
 	keptBuffer = 256 << 10
+	keptEnds   = 4 << 10
 )
 
 // room waits until the inbox can hold more.
@@ -69,12 +71,12 @@ func (b *inbox) add(s *splitter, arrived []byte) (messages int, err error) {
 
 // next returns the next message, waiting for it; ok is false at the end. The message is valid until the next call.
 func (b *inbox) next() (message []byte, ok bool) {
-	if len(b.takenEnds) == 0 && !b.take() {
+	if b.read == len(b.takenEnds) && !b.take() {
 		return nil, false
 	}
-	end := b.takenEnds[0]
+	end := b.takenEnds[b.read]
 	message = b.taken[b.at:end:end]
-	b.takenEnds, b.at = b.takenEnds[1:], end
+	b.read, b.at = b.read+1, end
 	b.whole.Add(-1)
 	return message, true
 }
@@ -95,8 +97,12 @@ func (b *inbox) take() bool {
 	}
 	rest := b.ready[b.ends[len(b.ends)-1]:]
 	b.taken, b.ready = b.ready, append(empty, rest...)
-	b.takenEnds, b.ends = b.ends, nil
-	b.at = 0
+	emptyEnds := b.takenEnds[:0]
+	if cap(emptyEnds) > keptEnds {
+		emptyEnds = nil
+	}
+	b.takenEnds, b.ends = b.ends, emptyEnds
+	b.read, b.at = 0, 0
 	b.changed.Broadcast()
 	return true
 }

@@ -49,6 +49,8 @@ type Config struct {
 
 	// handshake is handshakeTime, and shorter only in tests.
 	handshake time.Duration
+	// ping is pingInterval, and shorter only in tests.
+	ping time.Duration
 	// lookup resolves names in place of the system, for tests.
 	lookup lookupFunc
 }
@@ -91,6 +93,7 @@ func (c *Config) validated() (Config, error) {
 	v.Limits.HandshakesPerSource = orDefault(v.Limits.HandshakesPerSource, 32)
 	v.Linger = orDefault(v.Linger, 3*time.Second)
 	v.handshake = orDefault(v.handshake, handshakeTime)
+	v.ping = orDefault(v.ping, pingInterval)
 	if v.Logger == nil {
 		v.Logger = hclog.NewNullLogger()
 	}

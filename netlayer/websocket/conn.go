@@ -33,9 +33,13 @@ type conn struct {
 	writing sync.Mutex // held while something is written
 	closing atomic.Bool
 	closed  chan struct{} // closed when the first Close is through
+	keep    keepAlive
 }
 
-var _ netlayer.Conn = (*conn)(nil)
+var (
+	_ netlayer.Conn       = (*conn)(nil)
+	_ netlayer.KeepAliver = (*conn)(nil)
+)
 
 // closedError is what Read and Write return after the end.
 type closedError struct {
@@ -55,6 +59,7 @@ func (e *closedError) Unwrap() []error {
 func newConn(n *Netlayer, ws *websocket.Conn, w *wire, info netlayer.Info) *conn {
 	c := &conn{n: n, ws: ws, wire: w, info: info, done: make(chan struct{}), closed: make(chan struct{})}
 	c.inbox.changed.L = &c.inbox.mu
+	c.keep.conn = c
 	ws.SetReadLimit(netlayer.MaxFrame)
 	return c
 }
@@ -137,6 +142,7 @@ func (c *conn) pump() {
 		c.ws.CloseNow()
 		c.wire.Close()
 	}
+	c.keep.stop()
 	c.n.remove(c)
 }
 

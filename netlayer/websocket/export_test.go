@@ -37,3 +37,9 @@ func WithHandshakeTime(c Config, d time.Duration) *Config {
 	c.handshake = d
 	return &c
 }
+
+// WithPing returns c for a netlayer that pings so often.
+func WithPing(c Config, d time.Duration) *Config {
+	c.ping = d
+	return &c
+}
