@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/passable"
-	"github.com/hawser-go/hawser/sturdyref"
 )
 
 var sessionChecks = []check{
@@ -213,13 +211,6 @@ func crossing(p *probe, win bool) (in, out *line) {
 		out.heard()
 	}
 	return in, out
-}
-
-// equalPeer reports whether two locators are the same in every part.
-func equalPeer(a, b sturdyref.Peer) bool {
-	x, errX := wire.Hawser.AppendPeer(nil, a)
-	y, errY := wire.Hawser.AppendPeer(nil, b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // waitOver waits until the peer has ended a session that we have aborted.

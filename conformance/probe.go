@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
 )
@@ -100,10 +99,4 @@ func cut(s string) string {
 	}
 	q := strconv.Quote(s)
 	return q[1 : len(q)-1]
-}
-
-// rest is how much time the check has left.
-func (p *probe) rest() time.Duration {
-	deadline, _ := p.ctx.Deadline()
-	return time.Until(deadline)
 }

@@ -178,6 +178,7 @@ func (c *conn) refer(d msg.Desc) (passable.Reference, error) {
 		if r := c.exports[d.Pos]; r != nil {
 			return r, nil
 		}
+	default:
 	}
 	return nil, errors.New("no such position: " + d.String())
 }

@@ -58,7 +58,7 @@ func (p *Peer) suite() map[string]*local {
 					result.smash(fault("nobody is there"))
 					return
 				}
-				swiss := []byte(ref.Swiss.Reveal())
+				swiss := ref.Swiss.Reveal()
 				c.deliver(&remote{c: c}, []any{passable.Symbol("fetch"), swiss}, result)
 			})
 		}},

@@ -142,4 +142,3 @@ func (p *Peer) random32() (b [32]byte) {
 }
 
 func export(pos uint64) msg.Desc { return msg.Desc{Kind: msg.Export, Pos: pos} }
-func answer(pos uint64) msg.Desc { return msg.Desc{Kind: msg.Answer, Pos: pos} }
