@@ -32,6 +32,10 @@ type Nodes interface {
 	Lose(x, y model.Peer)
 }
 
+// patience is how long a promise may take to settle when nothing happens any more: longer than anybody keeps a gift, or
+// waits for one.
+const patience = 10 * time.Minute
+
 // Play plays the scenario and returns what was wrong, nil if nothing was. It leaves the nodes open.
 func Play(ctx context.Context, nodes Nodes, sc *model.Scenario, plan Plan) error {
 	p := &play{nodes: nodes, sc: sc, got: make([]int, len(sc.Senders)), sent: make([]int, len(sc.Senders))}
@@ -219,7 +223,7 @@ func (p *play) finish(ctx context.Context) {
 			p.complain("%s has sent %d messages, %d have arrived", s, p.sent[i], got[i])
 		}
 	}
-	soon, cancel := context.WithTimeout(ctx, time.Minute)
+	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for k, r := range refs {
 		if _, err := r.Await(soon); errors.Is(err, context.DeadlineExceeded) {
