@@ -57,3 +57,18 @@ var AppendMessage = appendMessage
 
 // MaxOpen is how many brackets may be open at once.
 const MaxOpen = maxOpen
+
+// Count counts the messages in a stream.
+func Count(b []byte, max int) (n int, err error) {
+	s := splitter{scanner: scanner{max: max}}
+	for len(b) > 0 {
+		used, _, whole, err := s.next(b)
+		if err != nil {
+			return n, err
+		}
+		if b = b[used:]; whole {
+			n++
+		}
+	}
+	return n, nil
+}

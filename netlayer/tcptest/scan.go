@@ -144,7 +144,8 @@ func isRecord(b []byte, max int) bool {
 	if len(b) == 0 || b[0] != '<' {
 		return false
 	}
-	s := scanner{max: max}
+	var few [32]byte // brackets, so that nothing is allocated for them
+	s := scanner{max: max, open: few[:0]}
 	n, whole, err := s.scan(b)
 	return err == nil && whole && n == len(b)
 }

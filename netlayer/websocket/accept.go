@@ -60,8 +60,8 @@ type guest struct {
 	ws    *websocket.Conn
 	wire  *wire
 	info  netlayer.Info
-	nonce []byte // nil unless it has sent a hello as it is today
-	proof []byte // the answer to what it has sent
+	asks  []byte // what it wants signed
+	nonce []byte // the one in it, nil if it is a challenge of old
 }
 
 // greet reads what the dialler wants signed, and asks the Doorkeeper.
@@ -76,13 +76,10 @@ func (g *guest) greet() error {
 	if kind != websocket.MessageBinary {
 		return errText
 	}
-	if len(b) == oldChallenge && g.n.cfg.AllowGoblins017 {
-		g.proof = appendSignature(nil, ed25519.Sign(g.n.cfg.Key, b))
-	} else {
+	if g.asks = b; len(b) != oldChallenge || !g.n.cfg.AllowGoblins017 {
 		if g.nonce, err = parseHello(b); err != nil {
 			return err
 		}
-		g.proof = envelope(b, ed25519.Sign(g.n.cfg.Key, b))
 	}
 	if d := g.n.cfg.Doorkeeper; d != nil {
 		return d.Admit(g.info)
@@ -130,13 +127,22 @@ func (g *guest) announce() error {
 	}
 }
 
+// proof is the answer to what the dialler asks.
+func (g *guest) proof() []byte {
+	sig := ed25519.Sign(g.n.cfg.Key, g.asks)
+	if g.nonce == nil {
+		return appendSignature(nil, sig)
+	}
+	return envelope(g.asks, sig)
+}
+
 // admit answers the dialler and sends the first frames behind it.
 func (g *guest) admit(first [][]byte) (netlayer.Conn, error) {
 	c := newConn(g.n, g.ws, g.wire, g.info)
 	if !g.n.add(c) {
 		return nil, errClosed
 	}
-	if err := c.Write(append([][]byte{g.proof}, first...)); err != nil {
+	if err := c.Write(append([][]byte{g.proof()}, first...)); err != nil {
 		c.Close("")
 		return nil, err
 	}

@@ -234,16 +234,33 @@ func TestBadMessagesEndTheConnection(t *testing.T) {
 // TestEmptyMessagesAreBounded: messages that hold nothing take memory too, so a peer that pours them has to wait.
 func TestEmptyMessagesAreBounded(t *testing.T) {
 	n := open(t, &websocket.Config{})
-	f, c := admitted(t, n)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	for sent := 0; f.Write(ctx, ws.MessageBinary, nil) == nil; sent++ {
-		if sent > 8<<20 {
-			t.Fatal("they are taken without end")
+	var raw net.Conn
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		raw, err = new(net.Dialer).DialContext(ctx, network, address)
+		return raw, err
+	}}
+	f, err := foreign(t, n, &ws.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
+	c := accept(t, n)
+	receive(t, f)
+	pour, poured := bytes.Repeat([]byte{0x82, 0x80, 0, 0, 0, 0}, 10_000), 0 // each an empty binary message
+	for poured < 32<<20 {                                                   // more than the kernel holds
+		raw.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		n, err := raw.Write(pour)
+		if poured += n; err != nil {
+			break
 		}
 	}
-	if m, err := c.Read(); err != nil || len(m.Bytes) != 0 {
-		t.Fatalf("Read: %q, %v", m.Bytes, err)
+	if poured >= 32<<20 {
+		t.Fatal("32 MiB of empty messages were taken")
+	}
+	for range 10_000 {
+		if m, err := c.Read(); err != nil || len(m.Bytes) != 0 {
+			t.Fatalf("Read: %q, %v", m.Bytes, err)
+		}
 	}
 }
 
