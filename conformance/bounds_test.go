@@ -76,6 +76,24 @@ func TestBounds(t *testing.T) {
 }
 
 func boundless(t *testing.T, rogue func(context.Context, netlayer.Conn)) {
+	const timeout = 40 * time.Second
+	start := time.Now()
+	report := meet(t, rogue, &conformance.Config{Timeout: timeout, Step: 3 * time.Second})
+	if took := time.Since(start); took > timeout+time.Second {
+		t.Errorf("the run took %v, and was to end after %v", took, timeout)
+	}
+	if passes := names(report, conformance.Pass); len(passes) > 0 && (len(passes) > 1 || passes[0] != "hello") {
+		t.Errorf("passed: %v", passes)
+	}
+	for _, result := range report.Results {
+		if len(result.Detail) > 600 {
+			t.Errorf("%s: %d bytes of detail", result.Clause.ID, len(result.Detail))
+		}
+	}
+}
+
+// meet runs the checker against a rogue, or against nobody if that is nil.
+func meet(t *testing.T, rogue func(context.Context, netlayer.Conn), cfg *conformance.Config) conformance.Report {
 	network := mem.New(&mem.Config{Buffer: 1 << 16})
 	defer network.Close()
 	host := network.Host(mem.HostConfig{Name: "rogue"})
@@ -108,23 +126,11 @@ func boundless(t *testing.T, rogue func(context.Context, netlayer.Conn)) {
 		parties++
 		return network.Host(mem.HostConfig{Name: fmt.Sprintf("checker-%d", parties)}), nil
 	}}
-	const timeout = 40 * time.Second
-	start := time.Now()
-	report, err := conformance.Run(ctx, target, &conformance.Config{Timeout: timeout, Step: 3 * time.Second})
+	report, err := conformance.Run(ctx, target, cfg)
 	if err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > timeout+time.Second {
-		t.Errorf("the run took %v, and was to end after %v", took, timeout)
-	}
-	if passes := names(report, conformance.Pass); len(passes) > 0 && (len(passes) > 1 || passes[0] != "hello") {
-		t.Errorf("passed: %v", passes)
-	}
-	for _, result := range report.Results {
-		if len(result.Detail) > 600 {
-			t.Errorf("%s: %d bytes of detail", result.Clause.ID, len(result.Detail))
-		}
-	}
+	return report
 }
 
 // TestCancel ends a run from outside.
