@@ -197,7 +197,7 @@ func assignBytes(p *plan, dst reflect.Value, model any) error {
 		dst.SetBytes(b)
 	case p.op == opByteArray:
 		if len(b) != p.typ.Len() {
-			return fail(fmt.Errorf("a ByteArray of %d bytes %w in %s", len(b), ErrRange, p.typ))
+			return outOfRange(fmt.Sprintf("a ByteArray of %d bytes", len(b)), p.typ)
 		}
 		copy(dst.Bytes(), b)
 	default:
@@ -221,7 +221,7 @@ func assignList(p *plan, dst reflect.Value, model any, depth int) error {
 	if p.op == opSlice {
 		dst.Set(reflect.MakeSlice(p.typ, len(list), len(list)))
 	} else if len(list) != p.typ.Len() {
-		return fail(fmt.Errorf("a List of %d values %w in %s", len(list), ErrRange, p.typ))
+		return outOfRange(fmt.Sprintf("a List of %d values", len(list)), p.typ)
 	}
 	for i, m := range list {
 		if err := assign(p.elem, dst.Index(i), m, depth+1); err != nil {
@@ -342,7 +342,8 @@ func assignReference(p *plan, dst reflect.Value, model any) error {
 	case reflect.TypeOf(r).AssignableTo(p.typ):
 		dst.Set(reflect.ValueOf(r))
 	default:
-		return fail(fmt.Errorf("a reference of type %T %w: want %s", r, ErrMismatch, p.typ))
+		public := fmt.Sprintf("the reference %v: want another kind", ErrMismatch)
+		return fail(&typed{ErrMismatch, public, fmt.Sprintf("a reference of type %T %v: want %s", r, ErrMismatch, p.typ)})
 	}
 	return nil
 }

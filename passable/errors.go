@@ -127,14 +127,36 @@ func quoteKey(key string) string {
 	return strconv.QuoteToASCII(key)
 }
 
+// typed is an error that speaks of Go types, which are nobody's business but this
+// process's.
+type typed struct {
+	kind           error // ErrMismatch, ErrRange or ErrCannotPass
+	public, inside string
+}
+
+func (e *typed) Error() string { return e.inside }
+func (e *typed) Unwrap() error { return e.kind }
+
+// Public returns the text of an error of this package without the names of Go
+// types in it: what a peer may read.
+func Public(err error) string {
+	text := err.Error()
+	var t *typed
+	if errors.As(err, &t) {
+		text = strings.Replace(text, t.inside, t.public, 1)
+	}
+	return text
+}
+
 // cannotPass is the refusal of a Go type.
 func cannotPass(t reflect.Type, advice string) error {
-	return fmt.Errorf("%s %w: %s", t, ErrCannotPass, advice)
+	return &typed{ErrCannotPass, fmt.Sprintf("this %v", ErrCannotPass), fmt.Sprintf("%s %v: %s", t, ErrCannotPass, advice)}
 }
 
 // mismatch is the refusal of a model value by a Go type.
 func mismatch(model any, want string, t reflect.Type) error {
-	return fail(fmt.Errorf("got %s, which %w: want %s (Go type %s)", kindName(model), ErrMismatch, want, t))
+	public := fmt.Sprintf("got %s, which %v: want %s", kindName(model), ErrMismatch, want)
+	return fail(&typed{ErrMismatch, public, fmt.Sprintf("%s (Go type %s)", public, t)})
 }
 
 func typeName(v any) string { return fmt.Sprintf("%T", v) }

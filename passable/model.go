@@ -87,6 +87,8 @@ func kindName(model any) string {
 		return "an Error"
 	case Reference:
 		return "a reference"
+	case Opaque:
+		return "a value of the protocol"
 	}
 	if isInteger(model) {
 		return "an Integer"

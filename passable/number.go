@@ -91,9 +91,14 @@ func toFloat(model any, t reflect.Type) (float64, error) {
 // misfit is the refusal of a number. Long ones are not printed.
 func misfit(model any, t reflect.Type) error {
 	if b, ok := model.(*big.Int); ok && b.BitLen() > 256 {
-		return fail(fmt.Errorf("an integer of %d bits %w in %s", b.BitLen(), ErrRange, t))
+		return outOfRange(fmt.Sprintf("an integer of %d bits", b.BitLen()), t)
 	}
-	return fail(fmt.Errorf("%v %w in %s", model, ErrRange, t))
+	return outOfRange(fmt.Sprint(model), t)
+}
+
+// outOfRange is the refusal of what is too much for a Go type.
+func outOfRange(what string, t reflect.Type) error {
+	return fail(&typed{ErrRange, fmt.Sprintf("%s %v there", what, ErrRange), fmt.Sprintf("%s %v in %s", what, ErrRange, t)})
 }
 
 var nanosPerSecond = big.NewInt(1e9)

@@ -60,4 +60,6 @@ func Arg[T any](args []any, i int) (T, error) {
 	return v, nil
 }
 
-func badArg(i int, err error) error { return ErrBadArgs.because("argument %d: %v", i+1, err) }
+func badArg(i int, err error) error {
+	return ErrBadArgs.because("argument %d: %s", i+1, passable.Public(err))
+}

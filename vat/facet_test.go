@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -368,4 +369,38 @@ func TestFacetConcurrently(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// No error that crosses names a Go type of this process.
+func TestErrorsNameNoGoTypes(t *testing.T) {
+	v := newVat(t, nil)
+	type secretName struct{ A int8 }
+	for _, fn := range []any{
+		func(secretName) {}, func(*secretName) {}, func([]secretName) {}, func(int8) {}, func([3]byte) {}, func([2]int8) {}, func(map[string]secretName) {},
+		func(chan int) {}, func(float32) {}, func(vat.Ref) {}, func(*big.Int) {}, func(time.Time) {},
+	} {
+		f, err := vat.Do(t.Context(), v, func(ctx context.Context) (f vat.Ref, err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("%v", p) // a type that cannot be an argument at all
+				}
+			}()
+			return vat.Func(ctx, fn), nil
+		})
+		if err != nil {
+			continue
+		}
+		for _, arg := range []any{"x", 1000, -1, 3.5, []any{"x"}, []byte("four"), passable.Struct{{Key: "a", Value: "x"}}, passable.Struct{{Key: "k", Value: passable.Struct{{Key: "a", Value: 1000}}}}, nil, f, true} {
+			_, err := vat.Result[any](f.Apply(t.Context(), arg)).Await(t.Context())
+			var e *vat.Error
+			if !errors.As(err, &e) {
+				continue
+			}
+			for _, word := range []string{"secretName", "vat_test", "int8", "float32", "[]", "map[", "chan", "big.Int", "Go type", "vat.Ref", "time.Time"} {
+				if strings.Contains(e.ErrorMessage(), word) {
+					t.Errorf("%T with %T: %q names a Go type", fn, arg, e.ErrorMessage())
+				}
+			}
+		}
+	}
 }
