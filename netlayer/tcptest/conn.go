@@ -32,6 +32,7 @@ type conn struct {
 	writing sync.Mutex                  // held while something is written
 	writes  Framing                     // valid once chosen; under writing
 	chosen  bool
+	checks  scanner // what is written raw; under writing
 
 	closing atomic.Bool
 	closed  chan struct{} // closed when the first Close is through
@@ -61,7 +62,7 @@ func newConn(n *Netlayer, tcp *net.TCPConn, info netlayer.Info) *conn {
 		done: make(chan struct{}), closed: make(chan struct{}),
 	}
 	c.inbox.changed.L = &c.inbox.mu
-	c.split.scanner.max = n.cfg.maxFrame
+	c.split.scanner.max, c.checks.max = n.cfg.maxFrame, n.cfg.maxFrame
 	if info.Outbound {
 		c.writes, c.chosen = n.cfg.Framing, true
 	}
@@ -112,7 +113,7 @@ func (c *conn) Write(frames [][]byte) error {
 		out = make([]byte, 0, size) // too large to keep
 	}
 	for i, f := range frames {
-		if c.writes == Raw && !isRecord(f, c.n.cfg.maxFrame) {
+		if c.writes == Raw && !c.checks.isRecord(f) {
 			return fmt.Errorf("%w: frame %d is not one whole record, and only records can be sent raw", ErrSyntax, i)
 		}
 		out = appendMessage(out, c.writes, f)

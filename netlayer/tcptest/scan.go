@@ -139,13 +139,12 @@ func (s *scanner) tooLarge() error {
 	return fmt.Errorf("tcptest: a message of more than %d bytes: %w", s.max, netlayer.ErrFrameTooLarge)
 }
 
-// isRecord reports whether b is one record, whole, which is what can be sent raw.
-func isRecord(b []byte, max int) bool {
+// isRecord reports whether b is one record, whole, which is what can be sent raw. It forgets what was scanned before.
+func (s *scanner) isRecord(b []byte) bool {
+	s.size, s.state, s.open = 0, atValue, s.open[:0]
 	if len(b) == 0 || b[0] != '<' {
 		return false
 	}
-	var few [32]byte // brackets, so that nothing is allocated for them
-	s := scanner{max: max, open: few[:0]}
 	n, whole, err := s.scan(b)
 	return err == nil && whole && n == len(b)
 }

@@ -188,10 +188,11 @@ func TestCloseNeverResets(t *testing.T) {
 	}
 }
 
-// TestCloseIsBounded: neither a peer that stays nor one that pours holds Close up.
+// TestCloseIsBounded: neither a peer that stays, which time bounds, nor one that pours, which an amount bounds, holds Close
+// up.
 func TestCloseIsBounded(t *testing.T) {
-	n := open(t, &tcptest.Config{Linger: 50 * time.Millisecond})
-	for _, pours := range []bool{false, true} {
+	for linger, pours := range map[time.Duration]bool{50 * time.Millisecond: false, time.Hour: true} {
+		n := open(t, &tcptest.Config{Linger: linger})
 		peer := dialTCP(t, n)
 		send(t, peer, "<1'a>")
 		c := accept(t, n)
