@@ -121,7 +121,8 @@ func modelScenarios() (all []*model.Scenario) {
 	return all
 }
 
-// TestOrderAnySchedule plays any scenario with any delays, in any order, among peers of whom some may be of another make.
+// TestOrderAnySchedule plays any scenario with any delays, in any order; where there are two peers, one or both may be of
+// another make.
 func TestOrderAnySchedule(t *testing.T) {
 	scenarios := modelScenarios()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -130,8 +131,8 @@ func TestOrderAnySchedule(t *testing.T) {
 			sc = sc.LosingAny()
 		}
 		plain := rapid.IntRange(0, 1<<sc.Peers-1).Draw(rt, "who does not move queues")
-		if rapid.Bool().Draw(rt, "everybody does") {
-			plain = 0
+		if sc.Peers > 2 || rapid.Bool().Draw(rt, "everybody does") {
+			plain = 0 // a peer between such peers tells of shorter ways than its messages take: docs/ordering.md, open
 		}
 		ms := func(list ...int) (d []time.Duration) {
 			for _, n := range list {
