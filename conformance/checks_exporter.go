@@ -115,6 +115,19 @@ var exporterChecks = []check{
 		d.put()
 		d.given(resolver)
 	}},
+	{"handoff-10", "gift-that-is-a-promise", func(p *probe) {
+		d := p.deposit().working()
+		promise, resolver := d.gifter.pair()
+		d.gift = promise
+		p.now()
+		d.put()
+		gift := d.withdraw(d.signed(d.receipt(1), d.key))
+		d.receiver.echoes() // the withdrawal has been handled
+		d.gifter.tell(resolver, symFulfill, "what it became")
+		if s := d.receiver.outcome(gift); s.broken || s.value != "what it became" {
+			p.fail("a promise as a gift, once it is fulfilled: %s", s)
+		}
+	}},
 	refusal("handoff-11", "receive-signature-empty", "although the receiver has not signed", func(d *deposit) *msg.SigEnvelope {
 		env := d.signed(d.receipt(1), d.key)
 		env.Signature = [64]byte{}

@@ -39,7 +39,7 @@ var valueChecks = []check{
 	keeps("model-3", "symbols", []any{passable.Symbol("fleur-de-lis")}, []any{passable.Symbol("naïve")}, []any{"name", passable.Symbol("name")}),
 	keeps("model-3", "byte-arrays", []byte{}, []byte("twine"), []byte{0, 255, '"', 128}),
 	keeps("model-4", "lists", []any{}, []any{int64(1), []any{"two", []any{}}}),
-	keeps("model-4", "structs", passable.Struct{}, passable.Struct{{Key: "a", Value: int64(1)}, {Key: "bb", Value: passable.Struct{{Key: "", Value: nil}}}}),
+	keeps("model-4", "structs", passable.Struct{}, passable.Struct{{Key: "a", Value: int64(1)}, {Key: "bb", Value: passable.Struct{{Key: "", Value: nil}, {Key: "u", Value: passable.Undefined{}}}}}),
 	keeps("model-4", "tagged", passable.Tagged{Tag: "decimal", Value: "3.14"}, passable.Tagged{Tag: "", Value: []any{int64(314), int64(-2)}}),
 	{"model-5", "errors", func(p *probe) {
 		l := p.session()

@@ -75,7 +75,7 @@ var clauses = []Clause{
 
 	{ID: "promise-1", Section: promises + ", fulfill", Level: Must, Text: "A resolver is sent fulfill with exactly one argument."},
 	{ID: "promise-2", Section: promises + ", break", Level: Must, Text: "A resolver is sent break with a single argument, the error, which reaches listeners as it was given."},
-	{ID: "promise-3", Section: promises, Level: Must, Text: "If a promise breaks, so do the promises for messages sent to it, however long the pipeline."},
+	{ID: "promise-3", Section: promises, Level: Should, Text: "If a promise breaks, so do the promises for messages sent to it, however long the pipeline."},
 	{ID: "promise-4", Section: "Model, Promise", Level: Must, Text: "Messages to a promise that is fulfilled with a value that is no reference are not forwarded; their promises break."},
 
 	{ID: "deliver-1", Section: delivering, Level: Must, Text: "A message is delivered to the object its to-desc names, with its arguments, and the result to the resolver."},
@@ -90,7 +90,7 @@ var clauses = []Clause{
 
 	{ID: "listen-1", Section: listening, Level: Must, Text: "A listener is told when the promise is fulfilled or broken."},
 	{ID: "listen-2", Section: listening, Level: Must, Text: "A listener to a promise that was settled before is told too."},
-	{ID: "listen-3", Section: listening, Level: Must, Text: "A listener is not told of another promise of the same peer but of what that settles to."},
+	{ID: "listen-3", Section: listening, Level: Should, Text: "A listener is not told of another promise of the same peer but of what that settles to."},
 	{ID: "listen-4", Section: listening, Level: Must, Text: "op:listen is sent only for promises of the receiver's, with a resolver of the sender's."},
 
 	{ID: "get-1", Section: getting, Level: Must, Text: "The answer resolves to the field of the struct that the receiver settles to, sooner or later."},
@@ -124,7 +124,7 @@ var clauses = []Clause{
 	{ID: "handoff-7", Section: receiving, Level: Must, Text: "A handoff count is not used twice in a session."},
 	{ID: "handoff-8", Section: handoffs + ", from the Receiver's perspective", Level: Should, Text: "A desc:handoff-give that names another receiver is not acted on."},
 	{ID: "handoff-9", Section: handoffs + ", from the Receiver's perspective", Level: Must, Text: "Messages sent to a handed-off reference reach the gift."},
-	{ID: "handoff-10", Section: handoffs + ", from the Exporter's perspective", Level: Must, Text: "Who withdraws a gift gets it, whether it has been deposited before or is deposited later."},
+	{ID: "handoff-10", Section: handoffs + ", from the Exporter's perspective", Level: Must, Text: "Who withdraws a gift, an object or a promise, gets it, whether it has been deposited before or is deposited later."},
 	{ID: "handoff-11", Section: receiving, Level: Must, Text: "A desc:handoff-receive whose signature does not verify with the key that the give names is refused with a broken promise."},
 	{ID: "handoff-12", Section: receiving, Level: Must, Text: "A desc:handoff-give whose signature does not verify with the gifter's key is refused with a broken promise."},
 	{ID: "handoff-13", Section: receiving, Level: Must, Text: "A handoff count that was used in the session is refused, whatever gift it is for, and after another deposit too."},

@@ -55,6 +55,10 @@ func (p *Peer) bootstrap(c *conn) *local {
 				result.smash(fault("deposit-gift wants a gift id and a reference"))
 				return
 			}
+			if _, promised := gift.(*promise); promised && p.is("gift-that-is-a-promise") {
+				result.smash(fault("an object is wanted"))
+				return
+			}
 			p.deposit(c, string(id), gift)
 			result.fulfill(passable.Undefined{})
 		case selector == "withdraw-gift" && len(args) == 2:
