@@ -116,7 +116,7 @@ func TestOrderEverySchedule(t *testing.T) {
 func modelScenarios() (all []*model.Scenario) {
 	all = append(append(append(all, model.Published()...), model.Senders()...), model.Gifts()...)
 	for refs := 2; refs <= 4; refs++ {
-		all = append(all, model.Topologies(refs, 4)...)
+		all = append(all, model.Topologies(refs, 4, 2)...)
 	}
 	return all
 }

@@ -189,7 +189,7 @@ func TestHandoffAnySchedule(t *testing.T) {
 	var scenarios []*model.Scenario
 	scenarios = append(append(append(scenarios, model.Published()...), model.Senders()...), model.Gifts()...)
 	for refs := 2; refs <= 4; refs++ {
-		scenarios = append(scenarios, model.Topologies(refs, 4)...)
+		scenarios = append(scenarios, model.Topologies(refs, 4, 2)...)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		sc := scenarios[rapid.IntRange(0, len(scenarios)-1).Draw(rt, "scenario")]

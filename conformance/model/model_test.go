@@ -52,24 +52,24 @@ func TestShipped(t *testing.T) {
 	}
 }
 
-// TestTopologies checks every chain of up to three references, in the full run four, over four peers.
+// TestTopologies checks every chain of up to three references over four peers; in the full run five, and more messages.
 func TestTopologies(t *testing.T) {
-	longest := 3
+	sizes := [][2]int{{2, 2}, {3, 2}} // references, messages
 	if *full {
-		longest = 4
+		sizes = [][2]int{{2, 5}, {3, 4}, {4, 3}, {5, 2}}
 	}
-	for refs := 2; refs <= longest; refs++ {
-		chains, states, transitions := 0, 0, 0
-		for _, sc := range model.Topologies(refs, 4) {
+	for _, size := range sizes {
+		scenarios, states, transitions := 0, 0, 0
+		for _, sc := range model.Topologies(size[0], 4, size[1]) {
 			for _, sc := range []*model.Scenario{sc, sc.LosingAny()} {
 				r := model.Check(sc, shipped, limit())
 				if !r.Complete {
 					t.Errorf("%s: %s\n%s\n%q", sc.Name, r, r.Violation, r.Trace)
 				}
-				chains, states, transitions = chains+1, states+r.States, transitions+r.Transitions
+				scenarios, states, transitions = scenarios+1, states+r.States, transitions+r.Transitions
 			}
 		}
-		t.Logf("chains of %d references: %d scenarios, %d states, %d transitions", refs, chains, states, transitions)
+		t.Logf("chains of %d references, %d messages: %d scenarios, %d states, %d transitions", size[0], size[1], scenarios, states, transitions)
 	}
 }
 

@@ -96,9 +96,9 @@ func Mixed() []*Scenario {
 	}
 }
 
-// Topologies are all chains of so many references, hosted in every way by as many peers, two messages each. Of those that
-// differ in the names of the peers only there is one.
-func Topologies(refs, peers int) []*Scenario {
+// Topologies are all chains of so many references, hosted in every way by so many peers at most, with so many messages. Of
+// those that differ in the names of the peers only there is one.
+func Topologies(refs, peers, messages int) []*Scenario {
 	var all []*Scenario
 	var hosts []Peer
 	var extend func(known int)
@@ -108,7 +108,7 @@ func Topologies(refs, peers int) []*Scenario {
 			for _, h := range hosts {
 				name += h.String()
 			}
-			all = append(all, Chain(name, 2, hosts...))
+			all = append(all, Chain(name, messages, hosts...))
 			return
 		}
 		for p := range min(known+1, peers) {
