@@ -3,7 +3,7 @@ package noiselink
 import (
 	"context"
 	"errors"
-	"fmt"
+
 	"net"
 	"sync"
 	"time"
@@ -12,8 +12,10 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// errTooLate is what Incoming.Accept says when there is nothing left to accept.
-var errTooLate = fmt.Errorf("noiselink: the dialler is gone, was refused or has been accepted already: %w", net.ErrClosed)
+// tooLate is what Incoming.Accept says when there is nothing left to accept.
+func (n *Node) tooLate() error {
+	return n.cfg.errorf("the dialler is gone, was refused or has been accepted already: %w", net.ErrClosed)
+}
 
 var errGone = errors.New("the dialler is gone, or did not wait for its turn")
 
@@ -51,11 +53,11 @@ func (n *Node) announce(g *guest) error {
 		Info: g.info,
 		Accept: func(first [][]byte) (netlayer.Conn, error) {
 			if !d.make() {
-				return nil, errTooLate
+				return nil, n.tooLate()
 			}
 			if stop(); ctx.Err() != nil {
 				d.over(context.Cause(ctx))
-				return nil, errTooLate
+				return nil, n.tooLate()
 			}
 			c, err := g.admit(first)
 			d.over(err)
@@ -131,6 +133,7 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 
 // say sends the verdict, a Noise transport message.
 func (g *guest) say(payload []byte) error {
+	g.token = nil // whatever comes of this, it cannot be taken back
 	m, err := g.ciphers.Seal(payload)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (r *recordReader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.plain, err = r.ciphers.OpenInPlace(record); err != nil || len(r.plain) == 0 {
+		if r.plain, err = r.ciphers.OpenInPlace(record); err != nil {
 			return 0, errRecord
 		}
 	}
@@ -73,7 +73,6 @@ func (r *recordReader) next() ([]byte, error) {
 
 // fill reads more, with room for what begins at at to have the size needed.
 func (r *recordReader) fill(need int) error {
-	rest := len(r.buf) - r.at
 	switch size := min(max(need, firstBuffer), maxBuffer); {
 	case cap(r.buf) < size:
 		r.buf = append(make([]byte, 0, min(max(size, 2*cap(r.buf)), maxBuffer)), r.buf[r.at:]...)
@@ -92,8 +91,6 @@ func (r *recordReader) fill(need int) error {
 		return nil // if there is an error it comes again
 	case err == nil:
 		return io.ErrNoProgress
-	case errors.Is(err, io.EOF) && rest > 0:
-		return io.ErrUnexpectedEOF
 	}
 	return err
 }

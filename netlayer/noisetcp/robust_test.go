@@ -123,7 +123,7 @@ func TestChangedRecords(t *testing.T) {
 // A farewell is answered, so that who says it knows that everything has arrived.
 func TestFarewellIsAnswered(t *testing.T) {
 	noLeaks(t)
-	to := open(t, noisetcp.Config{})
+	to := open(t, noisetcp.Config{Linger: 10 * time.Second})
 	s, in := admittedWire(t, to)
 	s.record(noisetest.Join(noisetest.Frames("last"), []byte{2, 0}))
 	m, err := s.message()
@@ -154,10 +154,14 @@ func TestFarewellIsAnswered(t *testing.T) {
 	if b, err := s.in.Open(m); err != nil || string(b) != "\x02\x06enough" {
 		t.Errorf("the farewell is %q, %v", b, err)
 	}
+	begin := time.Now()
+	if data := s.rest(); len(data) > 0 || time.Since(begin) > 5*time.Second { // it has finished its side, and waits
+		t.Errorf("after the farewell came %x, and after %v the end", data, time.Since(begin))
+	}
 	select {
 	case <-closed:
 		t.Error("Close has not waited for the answer")
-	case <-time.After(20 * time.Millisecond):
+	default:
 	}
 	s.record([]byte{2, 0})
 	<-closed
@@ -282,6 +286,40 @@ func TestFloodOfSilence(t *testing.T) {
 	silent[0].SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := silent[0].Read(make([]byte, 1)); err == nil || isTimeout(err) {
 		t.Errorf("the oldest of the silent is still there: %v", err)
+	}
+	// Nor is it who has proven itself and waits to be admitted that makes room.
+	accepted := make(chan netlayer.Conn, 1)
+	waiting := make(chan *netlayer.Incoming, 1)
+	go func() {
+		defer close(waiting)
+		if in, err := to.Accept(t.Context()); err == nil {
+			waiting <- in
+		}
+	}()
+	guest := open(t, noisetcp.Config{})
+	go func() {
+		defer close(accepted)
+		if c, err := guest.Connect(t.Context(), netlayer.Dial{Peer: to.Location()}); err == nil {
+			accepted <- c
+		}
+	}()
+	in := <-waiting
+	for i := range 40 {
+		c, err := localDial(t, fmt.Sprintf("127.0.2.%d", 1+i), address(to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, c)
+	}
+	gone := silent[len(silent)-40] // when this one is, the flood has come
+	gone.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := gone.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		t.Errorf("the oldest of the silent is still there: %v", err)
+	}
+	if c, err := in.Accept(nil); err != nil {
+		t.Errorf("a dialler that waited was turned away: %v", err)
+	} else if carries(t, "after the flood", <-accepted, c); t.Failed() {
+		return
 	}
 	// One source has its share and no more: the fifth is turned away at once.
 	for i := range 5 {

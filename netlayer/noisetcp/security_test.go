@@ -383,7 +383,12 @@ func TestWaitingForTheDecision(t *testing.T) {
 		impatient(d.wire)
 		noticed := name == "a byte" || name == "the end"
 		if noticed {
-			if data := d.rest(); !bytes.Equal(data, noisetest.WithLength(d.token)) {
+			begin := time.Now()
+			data := d.rest()
+			if took := time.Since(begin); took > 8*time.Second {
+				t.Errorf("%s: noticed after %v, when nobody had decided", name, took)
+			}
+			if !bytes.Equal(data, noisetest.WithLength(d.token)) {
 				t.Errorf("%s: answered with %x, want the token", name, data)
 			}
 		}

@@ -282,3 +282,48 @@ func TestSlowloris(t *testing.T) {
 		c.Close()
 	})
 }
+
+// A ping that was cut by the end of the connection is not followed by a farewell that would look like a forgery.
+func TestCutPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &air{}
+		to := open(t, a.on(2, noisetcp.Config{}))
+		c, err := a.dial(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1}, "10.0.0.2:4711")
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted := make(chan netlayer.Conn, 1)
+		go func() {
+			defer close(accepted)
+			if in, err := to.Accept(t.Context()); err == nil {
+				if c, err := in.Accept(nil); err == nil {
+					accepted <- c
+				}
+			}
+		}()
+		message := func() []byte {
+			var head [2]byte
+			io.ReadFull(c, head[:])
+			b := make([]byte, int(head[0])<<8|int(head[1]))
+			io.ReadFull(c, b)
+			return b
+		}
+		acceptor := keyOf(t, to)
+		x := noisetest.New(noisetest.FreshKey(), noisetest.FreshKey(), acceptor[:], noisetest.Prologue(noisetest.TCP, 0, nil))
+		c.Write(noisetest.Join([]byte{0}, noisetest.WithLength(x.Write1(noisetest.Hello([16]byte{})))))
+		if _, err := x.Read2(message()); err != nil {
+			t.Fatal(err)
+		}
+		c.Write(noisetest.WithLength(x.Write3(noSecret(acceptor), noisetest.Anonymous())))
+		message()
+		in := <-accepted
+		keepAlive(in, true)
+		time.Sleep(30 * time.Second) // the ping stands still, as nobody reads
+		go in.Close("bye")
+		synctest.Wait()
+		if b, _ := io.ReadAll(c); len(b) > 0 {
+			t.Errorf("after the ping was cut came %x", b)
+		}
+		c.Close()
+	})
+}
