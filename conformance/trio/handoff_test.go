@@ -8,6 +8,7 @@ import (
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer/tcptest"
+	"github.com/hawser-go/hawser/netlayer/websocket"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -15,9 +16,11 @@ import (
 const (
 	quic = "noisequic"
 	tcp  = "tcptest/ocapn-1.0"
+	ws   = "websocket/ocapn-1.0"
 
 	overQUIC = sturdyref.Transport
 	overTCP  = tcptest.Transport
+	overWS   = websocket.Transport
 )
 
 // Policies of receivers.
@@ -51,7 +54,7 @@ func meet(t *testing.T, gifter, receiver, exporter setting, gifts, takes string)
 
 // secretOver says which of the names of one object goes over a transport.
 func secretOver(transport string) string {
-	if transport == overTCP {
+	if transport != overQUIC {
 		return "text"
 	}
 	return "object"
@@ -132,6 +135,9 @@ func TestHandoff(t *testing.T) {
 		{"tcptest suite-branch", []string{"tcptest/suite-branch"}, []string{"tcptest/suite-branch"}, []string{"tcptest/suite-branch"}, overTCP, overTCP, false},
 		{"tcptest suite-2026-02", []string{"tcptest/suite-2026-02"}, []string{"tcptest/suite-2026-02"}, []string{"tcptest/suite-2026-02"}, overTCP, overTCP, false},
 		{"tcptest of several dialects", []string{"tcptest/suite-branch"}, []string{tcp}, []string{"tcptest/suite-2026-02"}, overTCP, overTCP, false},
+		{"noisetcp", []string{"noisetcp"}, []string{"noisetcp"}, []string{"noisetcp"}, overQUIC, overQUIC, true},
+		{"websocket ocapn-1.0", []string{ws}, []string{ws}, []string{ws}, overWS, overWS, false},
+		{"websocket hawser", []string{"websocket/hawser"}, []string{"websocket/hawser"}, []string{"websocket/hawser"}, overWS, overWS, false},
 		{"taken over noisequic, found over tcptest", both, both, both, overTCP, overQUIC, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -196,15 +202,26 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-// A gifter that knows the receiver by a network the exporter's peers cannot speak forwards, and makes no certificate.
+// Where the receiver could not ask for it to be relayed, and may not be on the exporter's network, the gifter forwards and
+// makes no certificate.
 func TestForwarded(t *testing.T) {
-	both := []string{quic, tcp}
-	w := meet(t, setting{Layers: both}, setting{Layers: []string{tcp}}, setting{Layers: both}, overQUIC, overTCP)
-	w.take(t, true)
-	if n := get[map[string]int](w.gifter, "events"); n["handoff-relay"] != 0 || n["handoff-give"] != 0 {
-		t.Errorf("at the gifter: %v, want no handoff", n)
+	for _, c := range []struct {
+		name                       string
+		gifter, receiver, exporter []string
+		gifts, takes               string
+	}{
+		{"noisequic to tcptest", []string{quic, tcp}, []string{tcp}, []string{quic}, overQUIC, overTCP},
+		{"tcptest to websocket", []string{tcp, ws}, []string{ws, tcp}, []string{tcp}, overTCP, overWS},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := meet(t, setting{Layers: c.gifter}, setting{Layers: c.receiver, Policy: local}, setting{Layers: c.exporter}, c.gifts, c.takes)
+			w.take(t, true)
+			if n := get[map[string]int](w.gifter, "events"); n["handoff-relay"] != 0 || n["handoff-give"] != 0 {
+				t.Errorf("at the gifter: %v, want no handoff", n)
+			}
+			leave(w.gifter, w.receiver, w.exporter)
+		})
 	}
-	leave(w.gifter, w.receiver, w.exporter)
 }
 
 // Where no gifter relays, what cannot be reached is an error, soon.

@@ -3,6 +3,7 @@ package trio_test
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,9 @@ import (
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/noisequic"
+	"github.com/hawser-go/hawser/netlayer/noisetcp"
 	"github.com/hawser-go/hawser/netlayer/tcptest"
+	"github.com/hawser-go/hawser/netlayer/websocket"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -30,7 +33,7 @@ import (
 // setting is what one of the three processes is told when it starts.
 type setting struct {
 	Role string
-	// Layers are the networks it is on: "noisequic", or "tcptest/" and the name of a dialect.
+	// Layers are the networks it is on: "noisequic", "noisetcp", or "tcptest/" or "websocket/" and the name of a dialect.
 	Layers []string
 	// Advertise, if not empty, is where it says that it is found.
 	Advertise string
@@ -175,12 +178,17 @@ func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkee
 	case "noisequic":
 		c := &noisequic.Config{
 			Identity: id, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second,
-			Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts},
+			Features: features(),
 		}
 		if set.Advertise != "" {
 			c.Advertise = []string{set.Advertise}
 		}
 		nl, err := noisequic.Open(c)
+		return home.Layer{Netlayer: nl}, err
+	case "noisetcp":
+		nl, err := noisetcp.Open(&noisetcp.Config{
+			Identity: id, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second, Features: features(),
+		})
 		return home.Layer{Netlayer: nl}, err
 	case "tcptest":
 		d, ok := wire.Named(dialect)
@@ -189,8 +197,23 @@ func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkee
 		}
 		nl, err := tcptest.Open(&tcptest.Config{Doorkeeper: door, Advertise: set.Advertise, Logger: log})
 		return home.Layer{Netlayer: nl, Dialect: &d, TrustClaims: true}, err
+	case "websocket":
+		d, ok := wire.Named(dialect)
+		if !ok {
+			return home.Layer{}, fmt.Errorf("no dialect %q", dialect)
+		}
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			return home.Layer{}, err
+		}
+		nl, err := websocket.Open(&websocket.Config{Key: key, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second})
+		return home.Layer{Netlayer: nl, Dialect: &d}, err
 	}
 	return home.Layer{}, fmt.Errorf("no netlayer %q", name)
+}
+
+func features() []string {
+	return []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}
 }
 
 // uri answers with the sturdyref of what this process publishes by a name, at its place on the network of a transport:
