@@ -171,6 +171,9 @@ func TestHandoffEverySchedule(t *testing.T) {
 	} {
 		t.Run(sc.Name, func(t *testing.T) {
 			choices := live.Choices{Delays: ms(1, 10), Pauses: ms(0, 4), Links: live.AllLinks(sc)}
+			if sc.MaxLosses > 0 {
+				choices.Links = live.Links(sc) // the others are not there before the handoff
+			}
 			runs := live.All(func(choose func(int) int) bool {
 				plan := choices.Make(sc, choose)
 				err := perform(t, sc, nil, all, plan)
