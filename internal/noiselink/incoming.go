@@ -3,7 +3,6 @@ package noiselink
 import (
 	"context"
 	"errors"
-
 	"net"
 	"sync"
 	"time"

@@ -47,8 +47,10 @@ const (
 )
 
 func (l *link) End(how noiselink.How) {
-	code := codeDone
+	var code quic.ApplicationErrorCode
 	switch how {
+	case noiselink.Done:
+		code = codeDone
 	case noiselink.Refused:
 		code = codeRefused
 	case noiselink.Violation:

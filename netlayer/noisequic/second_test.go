@@ -17,10 +17,7 @@ import (
 )
 
 // The second implementation of docs/noise-quic.md, under the names that these tests have for it.
-type (
-	noise   = noisetest.Noise
-	secrets = noisetest.Secrets
-)
+type noise = noisetest.Noise
 
 var (
 	newNoise      = noisetest.New

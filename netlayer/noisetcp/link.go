@@ -108,7 +108,7 @@ func (l *link) TryWrite(b []byte) { _, _ = l.Write(b) }
 
 func (l *link) Finish() {
 	if half, ok := l.Conn.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
+		_ = half.CloseWrite() // if it fails there is nothing to finish
 	}
 }
 
@@ -116,7 +116,7 @@ func (l *link) Finish() {
 func (l *link) End(how noiselink.How) {
 	l.ended.Do(func() {
 		if tcp, ok := l.Conn.(*net.TCPConn); ok && how == noiselink.Violation {
-			tcp.SetLinger(0)
+			_ = tcp.SetLinger(0) // if it fails the system sends what it has
 		}
 		l.Conn.Close()
 	})
