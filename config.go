@@ -41,6 +41,10 @@ type Config struct {
 	Limits captp.Limits
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
 	DialTimeout time.Duration
+	// TCP has the node listen, at the same port, and dial over TCP too, for where UDP is blocked: peers are the same, and
+	// have one session, whichever way. Over TCP nothing but the secret of a sturdyref protects what is said today from
+	// somebody who records it for a quantum computer to come.
+	TCP bool
 	// Network makes the netlayer, in place of Noise-QUIC on UDP: for tests on a simulated network, say.
 	Network func(NetworkConfig) (netlayer.Netlayer, error)
 	// Networks makes several netlayers, in place of Network: one for each transport, the first being where what is published
@@ -120,7 +124,12 @@ func (c *Config) validated() (Config, error) {
 	if v.Network != nil && v.Networks != nil {
 		return v, errTwoNetworks
 	}
-	if v.Network == nil {
+	switch {
+	case v.TCP && (v.Network != nil || v.Networks != nil):
+		return v, errTCPBesides
+	case v.TCP:
+		v.Network = noiseQUICAndTCP
+	case v.Network == nil:
 		v.Network = noiseQUIC
 	}
 	return v, nil

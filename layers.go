@@ -21,6 +21,7 @@ type HandoffPolicy = home.HandoffPolicy
 
 var (
 	errNoNetlayer   = errors.New("hawser: Config.Network or Networks returned neither a netlayer nor an error")
+	errTCPBesides   = errors.New("hawser: Config.TCP is for the network a node has by default: leave Network and Networks nil, or join the two there")
 	errTwoNetworks  = errors.New("hawser: Config has both Network and Networks: set one")
 	errNetworkKeyAs = errors.New("hawser: a network's key has a name of lower-case letters")
 )
