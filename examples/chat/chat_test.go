@@ -106,6 +106,8 @@ func fails(t *testing.T, cmd *exec.Cmd, code int, want string) {
 
 const somebody = "ocapn://zxjtl72poiludbugwm3l2drzgynmionpvxt46rxfn2bkwoztrmdq.hawser/s/mVlsPPMiuPGBzMZx4AZasBcuOMPCi2gkcbJEqSyozjc"
 
+const overWebSocket = "ocapn://or7o4wxyfkhkrm6duhly776c6ky6xelyol3pxyshpn7vehwr75za.websocket/s/mVlsPPMiuPGBzMZx4AZasBcuOMPCi2gkcbJEqSyozjc"
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -138,6 +140,17 @@ func TestErrors(t *testing.T) {
 		"address for others":    {args: []string{"host", "--advertise", "nowhere"}, code: 1, want: `"nowhere" is not host:port`},
 		"guest's directory, ~":  {args: []string{"join", "--dir", "~guest", somebody}, code: 1, want: `"~guest": a leading ~`},
 		"arguments of the demo": {args: []string{"demo", "now"}, code: 2, want: `one argument too many`},
+		"netlayer":              {args: []string{"host", "--netlayer", "quic"}, code: 2, want: `no --netlayer "quic", but noise-quic and websocket`},
+		"demo's netlayer":       {args: []string{"demo", "--netlayer", "tcp"}, code: 2, want: `no --netlayer "tcp"`},
+		"URL of noise-quic":     {args: []string{"host", "--url", "ws://a"}, code: 2, want: `--url is for --netlayer websocket`},
+		"malformed URL":         {args: []string{"host", "--netlayer", "websocket", "--url", "http://a"}, code: 1, want: `ws://host:port`},
+		"advertised websocket":  {args: []string{"host", "--netlayer", "websocket", "--advertise", "a:1"}, code: 2, want: `websocket has --url`},
+		"every interface":       {args: []string{"host", "--netlayer", "websocket", "--listen", "0.0.0.0:0"}, code: 2, want: `every interface: say with --url`},
+		"websocket to listen":   {args: []string{"host", "--netlayer", "websocket", "--listen", "nowhere"}, code: 1, want: `"nowhere", expected host:port`},
+		"not over websocket":    {args: []string{"join", "--netlayer", "websocket"}, input: somebody + "?addr=127.0.0.1:9\n", code: 2, want: `over noise-quic, not over websocket: leave --netlayer out`},
+		"not over noise-quic":   {args: []string{"join", "--netlayer", "noise-quic"}, input: overWebSocket + "?url=ws://127.0.0.1:9\n", code: 2, want: `over websocket, not over noise-quic`},
+		"no URL":                {args: []string{"join"}, input: overWebSocket + "\n", code: 1, want: `cannot be reached: .*no url hint`},
+		"no websocket there":    {args: []string{"join"}, input: overWebSocket + "?url=ws%3A%2F%2F127.0.0.1%3A9\n", code: 1, want: `cannot be reached: .*127\.0\.0\.1:9`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := command(t, c.args...)

@@ -27,15 +27,16 @@ func explain(err error) string {
 }
 
 // packages is what errors begin with for programmers' sake.
-var packages = regexp.MustCompile(`^((hawser|home|captp|netlayer|noisequic|sturdyref|vat): )+`)
+var packages = regexp.MustCompile(`^((hawser|home|captp|netlayer|noisequic|websocket|sturdyref|vat): )+`)
 
 // refused reports whether there is no object for the secret that was shown. The code is the bootstrap object's when the
-// secret was shown over a session that was open, the other error the netlayer's when it was to open one.
+// secret was shown over a session that was open, the last error the netlayer's when it was to open one; peers of other
+// implementations have no code for it.
 func refused(err error) bool {
 	if e, ok := errors.AsType[*vat.Error](err); ok && e.Code == home.ErrRefused.Code {
 		return true
 	}
-	return errors.Is(err, netlayer.ErrRefused)
+	return errors.Is(err, chatroom.ErrNoRoom) || errors.Is(err, netlayer.ErrRefused)
 }
 
 // gone says in a few words why a stay has ended.

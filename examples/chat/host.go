@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"strings"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/examples/chat/chatroom"
@@ -24,8 +23,9 @@ func hostCommand(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "", "keep the identity and the room's URI in this `directory`")
 	nick := flags.String("nick", "host", "what to call you")
 	name := flags.String("name", "lobby", "what to call the `room`; each name in a directory has a URI of its own")
-	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (without a port, or port 0: the one used last with --dir, or any)")
-	advertise := flags.String("advertise", "", "`addresses` for the URI, host:port with commas between, where guests come from outside")
+	var net network
+	net.flags(flags, noiseQUIC)
+	flags.StringVar(&net.advertise, "advertise", "", "for noise-quic: `addresses` for the URI, host:port with commas between, where guests come from outside")
 	alone := flags.Bool("serve", false, "only keep the room open: do not read messages from the input")
 	verbose := flags.Bool("v", false, "say what happens beneath")
 	if _, err := parse(flags, args, hostHelp, 0); err != nil {
@@ -38,12 +38,14 @@ func hostCommand(ctx context.Context, args []string) error {
 		return fmt.Errorf("host: %w", err)
 	}
 
+	if err := net.validate(); err != nil {
+		return err
+	}
+
 	console := openConsole()
 	defer console.Close()
-	cfg := &hawser.Config{Dir: *dir, Listen: *listen, Logger: console.logger(*verbose)}
-	if *advertise != "" {
-		cfg.Advertise = strings.Split(*advertise, ",")
-	}
+	cfg := &hawser.Config{Dir: *dir, Logger: console.logger(*verbose)}
+	net.configure(cfg)
 	node, err := hawser.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -56,7 +58,7 @@ func hostCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	invite, err := node.Publish(ctx, "room "+*name, room.Ref)
+	invite, err := node.Publish(ctx, net.publication(*name), room.Ref)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ func joinCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("join", flag.ContinueOnError)
 	dir := flags.String("dir", "", "keep the identity you act under in this `directory` (default: a new one each time)")
 	nick := flags.String("nick", "", "what to call you (default: asked for on a terminal)")
-	listen := flags.String("listen", "", "UDP `address` to listen at, as host:port or :port (without a port, or port 0: the one used last with --dir, or any)")
+	var net network
+	net.flags(flags, "")
 	verbose := flags.Bool("v", false, "say what happens beneath")
 	rest, err := parse(flags, args, joinHelp, 1)
 	if err != nil {
@@ -54,6 +55,9 @@ func joinCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := net.fit(ctx, invite); err != nil {
+		return err
+	}
 	if *nick == "" {
 		if *nick = "guest"; console.interactive() {
 			answer, err := console.ask(ctx, "your nickname [guest]: ", false)
@@ -69,7 +73,9 @@ func joinCommand(ctx context.Context, args []string) error {
 		return fmt.Errorf("join: %w", err)
 	}
 
-	node, err := hawser.Open(ctx, &hawser.Config{Dir: *dir, Listen: *listen, DialTimeout: dialTimeout, Logger: console.logger(*verbose)})
+	cfg := &hawser.Config{Dir: *dir, DialTimeout: dialTimeout, Logger: console.logger(*verbose)}
+	net.configure(cfg)
+	node, err := hawser.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

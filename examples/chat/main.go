@@ -23,6 +23,8 @@ const usage = `A chat room whose host is one of the people in it.
   chat join [URI] [--dir D] [--nick N]           join the room; the URI is asked for if it is not given
   chat demo                                      run a host and two guests as processes of their own
 
+  --netlayer websocket    host or demo over WebSockets, as goblin-chat does; join sees from the URI what to use
+
   chat host --help, chat join --help             say more
 `
 

@@ -53,62 +53,71 @@ func triplet(ctx context.Context) (sealer, unsealer, sealed vat.Ref) {
 
 func constant(v any) goblin { return func(context.Context, []any) (any, error) { return v, nil } }
 
+// membership is what a foreign user has of a room.
+type membership struct{ channel, sealer vat.Ref }
+
+// enterAsGoblin brings a user into a room. hear is told what its inbox hears, in turns of its vat.
+func enterAsGoblin(ctx context.Context, room vat.Ref, hear func(what string)) (membership, error) {
+	chatSealer, chatUnsealer, chatSealed := triplet(ctx)
+	subscriptionSealer, subscriptionUnsealer, _ := triplet(ctx)
+	user := methods{
+		"self-proposed-name": constant("goblin"), "get-chat-sealed?": constant(chatSealed),
+		"get-chat-unsealer": constant(chatUnsealer), "get-subscription-sealer": constant(subscriptionSealer),
+	}.spawn(ctx)
+	inbox := methods{
+		"user-joined": func(_ context.Context, args []any) (any, error) {
+			hear(fmt.Sprint("joined ", args[0].(vat.Ref) == user))
+			return true, nil
+		},
+		"user-left": func(_ context.Context, args []any) (any, error) {
+			hear(fmt.Sprint("left ", args[0].(vat.Ref) == user))
+			return true, nil
+		},
+		"new-message": func(ctx context.Context, args []any) (any, error) {
+			unsealer, err := args[0].(vat.Ref).Send(ctx, "get-chat-unsealer").Await(ctx)
+			if err != nil {
+				return nil, err
+			}
+			text, err := vat.Result[string](unsealer.Apply(ctx, args[1])).Await(ctx)
+			hear(text)
+			return true, err
+		},
+		"context": constant(room),
+	}.spawn(ctx)
+	handle, err := room.Send(ctx, "subscribe", user).Await(ctx)
+	if err != nil {
+		return membership{}, err
+	}
+	seat, err := subscriptionUnsealer.Apply(ctx, handle).Await(ctx)
+	if err != nil {
+		return membership{}, err
+	}
+	channel, err := seat.Apply(ctx, inbox).Await(ctx)
+	return membership{channel, chatSealer}, err
+}
+
+// say seals a text and has the room tell everybody. It returns what the room answers.
+func (m membership) say(ctx context.Context, text string) (any, error) {
+	handle, err := m.sealer.Apply(ctx, text).Await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return vat.Result[any](m.channel.Send(ctx, "send-message", handle)).Await(ctx)
+}
+
 func TestForeignUser(t *testing.T) {
 	inWorld(t, nil, func(t *testing.T, w *world) {
 		ada := w.enter("ada")
 		ada.quiet()
 		p := w.party("goblin", nil)
 		var heard []string
-		type membership struct{ channel, sealer vat.Ref }
 		m := do(t, p, func(ctx context.Context) (membership, error) {
-			chatSealer, chatUnsealer, chatSealed := triplet(ctx)
-			subscriptionSealer, subscriptionUnsealer, _ := triplet(ctx)
-			user := methods{
-				"self-proposed-name": constant("goblin"), "get-chat-sealed?": constant(chatSealed),
-				"get-chat-unsealer": constant(chatUnsealer), "get-subscription-sealer": constant(subscriptionSealer),
-			}.spawn(ctx)
-			room := p.node.Enliven(w.invite)
-			inbox := methods{
-				"user-joined": func(_ context.Context, args []any) (any, error) {
-					heard = append(heard, fmt.Sprint("joined ", args[0].(vat.Ref) == user))
-					return true, nil
-				},
-				"user-left": func(_ context.Context, args []any) (any, error) {
-					heard = append(heard, fmt.Sprint("left ", args[0].(vat.Ref) == user))
-					return true, nil
-				},
-				"new-message": func(ctx context.Context, args []any) (any, error) {
-					unsealer, err := args[0].(vat.Ref).Send(ctx, "get-chat-unsealer").Await(ctx)
-					if err != nil {
-						return nil, err
-					}
-					text, err := vat.Result[string](unsealer.Apply(ctx, args[1])).Await(ctx)
-					heard = append(heard, text)
-					return true, err
-				},
-				"context": constant(room),
-			}.spawn(ctx)
-			handle, err := room.Send(ctx, "subscribe", user).Await(ctx)
-			if err != nil {
-				return membership{}, err
-			}
-			seat, err := subscriptionUnsealer.Apply(ctx, handle).Await(ctx)
-			if err != nil {
-				return membership{}, err
-			}
-			channel, err := seat.Apply(ctx, inbox).Await(ctx)
-			return membership{channel, chatSealer}, err
+			return enterAsGoblin(ctx, p.node.Enliven(w.invite), func(what string) { heard = append(heard, what) })
 		})
 		ada.expect("goblin joined")
 		ada.say("hello")
 		time.Sleep(time.Second) // this inbox asks one thing after the other, and so may hear things in another order
-		answer := do(t, p, func(ctx context.Context) (any, error) {
-			handle, err := m.sealer.Apply(ctx, "hrm").Await(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return vat.Result[any](m.channel.Send(ctx, "send-message", handle)).Await(ctx)
-		})
+		answer := do(t, p, func(ctx context.Context) (any, error) { return m.say(ctx, "hrm") })
 		if answer != passable.Symbol("OK") {
 			t.Errorf("send-message answers %#v", answer)
 		}

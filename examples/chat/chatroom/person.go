@@ -2,6 +2,8 @@ package chatroom
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/hawser-go/hawser/vat"
 )
@@ -36,12 +38,18 @@ func (u userView) GetChatSealed() PredicateRef      { return u.p.messages.isSeal
 func (u userView) GetChatUnsealer() UnsealerRef     { return u.p.messages.unsealer }
 func (u userView) GetSubscriptionSealer() SealerRef { return u.p.subscription.sealer }
 
+// ErrNoRoom says that the peer does not have the room, as it says in words of its own.
+var ErrNoRoom = errors.New("chatroom: the peer does not have this room")
+
 // Join takes a seat in the room, of which see hears what happens there. It parks the turn for some round trips. The
 // stay it returns ends when the person leaves it, or the room or the connection to it does.
 func (p *Person) Join(ctx context.Context, room RoomRef, see Observer) (*Stay, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, 2*patience, ErrSilent)
 	defer cancel()
 	room, err := room.Await(waiting)
+	if e, ok := errors.AsType[*vat.Error](err); ok && e.Remote {
+		return nil, fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// endo begins a process that chats by the packages of an Endo checkout, whose dependencies are installed.
+func endo(t *testing.T, nick, command string) *actor {
+	t.Helper()
+	if os.Getenv("OCAPN_ENDO") == "" {
+		t.Skip("NOT RUN against Endo: set OCAPN_ENDO to a checkout of endojs/endo with its dependencies installed")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "node", "testdata/endo.mjs", command, nick)
+	cmd.WaitDelay = 3 * time.Second
+	p, err := start(nick, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("everything %s wrote: %q", nick, p.all)
+		}
+	})
+	return &actor{t, p}
+}
+
+// TestEndoJoins has Endo join a room of ours.
+func TestEndoJoins(t *testing.T) {
+	t.Parallel()
+	erin := endo(t, "erin", "join")
+	ada, uri := open(t, "--netlayer", "websocket")
+	erin.says(uri)
+	erin.sees("in lobby")
+	erin.sees("joined ada")
+	erin.sees("joined me")
+	ada.sees("* erin joined")
+	ada.says("hello, erin")
+	erin.sees("said ada: hello, erin")
+	erin.says("hello yourself")
+	erin.sees("said me: hello yourself")
+	ada.sees("<erin> hello yourself")
+	erin.says("/leave")
+	erin.sees("out")
+	ada.sees("* erin left")
+	erin.says("still there?")
+	erin.sees("answer", "CONNECTION-CLOSED")
+	ada.says("/quit")
+	ada.ends(0)
+}
+
+// TestEndoHosts has us join a room of Endo's, whose host is in it.
+func TestEndoHosts(t *testing.T) {
+	t.Parallel()
+	erin := endo(t, "erin", "host")
+	uri := erin.sees("ocapn://")
+	erin.sees("joined me")
+	bob := begin(t, "bob", "join", "--nick", "bob")
+	bob.says(uri)
+	bob.sees(`* you are in "endo room" with erin`)
+	erin.sees("joined bob")
+	bob.says("hello, erin")
+	erin.sees("said bob: hello, erin")
+	bob.sees("<bob (you)> hello, erin")
+	erin.says("hello yourself")
+	bob.sees("<erin> hello yourself")
+	bob.says("/who")
+	bob.sees("* here: bob (you), erin")
+	bob.says("/history")
+	bob.sees("* the room keeps no history")
+	bob.says("/quit")
+	bob.ends(0)
+	erin.sees("left bob")
+}
+
+// TestEndoRefuses has us ask Endo for a room with a secret that nobody gave out.
+func TestEndoRefuses(t *testing.T) {
+	t.Parallel()
+	erin := endo(t, "erin", "host")
+	uri := erin.sees("ocapn://")
+	fails(t, command(t, "join", tampered(uri)), 1, "the host refuses this URI")
+}
