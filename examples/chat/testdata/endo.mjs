@@ -65,9 +65,11 @@ const { user, userController } = makeUserControllerPair(nick);
 const channel = await E(userController)['join-room'](room);
 print(`in ${await E(room)['self-proposed-name']()}`);
 
+const names = new Map([[user, Promise.resolve('me')]]); // who has left cannot be asked any more
 const report = (what, somebody, text = '') => {
-  E(somebody)['self-proposed-name']().then(
-    name => print(`${what} ${somebody === user ? 'me' : name}${text}`),
+  if (!names.has(somebody)) names.set(somebody, E(somebody)['self-proposed-name']());
+  names.get(somebody).then(
+    name => print(`${what} ${name}${text}`),
     error => print(`! ${what}: ${error.message}`),
   );
 };
