@@ -77,7 +77,13 @@ func stage(ctx context.Context, net *mem.Network, sc *model.Scenario, able func(
 		var host *mem.Host
 		h, err := home.New(home.Config{Identity: p.ids[i], Vat: own, LazyRelease: true, Logger: log}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 			host = net.Host(mem.HostConfig{Addr: name, Static: p.ids[i].Public().Static, Doorkeeper: door, Features: features})
-			return []home.Layer{{Netlayer: host}}, nil
+			layer := &counted{Netlayer: host, connect: func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+				if p.apart(sc, model.Peer(i), d.Peer) {
+					return nil, netlayer.ErrUnreachable
+				}
+				return next(ctx, d)
+			}}
+			return []home.Layer{{Netlayer: layer}}, nil
 		})
 		if err != nil {
 			return p, err
@@ -97,6 +103,16 @@ func stage(ctx context.Context, net *mem.Network, sc *model.Scenario, able func(
 		p.objects, p.tables = append(p.objects, objects), append(p.tables, s)
 	}
 	return p, nil
+}
+
+// apart reports whether the scenario has a peer not reach the one at a location.
+func (p *players) apart(sc *model.Scenario, from model.Peer, to sturdyref.Peer) bool {
+	for _, pair := range sc.Unreachable {
+		if pair[0] == from && p.hosts[pair[1]].Location().ID() == to.ID() {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *players) Vat(at model.Peer, n int) *vat.Vat { return p.vats[at][n] }
@@ -187,12 +203,18 @@ func TestHandoffEverySchedule(t *testing.T) {
 	}
 }
 
-// TestHandoffAnySchedule plays any scenario with any delays, in any order, among peers of which some do not relay gifts.
+// TestHandoffAnySchedule plays any scenario with any delays, in any order, among peers of which some do not relay gifts, or
+// cannot reach each other.
 func TestHandoffAnySchedule(t *testing.T) {
 	var scenarios []*model.Scenario
 	scenarios = append(append(append(scenarios, model.Published()...), model.Senders()...), model.Gifts()...)
 	for refs := 2; refs <= 4; refs++ {
 		scenarios = append(scenarios, model.Topologies(refs, 4, 2)...)
+	}
+	for _, sc := range model.Mixed() {
+		if len(sc.Unreachable) > 0 {
+			scenarios = append(scenarios, sc)
+		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		sc := scenarios[rapid.IntRange(0, len(scenarios)-1).Draw(rt, "scenario")]
@@ -202,6 +224,9 @@ func TestHandoffAnySchedule(t *testing.T) {
 		var abilities [4]feature
 		for i := range abilities {
 			abilities[i] = rapid.SampledFrom([]feature{every, every, every, moves}).Draw(rt, "abilities")
+			if len(sc.Unreachable) > 0 {
+				abilities[i] = every // who cannot reach a host has nothing of it otherwise
+			}
 		}
 		choices := live.Choices{Delays: ms(0, 1, 2, 5, 20, 50), Pauses: ms(0, 0, 1, 3, 10, 30, 200), Links: live.AllLinks(sc)}
 		plan := choices.Make(sc, func(n int) int { return rapid.IntRange(0, n-1).Draw(rt, "choice") })
