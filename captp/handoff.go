@@ -59,7 +59,7 @@ type given struct {
 func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	s, at := t.s, f.session()
 	to, from := s.greeting.Load(), at.greeting.Load()
-	if s.cfg.Handoffs == nil || to == nil || from == nil || from.Peer.Designator == "" || at.caller.Load().Anonymous || s.caller.Load().Anonymous {
+	if s.cfg.Handoffs == nil || to == nil || from == nil || !at.introduced.Load() || at.budget.full.Load() || from.Peer.Designator == "" || at.caller.Load().Anonymous || s.caller.Load().Anonymous {
 		return msg.Desc{}, false
 	}
 	if _, known := t.byRef[ref]; known || f.kind == farQuestion && !at.moves.Load() {
@@ -74,6 +74,11 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 		return msg.Desc{}, false
 	}
 	g := gift{id: s.giftID(f, t.once), ref: ref, at: at, when: time.Now()}
+	if before, ok := s.lk.given.gifts[g.id]; ok && before.at == at {
+		g.env = before.env
+		t.gifts = append(t.gifts, g)
+		return msg.Desc{Kind: msg.Given, Pos: msg.Pos(len(t.gifts) - 1)}, true
+	}
 	var err error
 	g.env, err = at.dialect.Sign(&msg.HandoffGive{
 		ReceiverKey: to.Key, Exporter: from.Peer, Session: from.ID, GifterSide: from.Ours, GiftID: g.id[:],
@@ -158,18 +163,26 @@ func (s *Session) deposit(due []gift) {
 			at = next
 		}
 		var err error
+		var more []gift // what it was a promise for may be somebody else's by now
 		at.withLock(func(l *locked) {
-			if l.state != live {
+			most := at.cfg.Limits.MaxUnsent
+			switch {
+			case l.state != live:
 				err = l.ending()
-				return
+			case len(l.t.out) > most:
+				err = vat.ErrOverloaded // the receiver must not fill this node because the exporter does not read
+			default:
+				err = l.t.say(msg.Desc{Kind: msg.Export}, "deposit-gift", due[i].id[:], due[i].ref)
+				more = l.takeDue()
+				at.budget.full.Store(len(l.t.out) > most)
 			}
-			err = l.t.say(msg.Desc{Kind: msg.Export}, "deposit-gift", due[i].id[:], due[i].ref)
 		})
 		if err != nil {
 			// The receiver's withdrawal comes to nothing, which is what it is told.
 			s.log.Debug("a gift could not be deposited", "exporter", at.peer(), "error", err)
 		}
 		at.poke()
+		at.deposit(more)
 		s.traceHandoff("handoff-give", at.peer())
 	}
 }

@@ -30,6 +30,7 @@ func (s *Session) Handover(winner *Session) bool {
 				l.state, last = moved, true
 			}
 			s.movedTo.Store(winner)
+			close(s.handed)
 			watches, l.watches = l.watches, nil
 			severed = winner.watchAll(watches)
 		})

@@ -78,6 +78,7 @@ func (r *reader) startSession(op *msg.StartSession) error {
 		s.poke()
 		s.deposit(due)
 	}
+	s.introduced.Store(true)
 	s.trace()
 	return nil
 }

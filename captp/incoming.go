@@ -3,6 +3,7 @@ package captp
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -20,6 +21,7 @@ func (s *Session) read(conn netlayer.Conn) {
 	for {
 		frame, err := conn.Read()
 		if err != nil {
+			r.spurned()
 			s.fail(lost(s, err))
 			return
 		}
@@ -31,9 +33,31 @@ func (s *Session) read(conn netlayer.Conn) {
 				end = s.violated(err)
 				s.log.Warn("the peer broke the protocol", "peer", end.Peer, "error", err)
 			}
+			if end.Kind == Aborted {
+				r.spurned()
+			}
 			s.fail(end)
 			return
 		}
+	}
+}
+
+// crossedWait is how long a session that was ended before it began may still be handed over.
+const crossedWait = 250 * time.Millisecond
+
+// spurned waits a moment if the peer has ended a connection of ours without a greeting. Where crossing connections are
+// told apart by what they say, it may have decided for its own, which brings its greeting on another way and no sooner:
+// what waits here goes out there then.
+func (r *reader) spurned() {
+	if r.started || !r.s.cfg.Patient || !r.conn.Info().Outbound {
+		return
+	}
+	moment := time.NewTimer(crossedWait)
+	defer moment.Stop()
+	select {
+	case <-r.s.handed:
+	case <-r.s.stop:
+	case <-moment.C:
 	}
 }
 

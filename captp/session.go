@@ -93,6 +93,10 @@ type Session struct {
 	caller atomic.Pointer[vat.Caller]
 	// greeting is what is known of the peer once it has said op:start-session.
 	greeting atomic.Pointer[Greeting]
+	// introduced says that what waited for that is on its way, and nothing that is said now overtakes it.
+	introduced atomic.Bool
+	// handed is closed when the session, though it has a connection, was handed over.
+	handed chan struct{}
 	// movedTo is where an opening session was handed over to.
 	movedTo atomic.Pointer[Session]
 	// keeping orders what the connection is told by KeepAlive.
@@ -144,7 +148,7 @@ func New(cfg Config) (*Session, error) {
 	}
 	s := &Session{
 		cfg: cfg, log: cfg.Logger, key: key, public: [32]byte(public), dialect: wire.Hawser,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), handed: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()

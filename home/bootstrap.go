@@ -140,16 +140,12 @@ func (b *lobby) Challenge(context.Context) ([]byte, error) {
 
 // DepositGift keeps a reference for whoever comes with the peer's certificate for it.
 func (b *lobby) DepositGift(_ context.Context, id any, gift vat.Ref) error {
-	switch id.(type) {
-	case []byte, string, int64:
-	default:
-		return vat.ErrBadArgs
-	}
-	g, ok := b.link.session.Greeting()
+	g, _ := b.link.session.Greeting()
+	k, ok := newGiftKey(g.ID, id)
 	if gift.IsNull() || !ok {
 		return vat.ErrBadArgs
 	}
-	return b.h.deposit(newGiftKey(g.ID, id), gift)
+	return b.h.deposit(k, gift)
 }
 
 // WithdrawGift returns what the peer shows certificates for, or a promise if that has not been deposited yet.

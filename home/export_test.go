@@ -20,3 +20,10 @@ func (h *Home) Credentials() (shown, proven int) {
 	}
 	return shown, proven
 }
+
+// Gifts counts what was deposited here, or is waited for, by peers of all sessions.
+func (h *Home) Gifts() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.gifts.all)
+}

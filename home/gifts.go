@@ -14,7 +14,9 @@ import (
 
 const (
 	// maxGifts bounds the gifts of one session that were not withdrawn, those waited for included.
-	maxGifts = 1024
+	maxGifts = 1 << 14
+	// maxGiftID is how long the id of a gift may be; the specification has 32 bytes.
+	maxGiftID = 256
 	// giftFor is how long a gift, or who waits for it, stays.
 	giftFor = 5 * time.Minute
 	// countWindow is how far back handoff-counts are remembered; earlier ones count as used.
@@ -26,6 +28,7 @@ var (
 	ErrHandoff    = vat.NewError("home.handoff", "home: the handoff is refused: its certificates are not good for this session, or were used before")
 	errGifterGone = vat.NewError("home.handoff", "home: the handoff is refused: the gifter's session has ended")
 	errManyGifts  = vat.NewError("home.overloaded", "home: too many gifts wait to be withdrawn: try again later")
+	errTakerGone  = vat.NewError("home.handoff", "home: the handoff is refused: the session that asks for the gift has ended")
 	errGiftLate   = vat.NewError("home.handoff", "home: the gift has not been deposited in time")
 )
 
@@ -35,10 +38,11 @@ type giftKey struct {
 	id      string
 }
 
-// present is a gift that waits for its receiver, or, with a vow, a receiver that waits for its gift.
+// present is a gift that waits for its receiver, or, with a vow, a receiver that waits for its gift, in the session by.
 type present struct {
 	ref   vat.Ref
 	vow   *vat.Vow
+	by    *link
 	since time.Time
 }
 
@@ -49,11 +53,18 @@ type gifts struct {
 	timer *time.Timer
 }
 
-func newGiftKey(session [32]byte, id any) giftKey {
-	if b, ok := id.([]byte); ok {
-		return giftKey{session, string(b)}
+// newGiftKey reports false for what is no gift's id.
+func newGiftKey(session [32]byte, id any) (k giftKey, ok bool) {
+	k.session = session
+	switch x := id.(type) {
+	case []byte:
+		k.id = string(x)
+	case string, int64: // as older peers do
+		k.id = fmt.Sprintf("%T %v", x, x)
+	default:
+		return k, false
 	}
-	return giftKey{session, fmt.Sprintf("%T %v", id, id)} // as older peers do
+	return k, len(k.id) <= maxGiftID
 }
 
 // add keeps a present.
@@ -70,10 +81,19 @@ func (g *gifts) add(k giftKey, p *present, sweep func()) error {
 	p.since = time.Now()
 	g.all[k] = p
 	g.count[k.session]++
+	if p.by != nil {
+		if p.by.awaits == nil {
+			p.by.awaits = make(map[giftKey]struct{})
+		}
+		p.by.awaits[k] = struct{}{}
+	}
 	return nil
 }
 
 func (g *gifts) remove(k giftKey) {
+	if p := g.all[k]; p.by != nil {
+		delete(p.by.awaits, k)
+	}
 	delete(g.all, k)
 	if g.count[k.session]--; g.count[k.session] == 0 {
 		delete(g.count, k.session)
@@ -83,12 +103,16 @@ func (g *gifts) remove(k giftKey) {
 	}
 }
 
-// drop removes what belongs to a session and returns those who waited.
-func (g *gifts) drop(session [32]byte) (waited []*present) {
-	if g.count[session] == 0 {
-		return nil
+// drop removes what belongs to a session, as the gifter's or as the receiver's, and returns those who waited.
+func (g *gifts) drop(l *link) (waited []*present) {
+	for k := range l.awaits {
+		waited = append(waited, g.all[k])
+		g.remove(k)
 	}
-	return g.dropIf(func(k giftKey, _ *present) bool { return k.session == session })
+	if l.greeting == nil || g.count[l.greeting.ID] == 0 {
+		return waited
+	}
+	return append(waited, g.dropIf(func(k giftKey, _ *present) bool { return k.session == l.greeting.ID })...)
 }
 
 func (g *gifts) dropIf(over func(giftKey, *present) bool) (waited []*present) {
@@ -124,6 +148,8 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	p := h.gifts.all[k]
 	var err error
 	switch {
+	case h.greeted[k.session] == nil:
+		err = errGifterGone // its last words come after its end
 	case p == nil:
 		err = h.gifts.add(k, &present{ref: ref}, h.sweepGifts)
 	case p.vow == nil:
@@ -138,19 +164,26 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	return err
 }
 
-// take returns a gift, once, or a promise for one that has not come yet.
-func (h *Home) take(k giftKey) (vat.Ref, error) {
+// take returns a gift, once, or a promise for one that has not come yet. A receiver that was given one thing several
+// times may ask as often while it waits.
+func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch p := h.gifts.all[k]; {
+	case h.greeted[k.session] == nil:
+		return vat.Ref{}, errGifterGone
+	case by.lost:
+		return vat.Ref{}, errTakerGone
 	case p == nil:
 		w := vat.NewVow(nil)
-		return w.Ref(), h.gifts.add(k, &present{vow: w}, h.sweepGifts)
+		return w.Ref(), h.gifts.add(k, &present{vow: w, by: by}, h.sweepGifts)
 	case p.vow == nil:
 		h.gifts.remove(k)
 		return p.ref, nil
+	case p.by == by:
+		return p.vow.Ref(), nil
 	default:
-		return vat.Ref{}, ErrHandoff // somebody waits for it already
+		return vat.Ref{}, ErrHandoff // somebody else waits for it
 	}
 }
 
@@ -180,7 +213,7 @@ func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
 	if !fresh {
 		return vat.Ref{}, ErrHandoff
 	}
-	return h.take(k)
+	return h.take(k, l)
 }
 
 // gifted checks a gifter's certificate and returns the name of its gift here.
@@ -202,7 +235,11 @@ func (h *Home) gifted(env *msg.SigEnvelope) (giftKey, *msg.HandoffGive, error) {
 	if give.GifterSide != g.Theirs || wire.Verify(env, g.Key) != nil {
 		return giftKey{}, nil, ErrHandoff
 	}
-	return newGiftKey(give.Session, give.GiftID), give, nil
+	k, ok := newGiftKey(give.Session, give.GiftID)
+	if !ok {
+		return giftKey{}, nil, ErrHandoff
+	}
+	return k, give, nil
 }
 
 // counts remembers which handoff-counts a peer has used in a session, in bounded space.

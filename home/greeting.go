@@ -75,7 +75,8 @@ func (h *Home) met(l *link, g captp.Greeting) (a arrival, err error) {
 			return a, fmt.Errorf("home: dialled %s, but it says that it is %s", l.peer, id)
 		}
 		return a, nil
-	case !l.over.TrustClaims:
+	case !l.over.TrustClaims || id.Transport != l.over.Transport():
+		// Who is believed on one network is not believed to be anybody on another.
 		// Whoever has proven to be that peer, or is about to, is not to be crossed by somebody who only says so.
 		if p != nil && (p.live != nil || p.dial != nil) {
 			return a, errActive
@@ -130,7 +131,8 @@ func (h *Home) whenGreeted(l *link, then func(error)) {
 	h.mu.Lock()
 	l = l.current()
 	met, over := l.greeting != nil, l.lost
-	if !met && !over {
+	full := len(l.waiting) >= maxWaiting
+	if !met && !over && !full {
 		l.waiting = append(l.waiting, then)
 	}
 	h.mu.Unlock()
@@ -139,6 +141,8 @@ func (h *Home) whenGreeted(l *link, then func(error)) {
 		then(nil)
 	case over:
 		then(h.lossOf(l))
+	case full:
+		then(errManyWaiting)
 	}
 }
 
@@ -149,9 +153,7 @@ func (h *Home) gone(l *link) {
 	l.lost = true
 	waiting := l.waiting
 	l.waiting = nil
-	if l.greeting != nil {
-		broken = h.gifts.drop(l.greeting.ID)
-	}
+	broken = h.gifts.drop(l)
 	h.mu.Unlock()
 	for _, then := range waiting {
 		then(h.lossOf(l))

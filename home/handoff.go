@@ -2,6 +2,9 @@ package home
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -44,7 +47,7 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		if err != nil {
 			return broken(err)
 		}
-		ref, err := h.take(k)
+		ref, err := h.take(k, r.from)
 		if err != nil {
 			return broken(err)
 		}
@@ -54,7 +57,7 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	if !ok {
 		return r.redeem(s, env, give)
 	}
-	key := give.Exporter.ID().String() + string(id)
+	key := sha256.Sum256(append([]byte(give.Exporter.ID().String()+"\x00"), id...))
 	h.mu.Lock()
 	known, held := r.from.redeemed[key].Ref()
 	h.mu.Unlock()
@@ -65,20 +68,22 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r.from.redeemed == nil {
-		r.from.redeemed = make(map[string]vat.WeakRef)
+		r.from.redeemed = make(map[[32]byte]vat.WeakRef)
 	}
-	if n := len(r.from.redeemed); n >= minRedeemed && n&(n-1) == 0 {
-		maps.DeleteFunc(r.from.redeemed, func(_ string, w vat.WeakRef) bool { _, held := w.Ref(); return !held })
+	switch n := len(r.from.redeemed); {
+	case n >= maxRedeemed:
+		clear(r.from.redeemed)
+	case n >= minRedeemed && n&(n-1) == 0:
+		maps.DeleteFunc(r.from.redeemed, func(_ [32]byte, w vat.WeakRef) bool { _, held := w.Ref(); return !held })
 	}
-	if len(r.from.redeemed) < maxRedeemed {
-		r.from.redeemed[key] = ref.Weak()
-	}
+	r.from.redeemed[key] = ref.Weak()
 	return ref
 }
 
 const (
 	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
 	minRedeemed = 64
+	// maxRedeemed is how many are remembered; when there are more all are forgotten.
 	maxRedeemed = 1 << 16
 )
 
@@ -114,14 +119,15 @@ type redemption struct {
 func (d *redemption) start() {
 	h, policy := d.h, d.h.cfg.Handoffs
 	if policy.Transports != nil && !slices.Contains(policy.Transports, d.give.Exporter.Transport) {
-		d.relay(h.noLayer(d.give.Exporter.Transport, nil))
+		d.relay(fmt.Errorf("home: a certificate leads to transport %q, which Config.Handoffs does not allow", d.give.Exporter.Transport))
 		return
 	}
 	if h.usableSession(d.give.Exporter.ID()) == nil {
 		h.mu.Lock()
-		d.dials = d.from.redeeming < policy.maxDials()
+		d.dials = d.from.redeeming < policy.maxDials() && h.redeeming < maxDials/2
 		if d.dials {
 			d.from.redeeming++
+			h.redeeming++
 		}
 		h.mu.Unlock()
 		if !d.dials {
@@ -129,14 +135,19 @@ func (d *redemption) start() {
 			return
 		}
 	}
-	reached := h.request(&request{peer: d.give.Exporter.Clone(), allow: d.allowed(), credential: d.introduction, fetch: d.over})
+	reached := h.request(&request{peer: d.give.Exporter.Clone(), gifted: true, allow: d.allowed(), credential: d.introduction, fetch: d.over})
 	reached.PromiseCell().Subscribe(settled(func(_ any, err error) {
 		if d.dials {
 			h.mu.Lock()
 			d.from.redeeming--
+			h.redeeming--
 			h.mu.Unlock()
+			d.dials = false
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errYielded):
+			d.start()
+		case err != nil:
 			d.relay(err)
 		}
 	}))
@@ -196,14 +207,17 @@ func (d *redemption) allowed() func(netip.Addr) bool {
 	if d.h.cfg.Handoffs.Local {
 		return nil
 	}
-	source, err := netip.ParseAddr(d.from.info().Source)
+	// What a netlayer says of an IPv6 source is its /64: that of the loopback address holds no other host.
+	source, err := netip.ParsePrefix(d.from.info().Source)
+	loopback := err == nil && (source.Addr().IsLoopback() || source.Bits() >= 64 && source.Contains(netip.IPv6Loopback()))
+	linkLocal := err == nil && source.Addr().IsLinkLocalUnicast()
 	return func(a netip.Addr) bool {
 		a = a.Unmap()
 		switch {
 		case a.IsLoopback(), a.IsUnspecified():
-			return err == nil && source.Unmap().IsLoopback()
+			return loopback
 		case a.IsLinkLocalUnicast():
-			return err == nil && source.Unmap().IsLinkLocalUnicast()
+			return linkLocal
 		}
 		return !a.IsMulticast()
 	}

@@ -72,7 +72,9 @@ type Home struct {
 	peers  map[sturdyref.PeerID]*peer
 	links  map[*link]struct{} // those that have a connection, or are about to
 	dials  int
-	crowd  crowd
+	// redeeming are those of the dials that peers' certificates have caused.
+	redeeming int
+	crowd     crowd
 	// greeted are the sessions that have been greeted, by their ids; gifts is what was deposited in them.
 	greeted map[[32]byte]*link
 	gifts   gifts

@@ -38,7 +38,9 @@ type link struct {
 	counts counts
 	count  uint64
 	// redeemed is what this peer's certificates have come to, as far as somebody holds it.
-	redeemed map[string]vat.WeakRef
+	redeemed map[[32]byte]vat.WeakRef
+	// awaits are the gifts of others that this peer has asked for and that have not been deposited.
+	awaits map[giftKey]struct{}
 	// redeeming are the certificates of this peer's that are being redeemed and want a dial.
 	redeeming int
 	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -41,6 +42,8 @@ type request struct {
 	check func(mac []byte, info netlayer.Info) bool
 	// bound says that the key proves itself against a challenge.
 	bound bool
+	// gifted says that a peer's certificate wants it, not this node's own program.
+	gifted bool
 	// allow, if not nil, says which addresses may be dialled.
 	allow func(netip.Addr) bool
 	// credential, if not nil, returns what to show besides.
@@ -63,6 +66,7 @@ type dial struct {
 	crossed bool  // the peer was told to wait for this dial,
 	told    time.Time
 	insists bool // this dial gave way, and the peer's connection has not come
+	yields  bool // a dial of this node's own looks for the peer elsewhere
 }
 
 // serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
@@ -139,8 +143,11 @@ func (h *Home) request(r *request) vat.Ref {
 				h.mu.Unlock()
 				return broken(errManyWaiting)
 			}
-			r.vow = vat.NewVow(nil)
-			p.waiting = append(p.waiting, r)
+			p.enqueue(r)
+			h.mu.Unlock()
+			return r.vow.Ref()
+		case p != nil && len(p.waiting) > 0 && r.gifted:
+			p.enqueue(r) // proceed is about to be called
 			h.mu.Unlock()
 			return r.vow.Ref()
 		case h.dials >= maxDials:
@@ -161,6 +168,26 @@ func (h *Home) request(r *request) vat.Ref {
 		}
 	}
 }
+
+// enqueue has r wait for the dial under way. What peers' certificates want never delays what this node itself wants: a
+// dial to the addresses that a gifter says gives way to another.
+func (p *peer) enqueue(r *request) {
+	r.vow = vat.NewVow(nil)
+	at := len(p.waiting)
+	if !r.gifted {
+		if i := slices.IndexFunc(p.waiting, func(w *request) bool { return w.gifted }); i >= 0 {
+			at = i
+		}
+		if d := p.dial; d.req.gifted && !sameHints(d.req.peer, r.peer) {
+			d.yields = true
+			d.cancel()
+		}
+	}
+	p.waiting = slices.Insert(p.waiting, at, r)
+}
+
+// errYielded ends a dial that another takes the place of.
+var errYielded = errors.New("home: the dial gave way to one of this node's own")
 
 // usableSession returns the link over which a peer can be sent to, nil if there is none. A session that has ended is
 // not in anybody's way any more, also while it still tries to say goodbye.
@@ -230,6 +257,9 @@ func (h *Home) gaveUp(d *dial, err error) {
 	h.mu.Lock()
 	layers := h.leave(d.link)
 	mine := d.peer.dial == d
+	if d.yields {
+		err = errYielded
+	}
 	d.over = err
 	if mine {
 		d.peer.dial = nil
