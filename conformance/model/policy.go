@@ -109,7 +109,8 @@ type EJavaOptions struct {
 	// a chain do it, if the end of the chain is there too, and only once its listeners have used it.
 	Anywhere bool
 	// MovesQueues moves what waits in a promise, in the same step, before anybody is told where it leads. In the published
-	// model it is moved later, message by message.
+	// model it is moved later, message by message. What a withdrawn promise leads to no longer waits on its channel, either,
+	// until the promise that leads there is not held: the acknowledgement that ends the holding can be behind it.
 	MovesQueues bool
 }
 
