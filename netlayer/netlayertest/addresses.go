@@ -1,6 +1,7 @@
 package netlayertest
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 
@@ -47,8 +48,17 @@ func dialAllowed(w *world) {
 		w.Error("Early was called for a dial to where none may go")
 		return nil
 	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.spawn(func() {
+		if incoming, err := b.Accept(ctx); err == nil {
+			w.Error("a dial came to where none may go")
+			incoming.Refuse(netlayer.ErrRefused)
+		}
+	})
 	c, err := a.Connect(w.ctx, d)
 	w.mustBe("Connect to where none may go", err, netlayer.ErrUnreachable)
+	cancel()
+	w.group.Wait()
 	if c != nil {
 		w.Error("Connect returned a connection and an error")
 	}
@@ -62,7 +72,7 @@ func dialAllowed(w *world) {
 			}
 		}
 	}
-	w.nextIs(a, b, "the next dial") // nobody came of the one before
+	w.nextIs(a, b, "the next dial")
 }
 
 func sourceOfBoth(w *world) {

@@ -236,8 +236,17 @@ func TestSilentAreBounded(t *testing.T) {
 		silent = append(silent, dialTCP(t, n))
 		accept(t, n)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	came := make(chan error, 1)
+	go func() {
+		_, err := n.Accept(ctx)
+		came <- err
+	}()
 	if _, err := dialTCP(t, n).Read(make([]byte, 1)); err == nil {
-		t.Fatal("a fourth silent connection was not turned away")
+		t.Error("a fourth silent connection was not turned away")
+	}
+	if cancel(); <-came == nil {
+		t.Fatal("a fourth silent connection came")
 	}
 	send(t, silent[0], "<1'a>") // one that speaks makes room
 	silent[1].Close()           // and one that goes

@@ -133,11 +133,13 @@ func TestForeignDialler(t *testing.T) {
 func TestGoblins017(t *testing.T) {
 	challenge := bytes.Repeat([]byte{5}, 64)
 	n := open(t, &websocket.Config{})
+	nobody := nobodyComes(t, n)
 	f := mustForeign(t, n)
 	send(t, f, ws.MessageBinary, challenge)
 	if said := closedWith(t, f); said.Code != ws.StatusPolicyViolation || said.Reason != "" {
 		t.Errorf("by default it is answered with %v", said)
 	}
+	nobody()
 	n = open(t, &websocket.Config{AllowGoblins017: true, Key: fixed})
 	f = mustForeign(t, n)
 	send(t, f, ws.MessageBinary, challenge)
@@ -176,8 +178,12 @@ func TestBadHandshakes(t *testing.T) {
 	} {
 		c := mustForeign(t, n)
 		do(c)
-		if kind, b, err := c.Read(within(t)); err == nil {
+		kind, b, err := c.Read(within(t))
+		if err == nil {
 			t.Errorf("%s is answered with %v %q", name, kind, b)
+		}
+		if name == "too large" && ws.CloseStatus(err) != ws.StatusMessageTooBig {
+			t.Errorf("%s was read: %v", name, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -264,20 +270,35 @@ func TestEmptyMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// TestHandshakesAreBounded: there is room for one handshake; it is taken until the dialler is admitted or goes.
 func TestHandshakesAreBounded(t *testing.T) {
-	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 2}})
-	waiting := []*ws.Conn{mustForeign(t, n), mustForeign(t, n)}
-	if _, err := foreign(t, n, nil); err == nil {
-		t.Fatal("a third handshake may begin")
-	}
-	send(t, waiting[0], ws.MessageBinary, websocket.Hello(make([]byte, 32))) // one that is admitted makes room
-	accept(t, n)
-	receive(t, waiting[0])
-	waiting[1].CloseNow() // and one that goes
-	for made := 0; made < 2; {
-		if _, err := foreign(t, n, nil); err == nil {
-			made++
+	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 1}})
+	eventually := func() *ws.Conn { // what gives room back may be a little behind
+		ctx := within(t)
+		for ctx.Err() == nil {
+			if f, err := foreign(t, n, nil); err == nil {
+				return f
+			}
 		}
+		t.Fatal("the room is never given back")
+		return nil
+	}
+	for range 3 { // admitted, and staying
+		f := eventually()
+		if _, err := foreign(t, n, nil); err == nil {
+			t.Fatal("a second handshake may begin")
+		}
+		send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
+		accept(t, n)
+		receive(t, f)
+	}
+	for range 3 { // gone without a word
+		raw, err := net.Dial("tcp", n.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.Close()
+		eventually().CloseNow()
 	}
 }
 
@@ -424,6 +445,36 @@ func TestImpostors(t *testing.T) {
 		server.CloseClientConnections()
 		server.Close()
 	}
+}
+
+// nobodyComes turns whoever is announced away, and fails the test for it. The function returned ends that.
+func nobodyComes(t *testing.T, n *websocket.Netlayer) (end func()) {
+	ctx, cancel := context.WithCancel(within(t))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if in, err := n.Accept(ctx); err == nil {
+			t.Error("somebody came who should not have come")
+			in.Refuse(nil)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// TestRedirectionsAreNotFollowed, not even to the peer itself: nobody has asked whether one may go there.
+func TestRedirectionsAreNotFollowed(t *testing.T) {
+	b, a := open(t, &websocket.Config{Key: fixed}), open(t, &websocket.Config{})
+	server := httptest.NewServer(http.RedirectHandler("http://"+b.Addr().String(), http.StatusTemporaryRedirect))
+	defer server.Close()
+	nobody := nobodyComes(t, b)
+	peer := at(fixed, "ws"+strings.TrimPrefix(server.URL, "http"))
+	if _, err := a.Connect(within(t), netlayer.Dial{Peer: peer}); !errors.Is(err, netlayer.ErrUnreachable) {
+		t.Errorf("Connect: %v", err)
+	}
+	nobody()
 }
 
 func TestDialGoesWhereItMay(t *testing.T) {
