@@ -166,3 +166,25 @@ func TestWhatGoesOverTCP(t *testing.T) {
 		t.Errorf("a dial that was given up goes on over TCP: %v", err)
 	}
 }
+
+// upStub wants to know when the network is up.
+type upStub struct {
+	stub
+	told int
+}
+
+func (u *upStub) NetworkUp(context.Context) { u.told++ }
+
+// Whoever of the two wants to know that the network is back is told.
+func TestJoinedNetworkUp(t *testing.T) {
+	wants := &upStub{}
+	j := noisetcp.Join(wants, &stub{})
+	defer j.Close()
+	up, ok := j.(interface{ NetworkUp(context.Context) })
+	if !ok {
+		t.Fatal("the netlayer cannot be told that the network is up")
+	}
+	if up.NetworkUp(t.Context()); wants.told != 1 {
+		t.Errorf("told %d times", wants.told)
+	}
+}
