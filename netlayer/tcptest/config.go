@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -104,7 +105,7 @@ func (c *Config) validated() (Config, error) {
 		return v, fmt.Errorf("tcptest: Config.Framing is %v, expected Raw or Framed", v.Framing)
 	}
 	if v.Designator == "" {
-		v.Designator = rand.Text()
+		v.Designator = strings.ToLower(rand.Text()) // as some take a designator for the name of a host
 	}
 	if len(v.Designator) > maxDesignator || !utf8.ValidString(v.Designator) {
 		return v, fmt.Errorf("tcptest: Config.Designator is no UTF-8 text of at most %d bytes", maxDesignator)
