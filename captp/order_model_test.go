@@ -58,6 +58,7 @@ func stage(w *world, sc *model.Scenario, plain func(model.Peer) bool) *players {
 func (p *players) Vat(at model.Peer, n int) *vat.Vat             { return p.vats[at][n] }
 func (p *players) Offer(at model.Peer, name string, ref vat.Ref) { p.nodes[at].offer(name, ref) }
 func (p *players) Lose(x, y model.Peer)                          { p.w.net.Lose(p.nodes[x].host, p.nodes[y].host) }
+
 func (p *players) SetDelay(from, to model.Peer, d time.Duration) {
 	p.w.net.SetDelay(p.nodes[from].host, p.nodes[to].host, d, 0)
 }

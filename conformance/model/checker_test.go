@@ -46,6 +46,9 @@ func TestInvariantsCanFail(t *testing.T) {
 		"EveryRunEnds": func(t *Turn, from Peer, id ID, d Desc) {
 			t.send(from, Msg{Op: OpListen, To: t.ref(id).At, Ref: id})
 		},
+		"KnownMessage": func(t *Turn, from Peer, id ID, _ Desc) {
+			t.send(from, Msg{Op: OpFlushAck, To: t.ref(id).At})
+		},
 		"NoCycle": func(t *Turn, _ Peer, id ID, _ Desc) { t.ref(id).To = id },
 	} {
 		sc := Chains("handoff", []Sender{{a, 0, 1, 2}, {d, 0, 1, 0}}, b, c)

@@ -22,6 +22,7 @@
 //   - NoDeadlock: when nothing can happen any more nothing waits, in a promise or on a channel.
 //   - EveryPromiseSettles: then every promise that Hawser peers listen to at Hawser peers has settled or is broken.
 //   - EveryRunEnds: no state can be reached from itself, so that what holds at the ends of runs holds for all runs.
+//   - KnownMessage: nobody sends what the receiver has no use for.
 //   - NoCycle: no reference leads to itself.
 //
 // # Not modelled

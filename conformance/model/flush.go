@@ -29,7 +29,7 @@ func (f opFlush) Resolved(t *Turn, id ID) {
 	case third, f.extended && host != t.Self:
 		for _, l := range r.Listeners {
 			r.Waits |= 1 << l.Peer
-			t.send(l.Peer, Msg{Op: opFlushAsk, To: l.As, Ref: id})
+			t.send(l.Peer, Msg{Op: OpAskFlush, To: l.As, Ref: id})
 		}
 		if f.extended {
 			t.drainAll(id)
@@ -48,7 +48,7 @@ func (f opFlush) Ready(sc *Scenario, p *peer, r *Ref) bool {
 
 func (f opFlush) Handle(t *Turn, from Peer, m Msg) {
 	switch r := t.ref(m.To); m.Op {
-	case opFlushAsk:
+	case OpAskFlush:
 		if r.Kind == RemotePromise && !r.Broken {
 			r.Phase = Holding
 		}
@@ -57,6 +57,8 @@ func (f opFlush) Handle(t *Turn, from Peer, m Msg) {
 		if r.Waits &^= 1 << from; r.Waits == 0 {
 			t.tellAll(m.To, r.To)
 		}
+	default:
+		t.unknown(from, m)
 	}
 }
 

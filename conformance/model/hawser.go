@@ -35,8 +35,12 @@ func (h hawser) String() string {
 		set  bool
 		name string
 	}{
-		{h.opt.NoHandoffs, "no handoffs"}, {h.opt.FirstGive, "first give"}, {h.opt.NoRoundTrip, "no round trip"}, {h.opt.EarlyWord, "early word"},
-		{h.opt.KeptIsFinal, "kept is final"}, {h.opt.TrustsAll, "trusts all"},
+		{h.opt.NoHandoffs, "no handoffs"},
+		{h.opt.FirstGive, "first give"},
+		{h.opt.NoRoundTrip, "no round trip"},
+		{h.opt.EarlyWord, "early word"},
+		{h.opt.KeptIsFinal, "kept is final"},
+		{h.opt.TrustsAll, "trusts all"},
 	} {
 		if o.set {
 			name += ", " + o.name
@@ -102,6 +106,8 @@ func (h hawser) Handle(t *Turn, from Peer, m Msg) {
 			answer = Desc{Kind: DescBroken}
 		}
 		t.send(from, Msg{Op: OpResolve, To: m.Ref, D: answer})
+	default:
+		t.unknown(from, m)
 	}
 }
 

@@ -34,7 +34,7 @@ func (forwarding) String() string                    { return "NoPromiseResoluti
 func (forwarding) Resolved(*Turn, ID)                {}
 func (forwarding) Told(*Turn, Peer, ID, Desc)        {}
 func (forwarding) Arrived(*Turn, Peer, ID)           {}
-func (forwarding) Handle(*Turn, Peer, Msg)           {}
+func (forwarding) Handle(t *Turn, from Peer, m Msg)  { t.unknown(from, m) }
 func (forwarding) Blocks(*peer, Peer, Msg) bool      { return false }
 func (forwarding) Ready(*Scenario, *peer, *Ref) bool { return false }
 func (forwarding) Step(*Turn, ID)                    {}
@@ -151,6 +151,7 @@ func (sc *Scenario) coTerminal() bool {
 				if int(r.ID) == len(sc.Events) {
 					last = Peer(p)
 				}
+			default:
 			}
 		}
 	}
@@ -210,8 +211,10 @@ func (e eJava) Blocks(p *peer, _ Peer, m Msg) bool {
 	return false
 }
 
-func (eJava) Handle(t *Turn, _ Peer, m Msg) {
-	if r := t.ref(m.To); m.Op == OpProbeAck {
-		r.Phase = Open
+func (eJava) Handle(t *Turn, from Peer, m Msg) {
+	if m.Op != OpProbeAck {
+		t.unknown(from, m)
+		return
 	}
+	t.ref(m.To).Phase = Open
 }

@@ -99,7 +99,7 @@ const (
 	OpWithdraw    // withdraw-gift; Ref is the position of its answer
 	OpRelay       // relay-gift: asks the gifter for a reference by way of the gifter
 	OpIntro       // a message that carries a reference
-	opFlushAsk    // the op:flush of the flush policies
+	OpAskFlush    // the op:flush of the flush policies
 	OpFlushAck    // and its answer
 	OpProbe       // E's second __whenMoreResolved: travels like OpDeliver
 	OpProbeAck    // what the target's host answers to the origin of a probe

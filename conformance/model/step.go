@@ -121,6 +121,7 @@ func (sc *Scenario) apply(old *state, st step) *state {
 		t.drain(ID(st.a))
 	case stepPolicy:
 		t.policy().Step(t, ID(st.a))
+	case stepLose:
 	}
 	t.policy().After(t)
 	if s.bad == "" {
@@ -184,17 +185,18 @@ func (sc *Scenario) describeStep(s *state, st step) string {
 		m := s.wires[s.wire(Peer(st.a), st.peer)][0]
 		return fmt.Sprintf("%s gets from %s: %s", st.peer, Peer(st.a), sc.describeMsg(m))
 	case stepEvent:
-		if e := sc.Events[st.a]; e.Resolve != 0 {
+		e := sc.Events[st.a]
+		if e.Resolve != 0 {
 			return fmt.Sprintf("%s resolves %d to %d", st.peer, e.Resolve, e.To)
-		} else {
-			return fmt.Sprintf("%s passes %d to %s, as %d", st.peer, e.Pass, e.Whom, e.As)
 		}
+		return fmt.Sprintf("%s passes %d to %s, as %d", st.peer, e.Pass, e.Whom, e.As)
 	case stepDrain:
 		return fmt.Sprintf("%s moves a message on from %d", st.peer, st.a)
 	case stepPolicy:
 		return fmt.Sprintf("%s tells again of %d", st.peer, st.a)
+	default:
+		return fmt.Sprintf("the session of %s and %s is lost", sc.Losses[st.a][0], sc.Losses[st.a][1])
 	}
-	return fmt.Sprintf("the session of %s and %s is lost", sc.Losses[st.a][0], sc.Losses[st.a][1])
 }
 
 func (sc *Scenario) describeMsg(m Msg) string {
@@ -209,8 +211,9 @@ func (sc *Scenario) describeMsg(m Msg) string {
 		return fmt.Sprintf("withdrawal of gift %d of %s, answer %d", m.D.Gift, m.From, m.Ref)
 	case OpProbe:
 		return fmt.Sprintf("probe of %s's %d for %d", m.From, m.Ref, m.To)
+	default:
+		return fmt.Sprintf("%s of %d, for %d", m.Op, m.To, m.Ref)
 	}
-	return fmt.Sprintf("%s of %d, for %d", m.Op, m.To, m.Ref)
 }
 
 func (d Desc) String() string {
@@ -221,6 +224,7 @@ func (d Desc) String() string {
 		return fmt.Sprintf("your %d", d.ID)
 	case DescGive:
 		return fmt.Sprintf("gift %d at %s", d.Gift, d.Host)
+	default:
+		return "broken"
 	}
-	return "broken"
 }

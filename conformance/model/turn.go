@@ -29,6 +29,11 @@ func (t *Turn) fail(invariant, format string, args ...any) {
 	}
 }
 
+// unknown is what becomes of a message that the peer's policy has no use for.
+func (t *Turn) unknown(from Peer, m Msg) {
+	t.fail("KnownMessage", "%s has no use for what %s sends: %s", t.Self, from, t.sc.describeMsg(m))
+}
+
 // policy is how this peer behaves.
 func (t *Turn) policy() Policy { return t.sc.policyOf(t.Self) }
 
@@ -102,8 +107,8 @@ func (t *Turn) onWire(r *Ref) where {
 	return refused
 }
 
-// forward sends a message, or a probe, to a reference of the peer's. It reports whether it was taken.
-func (t *Turn) forward(id ID, m Msg) bool {
+// forward sends a message, or a probe, to a reference of the peer's; it is lost if that is broken.
+func (t *Turn) forward(id ID, m Msg) {
 	r, what := t.route(id)
 	switch what {
 	case delivered:
@@ -113,7 +118,7 @@ func (t *Turn) forward(id ID, m Msg) bool {
 			} else {
 				t.send(m.From, Msg{Op: OpProbeAck, To: m.Ref})
 			}
-			return true
+			return
 		}
 		t.deliver(m)
 	case sentOn:
@@ -126,8 +131,8 @@ func (t *Turn) forward(id ID, m Msg) bool {
 		}
 		m.To = r.ID
 		r.Queue = append(slices.Clip(r.Queue), m)
+	case refused:
 	}
-	return what != refused
 }
 
 // deliver hands a message to a target of the peer's and checks its order.
@@ -236,8 +241,9 @@ func (t *Turn) take(from Peer, d Desc) ID {
 		t.p.add(Ref{ID: w, Kind: RemotePromise, Peer: d.Host, At: w, Broken: !t.alive(d.Host)})
 		t.send(d.Host, Msg{Op: OpWithdraw, From: from, Ref: w, D: Desc{Gift: d.Gift}})
 		return w
+	default:
+		panic("model: nothing to take")
 	}
-	panic("model: nothing to take")
 }
 
 // imported returns the peer's reference to another's, made on first sight.
