@@ -143,6 +143,8 @@ func TestErrors(t *testing.T) {
 		"netlayer":              {args: []string{"host", "--netlayer", "quic"}, code: 2, want: `no --netlayer "quic", but noise-quic and websocket`},
 		"demo's netlayer":       {args: []string{"demo", "--netlayer", "tcp"}, code: 2, want: `no --netlayer "tcp"`},
 		"URL of noise-quic":     {args: []string{"host", "--url", "ws://a"}, code: 2, want: `--url is for --netlayer websocket`},
+		"version of noise-quic": {args: []string{"host", "--captp-version", "1.0"}, code: 2, want: `--captp-version is for --netlayer websocket`},
+		"version":               {args: []string{"host", "--netlayer", "websocket", "--captp-version", "2"}, code: 2, want: `there are 1.0 and goblins-0.16`},
 		"malformed URL":         {args: []string{"host", "--netlayer", "websocket", "--url", "http://a"}, code: 1, want: `ws://host:port`},
 		"advertised websocket":  {args: []string{"host", "--netlayer", "websocket", "--advertise", "a:1"}, code: 2, want: `websocket has --url`},
 		"every interface":       {args: []string{"host", "--netlayer", "websocket", "--listen", "0.0.0.0:0"}, code: 2, want: `every interface: say with --url`},

@@ -9,7 +9,7 @@ import (
 )
 
 // endo begins a process that chats by the packages of an Endo checkout, whose dependencies are installed.
-func endo(t *testing.T, nick, command string) *actor {
+func endo(t *testing.T, nick, command string, env ...string) *actor {
 	t.Helper()
 	if os.Getenv("OCAPN_ENDO") == "" {
 		t.Skip("NOT RUN against Endo: set OCAPN_ENDO to a checkout of endojs/endo with its dependencies installed")
@@ -17,6 +17,7 @@ func endo(t *testing.T, nick, command string) *actor {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "node", "testdata/endo.mjs", command, nick)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.WaitDelay = 3 * time.Second
 	p, err := start(nick, cmd)
 	if err != nil {
@@ -77,6 +78,28 @@ func TestEndoHosts(t *testing.T) {
 	bob.says("/quit")
 	bob.ends(0)
 	erin.sees("left bob")
+}
+
+// TestEndoAsGoblins has Endo say the version that Goblins says, as its own tests against Goblins do.
+func TestEndoAsGoblins(t *testing.T) {
+	t.Parallel()
+	const version = "goblins-0.16"
+	erin := endo(t, "erin", "join", "CAPTP_VERSION="+version)
+	ada, uri := open(t, "--netlayer", "websocket", "--captp-version", version)
+	erin.says(uri)
+	erin.sees("joined ada")
+	erin.says("hello")
+	ada.sees("<erin> hello")
+
+	frank := endo(t, "frank", "host", "CAPTP_VERSION="+version)
+	uri = frank.sees("ocapn://")
+	frank.sees("joined me")
+	fails(t, command(t, "join", uri), 1, `invalid-version.*--captp-version`)
+	bob := begin(t, "bob", "join", "--nick", "bob", "--captp-version", version)
+	bob.says(uri)
+	bob.sees(`* you are in "endo room" with frank`)
+	bob.says("hello, frank")
+	frank.sees("said bob: hello, frank")
 }
 
 // TestEndoRefuses has us ask Endo for a room with a secret that nobody gave out.

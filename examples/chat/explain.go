@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/hawser-go/hawser/captp"
@@ -22,6 +23,8 @@ func explain(err error) string {
 		return "the host cannot be reached: it is not running, or the network keeps it away (" + why + ")"
 	case errors.Is(err, chatroom.ErrSilent):
 		return "the room does not answer"
+	case disagreed(err) != "":
+		return "the peer speaks another version of CapTP (it says " + strconv.Quote(disagreed(err)) + "): try --captp-version, see --help"
 	}
 	return packages.ReplaceAllString(oneLine(cause(err)), "")
 }
@@ -37,6 +40,16 @@ func refused(err error) bool {
 		return true
 	}
 	return errors.Is(err, chatroom.ErrNoRoom) || errors.Is(err, netlayer.ErrRefused)
+}
+
+// disagreed returns the words in which the peer says that it will not have our version of CapTP, if it does: Endo's and
+// Goblins's are known.
+func disagreed(err error) string {
+	end, ok := errors.AsType[*captp.EndError](err)
+	if ok && end.Kind == captp.Aborted && (end.Reason == "invalid-version" || strings.Contains(end.Reason, "version is incompatible")) {
+		return chatroom.Clean(end.Reason)
+	}
+	return ""
 }
 
 // gone says in a few words why a stay has ended.

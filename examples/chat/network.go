@@ -31,6 +31,7 @@ type network struct {
 	listen    string
 	advertise string
 	url       string
+	version   string
 }
 
 func (n *network) flags(flags *flag.FlagSet, def string) {
@@ -38,6 +39,7 @@ func (n *network) flags(flags *flag.FlagSet, def string) {
 	flags.StringVar(&n.netlayer, "netlayer", def, netlayerUse)
 	flags.StringVar(&n.listen, "listen", "", "`address` to listen at, as host:port or :port, UDP for noise-quic and TCP for websocket (without a port, or port 0: the one used last with --dir, or any)")
 	flags.StringVar(&n.url, "url", "", "for websocket: the `URL` others find this program at, ws://host:port or wss://…, where that is not the address it listens at")
+	flags.StringVar(&n.version, "captp-version", "", "for websocket: the `version` of CapTP to say one speaks, which peers compare: 1.0 (the default), or goblins-0.16")
 }
 
 // validate reports what does not go together.
@@ -47,6 +49,10 @@ func (n *network) validate() error {
 		return fmt.Errorf("%s: there is no --netlayer %q, but %s and %s: %w", n.command, n.netlayer, noiseQUIC, webSocket, errUsage)
 	case n.netlayer == noiseQUIC && n.url != "":
 		return fmt.Errorf("%s: --url is for --netlayer websocket: %w", n.command, errUsage)
+	case n.netlayer == noiseQUIC && n.version != "":
+		return fmt.Errorf("%s: --captp-version is for --netlayer websocket: %w", n.command, errUsage)
+	case n.version != "" && !wire.OCapN10.Accepts(n.version):
+		return fmt.Errorf("%s: --captp-version %q is none that is spoken here: there are %s: %w", n.command, n.version, strings.Join(wire.OCapN10.Versions, " and "), errUsage)
 	case n.netlayer == webSocket && n.advertise != "":
 		return fmt.Errorf("%s: --advertise is for --netlayer noise-quic, websocket has --url: %w", n.command, errUsage)
 	case n.netlayer == webSocket && n.url == "" && everywhere(n.listen):
@@ -83,8 +89,17 @@ func (n *network) configure(cfg *hawser.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return []hawser.Layer{{Netlayer: listener{layer}, Dialect: &wire.OCapN10}}, nil
+		return []hawser.Layer{{Netlayer: listener{layer}, Dialect: n.dialect()}}, nil
 	}
+}
+
+// dialect is what Endo and Goblins speak. The version it begins with is the one that is said.
+func (n *network) dialect() *wire.Dialect {
+	d := wire.OCapN10
+	if n.version != "" {
+		d.Versions = append([]string{n.version}, d.Versions...)
+	}
+	return &d
 }
 
 // listener is a netlayer with what a node wants of one beside it.

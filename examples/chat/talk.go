@@ -18,8 +18,8 @@ const help = `* what you type is said to everybody here; lines that begin with /
 *   /help      this
 *   /quit      leave
 * A name is what somebody calls themselves. Where two use one, this program numbers them in the order they came.
-* A message is shown only if its author's own unsealer opens it, so no guest can speak for another. But all of it passes
-* through the host: until the members can reach each other without it, the host could forge members and what they say.
+* A message is shown only if its author's own unsealer opens it, so no guest can speak for another. But it is the
+* host that tells the members of each other: it could forge members and what they say.
 * The history is the room's word alone. See examples/chat/README.md.`
 
 // talker is the person at the console, in a room or away from it.

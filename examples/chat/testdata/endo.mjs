@@ -29,7 +29,9 @@ const verbose = process.env.ENDO_VERBOSE === '1';
 
 const open = async name => {
   const logger = { log: () => {}, info: () => {}, error: (...args) => print(`! ${args.join(' ')}`) };
-  const client = makeClient({ debugLabel: name, verbose, ...(verbose ? {} : { logger }) });
+  const captpVersion = process.env.CAPTP_VERSION;
+  const options = { ...(captpVersion ? { captpVersion } : {}), ...(verbose ? {} : { logger }) };
+  const client = makeClient({ debugLabel: name, verbose, ...options });
   const netlayer = await client.registerNetlayer((handlers, log) => makeWebSocketNetLayer({ handlers, logger: log }));
   return { client, location: netlayer.location };
 };
