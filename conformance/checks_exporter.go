@@ -209,17 +209,13 @@ var exporterChecks = []check{
 		resolver := d.withdraw(d.signed(d.receipt(1), d.key))
 		d.receiver.echoes() // the withdrawal has been handled
 		p.now()
-		d.gifter.send(&msg.Abort{Reason: "conformance: the gifter leaves"})
-		_ = d.gifter.conn.Close("")
+		d.gifter.leave()
 		d.refused(resolver, "although the session in which it was to be deposited has ended")
 	}},
 	{"handoff-17", "gift-ends-with-session", func(p *probe) {
 		d := p.deposit().working()
 		d.put()
-		d.gifter.send(&msg.Abort{Reason: "conformance: the gifter leaves"})
-		_ = d.gifter.conn.Close("")
-		d.gifter.waitOver(p.ctx)
-		d.receiver.echoes()
+		d.gifter.leave()
 		p.now()
 		d.refused(d.withdraw(d.signed(d.receipt(1), d.key)), "although the session in which it was deposited has ended")
 	}},

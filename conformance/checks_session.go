@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"crypto/ed25519"
 	"errors"
 	"strings"
@@ -213,7 +212,13 @@ func crossing(p *probe, win bool) (in, out *line) {
 	return in, out
 }
 
-// waitOver waits until the peer has ended a session that we have aborted.
-func (l *line) waitOver(ctx context.Context) {
-	l.next(ctx, func(msg.Op) bool { return false })
+// leave ends a session and gives the peer time to take note: what other sessions
+// do is not ordered behind it.
+func (l *line) leave() {
+	l.send(&msg.Abort{Reason: "conformance: the session ends here"})
+	ctx, cancel := l.p.quietly()
+	defer cancel()
+	l.next(ctx, func(msg.Op) bool { return false }) // the peer hangs up, as a rule
+	_ = l.conn.Close("")
+	<-ctx.Done()
 }
