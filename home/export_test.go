@@ -1,5 +1,7 @@
 package home
 
+import "github.com/hawser-go/hawser/captp"
+
 // Tally has every operation told of that refusals must have in common.
 func (h *Home) Tally(fn func(what string)) { h.tally = fn }
 
@@ -26,4 +28,26 @@ func (h *Home) Gifts() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.gifts.all)
+}
+
+// Sweep has every session say what the collector has found, and returns what they hold.
+func (h *Home) Sweep() (held []captp.Census) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.links {
+		l.session.Sweep()
+		held = append(held, l.session.Tables())
+	}
+	return held
+}
+
+// Redeemed counts the certificates remembered, and what waits for greetings.
+func (h *Home) Redeemed() (n, waiting int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.links {
+		n += len(l.redeemed)
+		waiting += len(l.waiting) + len(l.awaits) + len(l.queued)
+	}
+	return n, waiting
 }

@@ -21,7 +21,8 @@ type HandoffPolicy struct {
 	// Local lets every peer send the Home to loopback and link-local addresses, not only peers that are themselves there:
 	// what listens there may trust whoever comes from this machine.
 	Local bool
-	// MaxDials bounds the dials under way because of one peer (default 16).
+	// MaxDials bounds the dials under way because of one peer (default 16). Some more certificates wait for them; what is
+	// beyond that comes by way of the peer, if it forwards.
 	MaxDials int
 }
 
@@ -81,6 +82,8 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 }
 
 const (
+	// queuedPerDial is how many certificates wait for each dial that a peer may cause.
+	queuedPerDial = 4
 	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
 	minRedeemed = 64
 	// maxRedeemed is how many are remembered; when there are more all are forgotten.
@@ -124,13 +127,21 @@ func (d *redemption) start() {
 	}
 	if h.usableSession(d.give.Exporter.ID()) == nil {
 		h.mu.Lock()
-		d.dials = d.from.redeeming < policy.maxDials() && h.redeeming < maxDials/2
-		if d.dials {
+		mine := d.from.redeeming
+		d.dials = mine < policy.maxDials() && h.redeeming < maxDials/2
+		queued := mine >= policy.maxDials() && len(d.from.queued) < queuedPerDial*policy.maxDials()
+		switch {
+		case d.dials:
 			d.from.redeeming++
 			h.redeeming++
+		case queued:
+			d.from.queued = append(d.from.queued, d) // until one of them has come to its end
 		}
 		h.mu.Unlock()
-		if !d.dials {
+		switch {
+		case queued:
+			return
+		case !d.dials:
 			d.relay(errManyDials)
 			return
 		}
@@ -150,7 +161,24 @@ func (d *redemption) start() {
 		case err != nil:
 			d.relay(err)
 		}
+		h.redeemQueued(d.from)
 	}))
+}
+
+// redeemQueued starts what waits for one of a gifter's dials to end.
+func (h *Home) redeemQueued(from *link) {
+	for {
+		var next *redemption
+		h.mu.Lock()
+		if len(from.queued) > 0 && from.redeeming < h.cfg.Handoffs.maxDials() {
+			next, from.queued = from.queued[0], from.queued[1:]
+		}
+		h.mu.Unlock()
+		if next == nil {
+			return
+		}
+		next.start()
+	}
 }
 
 func (p HandoffPolicy) maxDials() int {

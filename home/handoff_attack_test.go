@@ -138,9 +138,30 @@ func TestDialsOfAGifter(t *testing.T) {
 		if d := dials.Load(); d != 17 {
 			t.Errorf("%d dials, want 17", d)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(3 * time.Minute)
+		if d := dials.Load(); d != 16+4*16+1 {
+			t.Errorf("%d dials in the end, want 81", d)
+		}
 		if peers, _, left, _ := r.Left(); left != 0 || peers != 2 {
 			t.Errorf("left: %d dials, %d peers, want 0 and 2", left, peers)
+		}
+	})
+}
+
+// Many certificates for one exporter want one dial, and all of them are redeemed.
+func TestManyCertificatesForOne(t *testing.T) {
+	receiving(t, func(t *testing.T, n *mem.Network, r, e *party, g *script) {
+		atE := scripted(t, n, "gifter there", e.Location())
+		const many = 16 + 4*16
+		for i := range many {
+			atE.tell("deposit-gift", giftID(i), something)
+		}
+		for i := range many {
+			g.tell("no-method", atE.give(g.greeting.PublicKey, e.Location(), giftID(i), nil))
+		}
+		time.Sleep(5 * time.Second)
+		if _, waiting := r.Redeemed(); waiting != 0 || e.Gifts() != 0 || r.layer.dialled.Load() != 1 {
+			t.Errorf("%d wait, %d gifts are left, %d dials", waiting, e.Gifts(), r.layer.dialled.Load())
 		}
 	})
 }
@@ -196,7 +217,7 @@ func unprove(i netlayer.Info) netlayer.Info {
 }
 
 func (c claiming) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	d.Peer = renamed(d.Peer, mem.Transport)
+	d.Peer, d.Key, d.Credential = renamed(d.Peer, mem.Transport), nil, nil
 	early := d.Early
 	d.Early = func(i netlayer.Info, limit int) [][]byte { return early(unprove(i), limit) }
 	conn, err := c.Host.Connect(ctx, d)
