@@ -107,7 +107,7 @@ func (h *Home) crossed(d *dial) bool {
 
 // connect tries the addresses of the sturdyref, then those the Locator knows.
 func (h *Home) connect(d *dial, layer netlayer.Netlayer) (netlayer.Conn, error) {
-	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.link.session.Early, Allow: d.req.allow, Credential: d.req.credential}
+	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.early, Allow: d.req.allow, Credential: d.req.credential}
 	conn, err := layer.Connect(d.ctx, to)
 	if err == nil || !errors.Is(err, netlayer.ErrUnreachable) || h.cfg.Locator == nil {
 		return conn, err

@@ -91,6 +91,12 @@ func (h *Home) met(l *link, g captp.Greeting) (a arrival, err error) {
 			return a, errCrossed
 		}
 	}
+	if p != nil && p.dial != nil && !p.dial.word.CompareAndSwap(silent, muted) {
+		// The peer decides by what we have said there, as we do by what it says here.
+		if ours := p.dial.link.session.PublicID(); bytes.Compare(ours[:], g.Theirs[:]) > 0 {
+			return a, errCrossed
+		}
+	}
 	p = h.peer(id)
 	a = arrival{link: l, old: p.live, mine: p.dial}
 	p.live, p.dial = l, nil

@@ -2,8 +2,12 @@ package home_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hawser-go/hawser/captp"
@@ -204,5 +208,63 @@ func TestCrossedHellos(t *testing.T) {
 				stays.hangUp()
 			})
 		})
+	}
+}
+
+// TestCrossedClaims lets two Homes dial each other, where only their greetings can settle which connection stays, with
+// every offset around the time a dial takes. Both get their answers, each message has one turn, and one session is left.
+func TestCrossedClaims(t *testing.T) {
+	for offset := -400 * time.Millisecond; offset <= 400*time.Millisecond; offset += 10 * time.Millisecond {
+		for _, jitter := range []time.Duration{0, 30 * time.Millisecond} {
+			synctest.Test(t, func(t *testing.T) {
+				n := mem.New(&mem.Config{Delay: 50 * time.Millisecond, Jitter: jitter, Seed: uint64(offset)})
+				defer n.Close()
+				a, atA := twofold(t, n, "a")
+				b, atB := twofold(t, n, "b")
+				defer a.leave()
+				defer b.leave()
+				published := func(p *party, host *mem.Host) (sturdyref.Ref, *ledger) {
+					rec := &ledger{got: make(map[string][]int)}
+					obj, err := vat.Do(t.Context(), p.vat, func(ctx context.Context) (vat.Ref, error) { return vat.Func(ctx, rec.add), nil })
+					if err != nil {
+						t.Fatal(err)
+					}
+					s, err := p.Publish(t.Context(), "ledger", obj)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.Peer = claiming{host}.Location()
+					return s, rec
+				}
+				sa, inA := published(a, atA)
+				sb, inB := published(b, atB)
+				errs := make(chan error, 2)
+				talk := func(p *party, s sturdyref.Ref, delay time.Duration) {
+					time.Sleep(delay)
+					ref := p.Enliven(s)
+					var err error
+					for i := range 20 {
+						_, e := vat.Result[any](ref.Apply(t.Context(), "x", i+1)).Await(t.Context())
+						err = errors.Join(err, e)
+					}
+					errs <- err
+				}
+				go talk(a, sb, max(0, offset))
+				go talk(b, sa, max(0, -offset))
+				err := errors.Join(<-errs, <-errs)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				for _, rec := range []*ledger{inA, inB} {
+					rec.mu.Lock()
+					if got := fmt.Sprint(rec.got["x"]); err != nil || got != fmt.Sprint(upTo(20)) {
+						t.Errorf("offset %v, jitter %v: %v; %s", offset, jitter, err, got)
+					}
+					rec.mu.Unlock()
+				}
+				if x, y := len(a.Sessions()), len(b.Sessions()); x != 1 || y != 1 {
+					t.Errorf("offset %v, jitter %v: %d and %d sessions", offset, jitter, x, y)
+				}
+			})
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -60,6 +61,7 @@ type dial struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	again  chan struct{} // what this dial gave way to came to nothing
+	word   atomic.Int32  // whether the peer may have heard of it: silent, said or muted
 
 	// What follows is guarded by the Home's mu.
 	over    error // why the dial ended after another connection had taken its place
@@ -67,6 +69,21 @@ type dial struct {
 	told    time.Time
 	insists bool // this dial gave way, and the peer's connection has not come
 	yields  bool // a dial of this node's own looks for the peer elsewhere
+}
+
+// What has become of a dial's op:start-session.
+const (
+	silent int32 = iota
+	said         // it is on its way: the peer may decide by it
+	muted        // it will not be said: the peer's own connection has been taken
+)
+
+// early is what goes out with the last message of a handshake.
+func (d *dial) early(info netlayer.Info, limit int) [][]byte {
+	if d.word.CompareAndSwap(silent, said); d.word.Load() == muted {
+		return nil
+	}
+	return d.link.session.Early(info, limit)
 }
 
 // serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
