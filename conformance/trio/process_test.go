@@ -45,7 +45,8 @@ func start(t *testing.T, s setting) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, name: s.Role, cmd: exec.Command(os.Args[0]), lines: make(chan string)}
-	p.cmd.Env = append(os.Environ(), settingVariable+"="+string(setting))
+	// The race detector has every process sleep for a second at its end, by default.
+	p.cmd.Env = append(os.Environ(), settingVariable+"="+string(setting), "GORACE=atexit_sleep_ms=50 "+os.Getenv("GORACE"))
 	p.cmd.Stderr = t.Output()
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
