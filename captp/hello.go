@@ -68,12 +68,19 @@ func (r *reader) startSession(op *msg.StartSession) error {
 		}
 	}
 	if s.cfg.Patient {
+		var err error
 		s.withLock(func(l *locked) {
-			if l.state == live && s.movedTo.Load() == nil {
+			if l.hello != nil && l.state == live {
+				err, l.hello = l.t.append(l.hello), nil
+			}
+			if err == nil && l.state == live && s.movedTo.Load() == nil {
 				l.patient = false
 				refused, due = l.catchUp(0), l.takeDue()
 			}
 		})
+		if err != nil {
+			return err
+		}
 		refuseAll(refused)
 		s.poke()
 		s.deposit(due)

@@ -70,7 +70,9 @@ func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused [
 		l.t.info = info
 	} else {
 		t := newTables(l.s, info)
-		if err := t.append(hello); err != nil {
+		if cfg := &l.s.cfg; cfg.Reticent && cfg.Patient && !info.Outbound {
+			l.hello = hello
+		} else if err := t.append(hello); err != nil {
 			return nil, err
 		}
 		l.t = t

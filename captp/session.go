@@ -59,6 +59,9 @@ type Config struct {
 	// by another session with the same peer: for netlayers that do not settle in a handshake which of two crossing
 	// connections stays.
 	Patient bool
+	// Reticent sessions, if the peer has dialled and they are Patient, say even that only when Greeted has agreed: a dialler
+	// that is greeted knows then that its connection is the one that stays.
+	Reticent bool
 	// Greeted, if set, is told what the peer says of itself in op:start-session, on the reader's goroutine and before
 	// anything else of the peer's is looked at. An error ends the session with op:abort and the error's text.
 	Greeted func(Greeting) error
@@ -116,8 +119,9 @@ type locked struct {
 	opening []outgoing // messages accepted before there was a connection
 	attempt *attempt   // what Early encoded last
 	watches map[*watch]struct{}
-	started bool // the peer's op:start-session has come
-	patient bool // and messages wait for it, though there is a connection
+	started bool              // the peer's op:start-session has come
+	patient bool              // and messages wait for it, though there is a connection
+	hello   *msg.StartSession // ours, if that waits, too
 	id      [32]byte
 	space   [2]uint64
 	events  []vat.Event // of messages sent, for the tracer, which must not be called with mu held

@@ -122,7 +122,11 @@ func (h *Home) admit(in *netlayer.Incoming) {
 		p.live, p.dial = l, nil
 	}
 	h.mu.Unlock()
-	conn, err := in.Accept(l.session.Hello(in.Info))
+	var first [][]byte
+	if !l.over.TrustClaims {
+		first = l.session.Hello(in.Info)
+	}
+	conn, err := in.Accept(first)
 	if err == nil {
 		err = h.start(l, conn)
 	}

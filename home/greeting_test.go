@@ -57,6 +57,7 @@ func claims(t *testing.T, n *mem.Network, to *mem.Host, at sturdyref.Peer, key [
 
 // ended reads to the end and reports whether an op:abort came.
 func (s *script) ended() (aborted bool) {
+	aborted = s.aborted
 	for {
 		switch s.next().(type) {
 		case nil:

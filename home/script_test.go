@@ -22,6 +22,7 @@ type script struct {
 	key      ed25519.PrivateKey
 	greeting *msg.StartSession // the Home's
 	answers  uint64
+	aborted  bool // in place of a greeting
 }
 
 // scripted connects a peer of that name to a Home, and says hello.
@@ -50,9 +51,13 @@ func speak(t *testing.T, conn netlayer.Conn, at sturdyref.Peer, key ed25519.Priv
 		t.Fatal(err)
 	}
 	s.send(hello)
-	s.greeting, _ = s.next().(*msg.StartSession)
-	if s.greeting == nil {
-		t.Fatal("no greeting came")
+	switch op := s.next().(type) {
+	case *msg.StartSession:
+		s.greeting = op
+	case *msg.Abort:
+		s.aborted = true
+	default:
+		t.Fatalf("%v came, want a greeting", op)
 	}
 	return s
 }
