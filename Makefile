@@ -23,6 +23,10 @@ race: ## the tests under the race detector, in random order
 fuzz: ## every fuzz target, FUZZTIME each (5s)
 	bash .ci/fuzz
 
+.PHONY: model
+model: ## the exhaustive model of order, to its end (minutes, 6 GB)
+	go test -count=1 -v -timeout 60m ./conformance/model -args -full
+
 .PHONY: vet
 vet: ## go vet, of the benchmarks too
 	go vet ./...

@@ -65,6 +65,9 @@ func (t *tables) expectReply() error {
 // be said is said to be a failure.
 func (c *claim) Settled(cell *promise.Cell) {
 	v, err, _ := cell.Outcome()
+	if vow, ok := cell.Host().(*vat.Vow); ok && err == nil {
+		v = byWayOf(vow, v)
+	}
 	s, weight := c.s, weigh(v)
 	selector, arg := passable.Symbol("fulfill"), v
 	var due []gift
