@@ -3,6 +3,7 @@ package captp
 import (
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/vat"
@@ -20,11 +21,13 @@ const noticesInOne = 1 << 14
 // nudgeAfter is the number of imports at which the collector is asked to look for unused ones.
 const nudgeAfter = 4096
 
-// graveyard takes the collector's findings until the session next looks.
+// graveyard takes the collector's findings until the session next looks. The collector keeps hold of it for as long as
+// there are references to look for, and so it must not keep hold of the session: that would keep the whole node.
 type graveyard struct {
+	session weak.Pointer[Session] // zero if it must not be woken
+
 	mu    sync.Mutex
 	found []grave
-	wake  func() // nil in a session that must not be woken
 }
 
 // grave is a position whose reference was collected.
@@ -40,8 +43,8 @@ func (g *graveyard) add(x grave) {
 	g.found = append(g.found, x)
 	first := len(g.found) == 1
 	g.mu.Unlock()
-	if first && g.wake != nil {
-		g.wake()
+	if s := g.session.Value(); first && s != nil {
+		s.releaseFound()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
@@ -346,6 +347,27 @@ func TestFailedMessageMentionsNothing(t *testing.T) {
 		time.Sleep(time.Second)
 		if c := b.Tables(); c.Exports > 2 {
 			t.Errorf("left by a result that was not sent: %s", c)
+		}
+	})
+}
+
+// A node that is over is collected, though an object of its, reachable from its sessions, holds what peers gave it.
+func TestEndedNodeIsCollected(t *testing.T) {
+	scene(t, nil, func(t *testing.T, w *world) {
+		ended := func() weak.Pointer[captp.Session] {
+			a, b := w.pair()
+			b.node.serve("x", func() {})
+			a.node.offer("held", a.fetch("x"))
+			a.Close("enough")
+			<-b.Done()
+			w.ends, w.nodes, w.auditors = nil, nil, nil
+			return weak.Make(a.Session)
+		}()
+		collect()
+		synctest.Wait()
+		collect()
+		if ended.Value() != nil {
+			t.Error("the session is still there")
 		}
 	})
 }

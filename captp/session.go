@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -85,7 +86,7 @@ type Session struct {
 	spent   *far // stands for every question whose resolver has done its work
 	budget  budget
 	inflow  inflow
-	graves  graveyard
+	graves  *graveyard
 	moves   atomic.Bool // the peer moves a promise's queue before it says what the promise is
 	mishaps meter.Meter // lines of the log that a peer can cause as often as it likes
 
@@ -168,8 +169,9 @@ func New(cfg Config) (*Session, error) {
 		}
 	}
 	s.inflow.limits, s.inflow.realm = &s.cfg.Limits, cfg.Realm
+	s.graves = new(graveyard)
 	if !cfg.LazyRelease {
-		s.graves.wake = s.releaseFound
+		s.graves.session = weak.Make(s)
 	}
 	if cfg.Location.Designator != "" {
 		// A place that cannot be stated is found out here rather than by the peer.
