@@ -108,6 +108,9 @@ func (h *Home) crossed(d *dial) bool {
 // connect tries the addresses of the sturdyref, then those the Locator knows.
 func (h *Home) connect(d *dial, layer netlayer.Netlayer) (netlayer.Conn, error) {
 	to := netlayer.Dial{Peer: d.req.peer, Key: d.req.key, Early: d.early, Allow: d.req.allow, Credential: d.req.credential}
+	if d.link.over.Dialect != nil {
+		to.Key = nil // networks of other implementations know no such thing; fetch shows the number
+	}
 	conn, err := layer.Connect(d.ctx, to)
 	if err == nil || !errors.Is(err, netlayer.ErrUnreachable) || h.cfg.Locator == nil {
 		return conn, err

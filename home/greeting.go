@@ -75,12 +75,15 @@ func (h *Home) met(l *link, g captp.Greeting) (a arrival, err error) {
 			return a, fmt.Errorf("home: dialled %s, but it says that it is %s", l.peer, id)
 		}
 		return a, nil
-	case !l.over.TrustClaims || id.Transport != l.over.Transport():
+	case id.Transport != l.over.Transport():
 		// Who is believed on one network is not believed to be anybody on another.
-		// Whoever has proven to be that peer, or is about to, is not to be crossed by somebody who only says so.
 		if p != nil && (p.live != nil || p.dial != nil) {
 			return a, errActive
 		}
+		return a, nil
+	case !l.over.TrustClaims:
+		// The claim decides nothing, and the session lives beside that with whoever has proven to be that peer, or is about
+		// to: two who dial each other have two.
 		return a, nil
 	case p != nil && p.live != nil:
 		if !p.live.info().Outbound || p.live.greeting != nil {

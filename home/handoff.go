@@ -117,6 +117,7 @@ type redemption struct {
 	give  *msg.HandoffGive
 	vow   *vat.Vow
 	dials bool // counts among those of from
+	tries int  // dials that the exporter has aborted
 }
 
 func (d *redemption) start() {
@@ -158,6 +159,9 @@ func (d *redemption) start() {
 		switch {
 		case errors.Is(err, errYielded):
 			d.start()
+		case err != nil && d.tries < maxDisplacing && d.aborted(err):
+			d.tries++
+			d.h.goroutine(d.displace)
 		case err != nil:
 			d.relay(err)
 		}

@@ -11,7 +11,21 @@ import (
 // TestDemo runs what the README begins with.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	cmd := command(t, "demo")
+	for _, netlayer := range []string{"noise-quic", "websocket"} {
+		t.Run(netlayer, func(t *testing.T) {
+			t.Parallel()
+			demonstrate(t, "demo", "--netlayer", netlayer)
+		})
+	}
+	t.Run("default", func(t *testing.T) {
+		t.Parallel()
+		demonstrate(t, "demo")
+	})
+}
+
+func demonstrate(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := command(t, args...)
 	temp := t.TempDir()
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TMP="+temp)
 	var stdout, stderr bytes.Buffer

@@ -102,6 +102,51 @@ func TestEndoAsGoblins(t *testing.T) {
 	frank.sees("said bob: hello, frank")
 }
 
+// TestEndoHostsApart has two of us join a room of Endo's, whose host is in it as a peer of its own, as in Endo's program:
+// all of them get to know each other by handoffs, and dial each other.
+func TestEndoHostsApart(t *testing.T) {
+	t.Parallel()
+	erin := endo(t, "erin", "apart")
+	uri := erin.sees("ocapn://")
+	erin.sees("joined me")
+	bob := begin(t, "bob", "join", "--nick", "bob")
+	bob.says(uri)
+	bob.sees(`* you are in "endo room" with erin`)
+	bob.says("hello, erin")
+	erin.sees("said bob: hello, erin")
+	erin.says("hello yourself")
+	bob.sees("<erin> hello yourself")
+	carol := begin(t, "carol", "join", "--nick", "carol")
+	carol.says(uri)
+	carol.sees(`* you are in "endo room" with `)
+	bob.sees("* carol joined")
+	carol.says("hello, all")
+	bob.sees("<carol> hello, all")
+	erin.sees("said carol: hello, all")
+	erin.says("hello, carol")
+	bob.sees("<erin> hello, carol")
+	carol.sees("<erin> hello, carol")
+}
+
+// TestEndoMeets has Endo join a room of ours in which there are members that are neither of them.
+func TestEndoMeets(t *testing.T) {
+	t.Parallel()
+	erin := endo(t, "erin", "join")
+	ada, uri := open(t, "--netlayer", "websocket")
+	bob := begin(t, "bob", "join", "--nick", "bob")
+	bob.says(uri)
+	bob.sees(`* you are in "lobby" with ada`)
+	erin.says(uri)
+	erin.sees("in lobby")
+	bob.sees("* erin joined")
+	erin.says("hello, all")
+	bob.sees("<erin> hello, all")
+	ada.sees("<erin> hello, all")
+	bob.says("hello, erin")
+	erin.sees("said bob: hello, erin")
+	ada.sees("<bob> hello, erin")
+}
+
 // TestEndoRefuses has us ask Endo for a room with a secret that nobody gave out.
 func TestEndoRefuses(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/captp/wire"
-	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/websocket"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -79,7 +78,6 @@ func (n *network) configure(cfg *hawser.Config) {
 		return
 	}
 	cfg.Listen = cmp.Or(n.listen, loopback)
-	cfg.Handoffs.Local = cfg.Listen == loopback && n.url == "" // those who come are on this machine, and send to others that are
 	cfg.Networks = func(nc hawser.NetworkConfig) ([]hawser.Layer, error) {
 		key, err := nc.Key(webSocket)
 		if err != nil {
@@ -102,17 +100,8 @@ func (n *network) dialect() *wire.Dialect {
 	return &d
 }
 
-// listener is a netlayer with what a node wants of one beside it.
+// listener tells the node its port, to be kept with --dir.
 type listener struct{ *websocket.Netlayer }
-
-// Connect leaves out the key made of a room's secret, for there is no handshake it could be mixed into. The secret is shown
-// to the peer once that has proven to be whom the URI names.
-func (l listener) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	d.Key = nil
-	return l.Netlayer.Connect(ctx, d)
-}
-
-// Port returns the TCP port, to be kept with --dir.
 
 func (l listener) Port() int {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {

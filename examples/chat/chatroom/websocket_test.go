@@ -11,7 +11,6 @@ import (
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/examples/chat/chatroom"
-	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/websocket"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -20,14 +19,6 @@ import (
 
 // What follows runs over real WebSockets in the dialect of Endo and Goblins 0.18, with what those have: no features, no
 // codes of errors, and a secret that is shown as it is.
-
-// keyless is a netlayer that does without the key a node would show in a handshake.
-type keyless struct{ *websocket.Netlayer }
-
-func (n keyless) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	d.Key = nil
-	return n.Netlayer.Connect(ctx, d)
-}
 
 func openWebSocket(t *testing.T, name string) *party {
 	t.Helper()
@@ -42,7 +33,7 @@ func openWebSocket(t *testing.T, name string) *party {
 			if err != nil {
 				return nil, err
 			}
-			return []hawser.Layer{{Netlayer: keyless{n}, Dialect: &wire.OCapN10}}, nil
+			return []hawser.Layer{{Netlayer: n, Dialect: &wire.OCapN10}}, nil
 		},
 	})
 	if err != nil {
@@ -126,6 +117,28 @@ func TestWebSocket(t *testing.T) {
 	do(t, guest, func(ctx context.Context) (any, error) { return nil, bob.Leave(ctx) })
 	hears(t, adaHears, "bob left")
 	hears(t, bobHears, "bob (you): hello yourself", "ended: <nil>")
+}
+
+// Members that prove nothing to whom they dial reach each other: both dial, each other's address being all they have.
+func TestWebSocketMembers(t *testing.T) {
+	t.Parallel()
+	host := openWebSocket(t, "host")
+	invite := host.publish(func(ctx context.Context) vat.Ref { return chatroom.NewRoom(ctx, "lobby", nil).Ref })
+	bobs, carols := openWebSocket(t, "bob"), openWebSocket(t, "carol")
+	bob, bobHears := bobs.enter("bob", bobs.node.Enliven(invite))
+	hears(t, bobHears, "entered")
+	carol, carolHears := carols.enter("carol", carols.node.Enliven(invite))
+	hears(t, bobHears, "carol joined")
+	hears(t, carolHears, "bob here", "entered")
+	for range 3 {
+		do(t, bobs, func(ctx context.Context) (any, error) { return nil, bob.Say(ctx, "hello, carol") })
+		hears(t, carolHears, "bob: hello, carol")
+		do(t, carols, func(ctx context.Context) (any, error) { return nil, carol.Say(ctx, "hello, bob") })
+		hears(t, bobHears, "bob (you): hello, carol", "carol: hello, bob")
+		hears(t, carolHears, "carol (you): hello, bob")
+	}
+	do(t, carols, func(ctx context.Context) (any, error) { return nil, carol.Leave(ctx) })
+	hears(t, bobHears, "carol left")
 }
 
 func TestWebSocketForeignUser(t *testing.T) {
