@@ -66,8 +66,20 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		return known
 	}
 	ref := r.redeem(s, env, give)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	r.remember(key, ref)
+	// What it settles to is what programs keep, and so what is to be known again.
+	ref.PromiseCell().Subscribe(settled(func(v any, err error) {
+		if to, ok := v.(vat.Ref); ok && err == nil && !to.IsNull() {
+			r.remember(key, to)
+		}
+	}))
+	return ref
+}
+
+// remember keeps, weakly, what a certificate has come to.
+func (r receiver) remember(key [32]byte, ref vat.Ref) {
+	r.h.mu.Lock()
+	defer r.h.mu.Unlock()
 	if r.from.redeemed == nil {
 		r.from.redeemed = make(map[[32]byte]vat.WeakRef)
 	}
@@ -78,7 +90,6 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		maps.DeleteFunc(r.from.redeemed, func(_ [32]byte, w vat.WeakRef) bool { _, held := w.Ref(); return !held })
 	}
 	r.from.redeemed[key] = ref.Weak()
-	return ref
 }
 
 const (
