@@ -140,7 +140,7 @@ func (c *conn) broken() error {
 }
 
 // bound gives the pump no longer than Linger to go on.
-func (c *conn) bound() { c.tcp.SetReadDeadline(time.Now().Add(c.n.cfg.Linger)) }
+func (c *conn) bound() { _ = c.tcp.SetReadDeadline(time.Now().Add(c.n.cfg.Linger)) }
 
 // writeBuffers holds what frames are gathered in, so that idle connections have none.
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
@@ -166,7 +166,7 @@ func (c *conn) choose() {
 func (c *conn) ended(why string, cause error) {
 	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
 		close(c.over)
-		c.tcp.SetWriteDeadline(time.Unix(1, 0))
+		_ = c.tcp.SetWriteDeadline(time.Unix(1, 0))
 		c.inbox.end()
 	}
 }
@@ -196,7 +196,7 @@ func (c *conn) farewell() {
 	c.bound()
 	c.writing.Lock() // a Write in progress has been cut
 	defer c.writing.Unlock()
-	c.tcp.CloseWrite()
+	_ = c.tcp.CloseWrite()
 }
 
 // explain says for people how a TCP connection ended.

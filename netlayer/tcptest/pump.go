@@ -19,7 +19,7 @@ func (c *conn) pump() {
 	defer close(c.done)
 	chunk := make([]byte, firstChunk)
 	if !c.info.Outbound {
-		c.tcp.SetReadDeadline(time.Now().Add(c.n.cfg.Limits.SilentTime))
+		_ = c.tcp.SetReadDeadline(time.Now().Add(c.n.cfg.Limits.SilentTime))
 	}
 	drained := 0
 	for drained < maxDrained {
@@ -57,7 +57,7 @@ func (c *conn) arrived(b []byte) {
 		case <-c.spoke:
 		default:
 			close(c.spoke)
-			c.tcp.SetReadDeadline(time.Time{})
+			_ = c.tcp.SetReadDeadline(time.Time{})
 			if c.broken() != nil {
 				c.bound() // which may have come just before
 			}

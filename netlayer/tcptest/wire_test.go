@@ -331,8 +331,16 @@ func TestDialAllowAsksAboutEachAddress(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for _, c := range []tcptest.Config{
-		{Listen: "nowhere"}, {Listen: "0.0.0.0:0"}, {Listen: "[::]:0"}, {Advertise: "host"}, {Advertise: "host:0"}, {Framing: 2}, {Linger: -1},
-		{Limits: tcptest.Limits{Silent: -1}}, {Designator: strings.Repeat("x", 257)}, {Designator: "\xff"},
+		{Listen: "nowhere"},
+		{Listen: "0.0.0.0:0"},
+		{Listen: "[::]:0"},
+		{Advertise: "host"},
+		{Advertise: "host:0"},
+		{Framing: 2},
+		{Linger: -1},
+		{Limits: tcptest.Limits{Silent: -1}},
+		{Designator: strings.Repeat("x", 257)},
+		{Designator: "\xff"},
 	} {
 		n, err := tcptest.Open(&c)
 		if err == nil {

@@ -17,10 +17,20 @@ import (
 func TestConfigIsChecked(t *testing.T) {
 	const l = "127.0.0.1:0"
 	for _, c := range []websocket.Config{
-		{Listen: l}, {Key: fixed[:31], Listen: l}, {Key: fixed, Listen: "nowhere"}, {Key: fixed, Listen: ":0"}, {Key: fixed, Listen: "[::]:0"},
-		{Key: fixed, Listen: l, URL: "http://x"}, {Key: fixed, Listen: l, URL: "ws://"}, {Key: fixed, Listen: l, Origins: []string{"["}},
-		{Key: fixed, Listen: l, Linger: -1}, {Key: fixed, Listen: l, Limits: websocket.Limits{Handshakes: -1}},
-		{URL: "ws://x"}, {TLS: &tls.Config{}}, {Origins: []string{"x"}}, {AllowGoblins017: true},
+		{Listen: l},
+		{Key: fixed[:31], Listen: l},
+		{Key: fixed, Listen: "nowhere"},
+		{Key: fixed, Listen: ":0"},
+		{Key: fixed, Listen: "[::]:0"},
+		{Key: fixed, Listen: l, URL: "http://x"},
+		{Key: fixed, Listen: l, URL: "ws://"},
+		{Key: fixed, Listen: l, Origins: []string{"["}},
+		{Key: fixed, Listen: l, Linger: -1},
+		{Key: fixed, Listen: l, Limits: websocket.Limits{Handshakes: -1}},
+		{URL: "ws://x"},
+		{TLS: &tls.Config{}},
+		{Origins: []string{"x"}},
+		{AllowGoblins017: true},
 	} {
 		n, err := websocket.Open(&c)
 		if err == nil {

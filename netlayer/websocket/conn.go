@@ -139,7 +139,7 @@ func (c *conn) pump() {
 	}
 	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.end.Load().why)
 	if !c.closing.Load() {
-		c.ws.CloseNow()
+		_ = c.ws.CloseNow()
 		c.wire.Close()
 	}
 	c.keep.stop()

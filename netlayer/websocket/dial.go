@@ -68,7 +68,7 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 		if c, err = n.prove(ctx, ws, w, d, key); err == nil {
 			return c, nil
 		}
-		ws.CloseNow()
+		_ = ws.CloseNow()
 		w.Close()
 	}
 	switch {

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -96,7 +95,7 @@ func (n *Netlayer) serveHTTP() {
 		ReadHeaderTimeout: n.cfg.handshake,
 		WriteTimeout:      n.cfg.handshake,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          serverLog(n.cfg.Logger),
+		ErrorLog:          n.cfg.Logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 		Protocols:         new(http.Protocols),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if secure, ok := c.(*tls.Conn); ok {
@@ -107,16 +106,11 @@ func (n *Netlayer) serveHTTP() {
 	}
 	n.server.Protocols.SetHTTP1(true)
 	n.server.SetKeepAlivesEnabled(false)
-	n.running.Go(func() { n.server.Serve(l) })
+	n.running.Go(func() { _ = n.server.Serve(l) })
 }
 
 // wireKey is where a request keeps the connection it came by.
 type wireKey struct{}
-
-// serverLog is where net/http says what strangers do wrong.
-func serverLog(l hclog.Logger) *log.Logger {
-	return l.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})
-}
 
 // Transport returns "websocket".
 func (n *Netlayer) Transport() string { return Transport }

@@ -71,7 +71,9 @@ func TestNothingElseIsSigned(t *testing.T) {
 	nonce := make([]byte, 32)
 	good := websocket.Hello(nonce)
 	for _, b := range [][]byte{
-		nil, {}, nonce, make([]byte, 64), good[:len(good)-1], append(bytes.Clone(good), '>'), append([]byte{' '}, good...),
+		nil,
+		{},
+		nonce, make([]byte, 64), good[:len(good)-1], append(bytes.Clone(good), '>'), append([]byte{' '}, good...),
 		websocket.Hello(nonce[:31]), websocket.Hello(make([]byte, 33)), websocket.Hello(nil),
 		bytes.Replace(good, []byte("peer"), []byte("Peer"), 1), bytes.Replace(good, []byte("14'"), []byte("14\""), 1),
 		bytes.Replace(good, []byte("32:"), []byte("32\""), 1), bytes.Replace(good, []byte("32:"), []byte("032:"), 1),
