@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
 	"internal/meter":        {},
-	"internal/noiselink":    {"netlayer", "sturdyref", "internal/noisehs"},
+	"internal/sockets":      {},
+	"internal/noiselink":    {"netlayer", "sturdyref", "internal/noisehs", "internal/sockets"},
 	"internal/noisetest":    {"sturdyref", "internal/detcbor"}, // for tests only
 	"promise":               {"passable"},
 	"syrup":                 {"passable"},
@@ -58,10 +59,10 @@ var mayImport = map[string][]string{
 
 	"netlayer/netlayertest": {"netlayer", "sturdyref"},
 	"netlayer/mem":          {"netlayer", "sturdyref"},
-	"netlayer/tcptest":      {"netlayer", "sturdyref"},
-	"netlayer/noisequic":    {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink"},
-	"netlayer/noisetcp":     {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink"},
-	"netlayer/websocket":    {"netlayer", "sturdyref", "syrup", "passable"},
+	"netlayer/tcptest":      {"netlayer", "sturdyref", "internal/sockets"},
+	"netlayer/noisequic":    {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink", "internal/sockets"},
+	"netlayer/noisetcp":     {"netlayer", "sturdyref", "internal/noisehs", "internal/noiselink", "internal/sockets"},
+	"netlayer/websocket":    {"netlayer", "sturdyref", "syrup", "passable", "internal/sockets"},
 	"netlayer/mailbox": {
 		"netlayer", "sturdyref", "netlayer/link", "store", "internal/noisehs", "internal/detcbor",
 	},

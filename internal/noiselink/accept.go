@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/noisehs"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -105,7 +106,7 @@ func (g *guest) receive(ctx context.Context) error {
 	g.ciphers = ciphers
 	g.info.Features = intersect(n.cfg.Features, h.features)
 	g.info.AdmittedBy = h.secret
-	g.info.Source = sourceName(l.RemoteAddr())
+	g.info.Source = sockets.SourceName(l.RemoteAddr())
 	if d := n.cfg.Doorkeeper; d != nil {
 		return d.Admit(g.info)
 	}

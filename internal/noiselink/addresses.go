@@ -3,7 +3,6 @@ package noiselink
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -70,16 +70,9 @@ type candidate struct {
 // lookupTimeout is how long names may take to resolve; the addresses beside them wait for them.
 const lookupTimeout = 3 * time.Second
 
-// A LookupFunc resolves a name.
-type LookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
-
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
 // resolve turns hints into addresses, in their order. What cannot be resolved is reported in failed, and so is what allow,
 // if there is one, does not want to be dialled.
-func resolve(ctx context.Context, hints []string, lookup LookupFunc, allow func(netip.Addr) bool) (found []candidate, failed []string) {
+func resolve(ctx context.Context, hints []string, lookup sockets.LookupFunc, allow func(netip.Addr) bool) (found []candidate, failed []string) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addrs, errs := make([][]netip.AddrPort, len(hints)), make([]error, len(hints))
@@ -98,9 +91,8 @@ func resolve(ctx context.Context, hints []string, lookup LookupFunc, allow func(
 				continue
 			}
 			seen[ap] = true
-			// Without its zone: no prefix contains an address with one, so a list of prefixes would not stop it.
-			if allow != nil && !allow(ap.Addr().WithZone("")) {
-				failed = append(failed, oneLine(h)+": this dial may not go there")
+			if !sockets.Allowed(allow, ap.Addr()) {
+				failed = append(failed, sockets.OneLine(h, sockets.MaxLine)+": this dial may not go there")
 				continue
 			}
 			found = append(found, candidate{h, ap})
@@ -109,22 +101,18 @@ func resolve(ctx context.Context, hints []string, lookup LookupFunc, allow func(
 	return found, failed
 }
 
-func resolveHint(ctx context.Context, hint string, lookup LookupFunc) ([]netip.AddrPort, error) {
-	if err := checkAddress(hint); err != nil {
+func resolveHint(ctx context.Context, hint string, lookup sockets.LookupFunc) ([]netip.AddrPort, error) {
+	host, port, err := sockets.SplitAddress(hint)
+	if err != nil {
 		return nil, err
 	}
-	host, port, _ := net.SplitHostPort(hint)
-	p, _ := strconv.ParseUint(port, 10, 16)
-	ips := make([]netip.Addr, 1)
-	var err error
-	if ips[0], err = netip.ParseAddr(host); err != nil {
-		if ips, err = lookup(ctx, host); err != nil {
-			return nil, fmt.Errorf("%q: the name cannot be resolved", hint)
-		}
+	ips, err := sockets.Resolve(ctx, host, lookup)
+	if err != nil {
+		return nil, err
 	}
 	addrs := make([]netip.AddrPort, len(ips))
 	for i, ip := range ips {
-		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(p))
+		addrs[i] = netip.AddrPortFrom(ip, port)
 	}
 	return addrs, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/noisehs"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -104,7 +105,7 @@ func (c *call) greet(ctx context.Context, l Link) (*attempt, error) {
 			Authenticated: true,
 			Anonymous:     c.self.id == nil,
 			Outbound:      true,
-			Source:        sourceName(l.RemoteAddr()),
+			Source:        sockets.SourceName(l.RemoteAddr()),
 			Binding:       sessionBinding(hs.Hash(), c.self.static.Public, c.acceptor),
 			Features:      intersect(c.n.cfg.Features, theirs),
 			AdmittedBy:    c.secret,

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // budget bounds the handshakes with those who have not been admitted yet, in total and for each source, before any
@@ -53,7 +55,7 @@ func (b *budget) mustVerify(addr net.Addr) bool {
 	if b.open >= b.limits.Handshakes/4 {
 		return true
 	}
-	s, ok := b.sources[sourceOf(addr)]
+	s, ok := b.sources[sockets.Source(addr)]
 	if !ok {
 		return false
 	}
@@ -63,7 +65,7 @@ func (b *budget) mustVerify(addr net.Addr) bool {
 
 // take begins a handshake, or returns ErrBusy or ErrFull. The function returned ends it; it may be called more than once.
 func (b *budget) take(addr net.Addr) (release func(), err error) {
-	key := sourceOf(addr)
+	key := sockets.Source(addr)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, ok := b.sources[key]
@@ -113,27 +115,4 @@ func (b *budget) forget() {
 			delete(b.sources, key)
 		}
 	}
-}
-
-// sourceName is netlayer.Info.Source for an address: empty for one that has no IP address.
-func sourceName(addr net.Addr) string {
-	if s := sourceOf(addr); s.IsValid() {
-		return s.String()
-	}
-	return ""
-}
-
-// sourceOf is what counts as one source: an IPv4 address, or the /64 that one household gets of IPv6.
-func sourceOf(addr net.Addr) netip.Prefix {
-	u, ok := addr.(interface{ AddrPort() netip.AddrPort })
-	if !ok {
-		return netip.Prefix{}
-	}
-	ip := u.AddrPort().Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits)
-	return p
 }

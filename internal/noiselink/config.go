@@ -1,15 +1,15 @@
 package noiselink
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -29,7 +29,7 @@ type Config struct {
 	Logger     hclog.Logger
 
 	// Lookup resolves names; nil asks the system.
-	Lookup LookupFunc
+	Lookup sockets.LookupFunc
 	// Random makes ephemeral keys in place of crypto/rand, for test vectors.
 	Random io.Reader
 }
@@ -57,18 +57,18 @@ func (c Config) validated() (Config, error) {
 			return c, c.errorf("Config.Limits has %d, expected a positive number or 0 for the default", *n)
 		}
 	}
-	c.Limits.Handshakes = orDefault(c.Limits.Handshakes, 256)
-	c.Limits.HandshakesPerSource = orDefault(c.Limits.HandshakesPerSource, 32)
-	c.Limits.RatePerSource = orDefault(c.Limits.RatePerSource, 100)
+	c.Limits.Handshakes = cmp.Or(c.Limits.Handshakes, 256)
+	c.Limits.HandshakesPerSource = cmp.Or(c.Limits.HandshakesPerSource, 32)
+	c.Limits.RatePerSource = cmp.Or(c.Limits.RatePerSource, 100)
 	if c.Linger < 0 {
 		return c, c.errorf("Config.Linger is %v, expected a positive time or 0 for the default", c.Linger)
 	}
-	c.Linger = orDefault(c.Linger, 3*time.Second)
+	c.Linger = cmp.Or(c.Linger, 3*time.Second)
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
 	}
 	if c.Lookup == nil {
-		c.Lookup = lookup
+		c.Lookup = sockets.Lookup
 	}
 	var err error
 	if c.Features, err = c.sortedFeatures(); err != nil {
@@ -85,7 +85,7 @@ func (c Config) validated() (Config, error) {
 	}
 	c.Advertise = append([]string(nil), c.Advertise...)
 	for _, a := range c.Advertise {
-		if err := checkAddress(a); err != nil {
+		if _, _, err := sockets.SplitAddress(a); err != nil {
 			return c, c.errorf("Config.Advertise: %w", err)
 		}
 	}
@@ -98,24 +98,4 @@ func (c Config) validated() (Config, error) {
 		return c, c.errorf("Config.Record is not that of Config.Identity")
 	}
 	return c, nil
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
-
-// checkAddress accepts "host:port" with a host and a port other than 0.
-func checkAddress(a string) error {
-	host, port, err := net.SplitHostPort(a)
-	if err != nil {
-		return fmt.Errorf("%q is not host:port", a)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if host == "" || err != nil || n == 0 {
-		return fmt.Errorf("%q is not host:port with a host and a port from 1 to 65535", a)
-	}
-	return nil
 }

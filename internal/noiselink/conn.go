@@ -2,14 +2,12 @@ package noiselink
 
 import (
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hawser-go/hawser/internal/noisehs"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -182,24 +180,6 @@ func (c *conn) farewell(reason string, deadline time.Time) {
 
 // endMark is the last thing on the stream: the reason for the peer's log.
 func endMark(reason string) []byte {
-	reason = oneLine(reason)
+	reason = sockets.OneLine(reason, maxReason)
 	return append([]byte{tagEnd, byte(len(reason))}, reason...)
-}
-
-// OneLine makes a text of anybody's fit for a log, for carriers.
-func OneLine(s string) string { return oneLine(s) }
-
-// oneLine makes a text of anybody's fit for a log: printable, one line, not long.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	for len(s) > maxReason {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return s
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/noisehs"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -37,7 +38,7 @@ type Way struct {
 // netlayer.ErrLost.
 func (n *Node) Connect(ctx context.Context, d netlayer.Dial, way func() (Way, error)) (netlayer.Conn, error) {
 	if !n.Enter() {
-		return nil, n.closed
+		return nil, n.ErrClosed
 	}
 	defer n.Leave()
 	if err := ctx.Err(); err != nil {
@@ -146,8 +147,8 @@ func (c *call) interrupted(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return c.n.cfg.errorf("dial: %w", err)
 	}
-	if c.n.ctx.Err() != nil {
-		return c.n.closed
+	if c.n.Ctx.Err() != nil {
+		return c.n.ErrClosed
 	}
 	return nil
 }
@@ -216,8 +217,8 @@ func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial) (netlaye
 	a.link.SetDeadline(time.Time{})
 	a.link.Secure(ciphers)
 	conn := newConn(c.n, a.link, a.info, frames, c.way.Release)
-	if !c.n.add(conn) {
-		return nil, c.unclear(c.n.closed, len(early) > 0)
+	if !c.n.Add(conn, conn.pump) {
+		return nil, c.unclear(c.n.ErrClosed, len(early) > 0)
 	}
 	return conn, nil
 }
@@ -253,7 +254,7 @@ func (c *call) noVerdict(ctx context.Context, l Link, err error, early bool) err
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
 		return c.unclear(errors.New(l.Explain(err)), early)
-	case cause == errSlow || early:
+	case cause == sockets.ErrSlow || early:
 		return c.unclear(cause, early)
 	default:
 		return c.n.cfg.errorf("dial: %w", cause)

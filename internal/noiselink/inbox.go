@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -220,5 +221,5 @@ func (s *scanner) farewell() (reason string, orderly bool) {
 	if !s.over() {
 		return "", false
 	}
-	return oneLine(string(s.reason[1:])), true
+	return sockets.OneLine(string(s.reason[1:]), maxReason), true
 }

@@ -118,8 +118,8 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 	}
 	g.link.Secure(g.ciphers)
 	c := newConn(g.n, g.link, g.info, g.frames, nil)
-	if !g.n.add(c) {
-		return nil, g.n.closed
+	if !g.n.Add(c, c.pump) {
+		return nil, g.n.ErrClosed
 	}
 	if fit < len(first) {
 		if err := c.Write(first[fit:]); err != nil {
@@ -138,7 +138,7 @@ func (g *guest) say(payload []byte) error {
 		return err
 	}
 	g.link.SetDeadline(time.Now().Add(HandshakeTimeout))
-	stop := onDone(g.n.ctx, func() { g.link.SetDeadline(time.Unix(1, 0)) })
+	stop := onDone(g.n.Ctx, func() { g.link.SetDeadline(time.Unix(1, 0)) })
 	err = writeMessage(g.link, nil, m)
 	stop()
 	if err != nil {
@@ -155,7 +155,7 @@ func (g *guest) sayCrossed() {
 	}
 	g.link.Finish()
 	g.link.SetReadDeadline(time.Now().Add(HandshakeTimeout))
-	stop := onDone(g.n.ctx, func() { g.link.SetReadDeadline(time.Unix(1, 0)) })
+	stop := onDone(g.n.Ctx, func() { g.link.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for b := make([]byte, 512); ; {
 		if _, err := g.link.Read(b); err != nil {

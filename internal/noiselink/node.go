@@ -2,38 +2,26 @@ package noiselink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
-	"time"
 
 	"github.com/hawser-go/hawser/internal/noisehs"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // A Node is one identity, or an anonymous dialler, on one kind of carrier: a netlayer without its sockets.
 type Node struct {
-	cfg     Config
-	self    self // zero if anonymous
-	peer    sturdyref.Peer
-	budget  *budget
-	records recordCache
-	closed  error // what everything in progress ends with when the netlayer closes
+	*sockets.Roster[*conn]
 
+	cfg      Config
+	self     self // zero if anonymous
+	peer     sturdyref.Peer
+	budget   *budget
+	records  recordCache
 	incoming chan *netlayer.Incoming
-	ctx      context.Context // ends when Close begins
-	cancel   context.CancelFunc
-	running  sync.WaitGroup // every goroutine and every Connect; joined by Close
-
-	mu      sync.Mutex
-	closing bool
-	conns   map[*conn]struct{}
-
-	over    chan struct{} // closed when Close is through
-	failure error         // of Close; valid then
 }
 
 // NewNode checks a configuration and makes a node of it. The caller closes it, whatever becomes of its own sockets.
@@ -46,13 +34,10 @@ func NewNode(c Config) (*Node, error) {
 		cfg:      cfg,
 		peer:     sturdyref.Peer{Transport: sturdyref.Transport},
 		budget:   newBudget(cfg.Limits),
-		closed:   cfg.errorf("the netlayer is closed: %w", net.ErrClosed),
+		Roster:   sockets.NewRoster[*conn](cfg.errorf("the netlayer is closed: %w", net.ErrClosed)),
 		incoming: make(chan *netlayer.Incoming),
-		over:     make(chan struct{}),
-		conns:    make(map[*conn]struct{}),
 		records:  recordCache{m: make(map[string]*sturdyref.Record)},
 	}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if cfg.Identity != nil {
 		pub := cfg.Identity.Public()
 		n.peer = pub.Peer()
@@ -89,69 +74,24 @@ func (n *Node) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 		return in, nil
 	case <-ctx.Done():
 		return nil, n.cfg.errorf("accept: %w", ctx.Err())
-	case <-n.ctx.Done():
-		return nil, n.closed
+	case <-n.Ctx.Done():
+		return nil, n.ErrClosed
 	}
 }
 
 // Close ends everything: dialers that wait are refused, dials in progress return, connections close as if by their own
 // Close. Meanwhile stop ends the listening, and when every goroutine is gone release frees the sockets; both may be nil.
 // Later calls wait for the first and return what it returned.
-func (n *Node) Close(stop func(), release func() error) error {
-	n.mu.Lock()
-	if n.closing {
-		n.mu.Unlock()
-		<-n.over
-		return n.failure
-	}
-	n.closing = true
-	conns := make([]*conn, 0, len(n.conns))
-	for c := range n.conns {
-		conns = append(conns, c)
-	}
-	n.mu.Unlock()
-	defer close(n.over)
-	n.cancel()
-	var closing sync.WaitGroup
-	for _, c := range conns {
-		closing.Go(func() { c.Close("the peer's node closes") })
-	}
-	if stop != nil {
-		stop()
-	}
-	closing.Wait()
-	n.running.Wait()
-	if release != nil {
-		n.failure = release()
-	}
-	return n.failure
+func (n *Node) Close(stop, release func() error) error {
+	return n.Roster.Close(func(c *conn) { c.Close("the peer's node closes") }, stop, release)
 }
-
-// Enter counts a goroutine or a call that Close waits for, until Leave. It fails once Close has begun.
-func (n *Node) Enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closing {
-		return false
-	}
-	n.running.Add(1)
-	return true
-}
-
-// Leave ends what Enter began.
-func (n *Node) Leave() { n.running.Done() }
-
-// Go runs f in a goroutine that Close waits for. It is for use before anything can close the node.
-func (n *Node) Go(f func()) { n.running.Go(f) }
 
 // Closing is closed when Close begins.
-func (n *Node) Closing() <-chan struct{} { return n.ctx.Done() }
+func (n *Node) Closing() <-chan struct{} { return n.Ctx.Done() }
 
 // Dialled returns the links of the open connections that were dialled from here.
 func (n *Node) Dialled() (links []Link) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.conns {
+	for _, c := range n.Conns() {
 		if c.info.Outbound {
 			links = append(links, c.link)
 		}
@@ -160,46 +100,9 @@ func (n *Node) Dialled() (links []Link) {
 }
 
 // Connections returns how many connections are open.
-func (n *Node) Connections() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.conns)
-}
-
-// add begins to keep track of a connection and starts its reader; it fails once Close has begun.
-func (n *Node) add(c *conn) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closing {
-		return false
-	}
-	n.conns[c] = struct{}{}
-	n.running.Go(c.pump)
-	return true
-}
-
-func (n *Node) remove(c *conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.conns, c)
-}
-
-// errSlow is the cause when the time of Within is over.
-var errSlow = errors.New("there was no answer in time")
-
-// Within returns a context that ends with ctx or with the node, whichever is first, and after d.
-func (n *Node) Within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d, errSlow)
-	ctx, cancelCause := context.WithCancelCause(ctx)
-	stop := onDone(n.ctx, func() { cancelCause(n.closed) })
-	return ctx, func() {
-		stop()
-		cancelCause(nil)
-		cancel()
-	}
-}
+func (n *Node) Connections() int { return len(n.Conns()) }
 
 // TurnedAway writes to the log why somebody was not let in.
 func (n *Node) TurnedAway(from net.Addr, why error) {
-	n.cfg.Logger.Debug("dialler turned away", "from", from, "why", oneLine(fmt.Sprint(why)))
+	n.cfg.Logger.Debug("dialler turned away", "from", from, "why", sockets.OneLine(fmt.Sprint(why), sockets.MaxLine))
 }

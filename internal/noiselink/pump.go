@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -37,7 +38,7 @@ func (c *conn) pump() {
 	s := scanner{answered: !c.n.cfg.Carrier.Bound}
 	err := c.receive(&s)
 	if broken := errors.Is(err, errFraming); broken || c.link.IsViolation(err) {
-		why := oneLine(err.Error())
+		why := sockets.OneLine(err.Error(), sockets.MaxLine)
 		c.n.cfg.Logger.Warn("connection ended: "+why, "peer", c.info.Remote.ID().String())
 		if broken {
 			why = "the peer broke the rules: " + why
@@ -67,7 +68,7 @@ func (c *conn) pump() {
 	// On a carrier that is bound this says the same.
 	c.link.End(Done)
 	c.keep.stop()
-	c.n.remove(c)
+	c.n.Remove(c)
 	if c.release != nil {
 		c.release()
 	}

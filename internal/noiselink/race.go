@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // stagger is how long an address has before the next one is tried beside it.
@@ -51,7 +53,7 @@ func race(ctx context.Context, candidates []candidate, try func(context.Context,
 			if r.err == nil {
 				return r.attempt, nil
 			}
-			failures = append(failures, oneLine(r.of.hint)+": "+r.err.Error())
+			failures = append(failures, sockets.OneLine(r.of.hint, sockets.MaxLine)+": "+r.err.Error())
 			next.Reset(0)
 		case <-ctx.Done():
 			return nil, failures

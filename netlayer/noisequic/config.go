@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -39,7 +40,7 @@ type Config struct {
 	// packets opens a socket in place of the system, for tests.
 	packets func(address string) (net.PacketConn, error)
 	// lookup resolves names in place of the system, for tests.
-	lookup noiselink.LookupFunc
+	lookup sockets.LookupFunc
 	// random makes ephemeral keys in place of crypto/rand, for test vectors.
 	random io.Reader
 }

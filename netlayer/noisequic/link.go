@@ -10,6 +10,7 @@ import (
 
 	"github.com/hawser-go/hawser/internal/noisehs"
 	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // carrier is what noiselink has to know of QUIC.
@@ -87,7 +88,7 @@ func explain(err error) string {
 	case errors.As(err, &idle):
 		return "nothing was heard of the peer for " + noiselink.IdleTimeout.String()
 	}
-	return noiselink.OneLine(err.Error())
+	return sockets.OneLine(err.Error(), sockets.MaxLine)
 }
 
 // dialFailure says for people why there is no stream to the other side.

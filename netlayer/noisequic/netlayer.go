@@ -111,7 +111,7 @@ func (n *Netlayer) Close() error {
 	if n.listener == nil {
 		return n.node.Close(nil, nil)
 	}
-	return n.node.Close(func() { n.listener.Close() }, func() error {
+	return n.node.Close(n.listener.Close, func() error {
 		return errors.Join(n.transport.Close(), n.socket.Close())
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -41,7 +42,7 @@ type Config struct {
 	// ephemeral keys.
 	listen func(address string) (net.Listener, error)
 	dial   func(ctx context.Context, address string) (net.Conn, error)
-	lookup noiselink.LookupFunc
+	lookup sockets.LookupFunc
 	random io.Reader
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hawser-go/hawser/internal/noisehs"
 	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // carrier is what noiselink has to know of TCP.
@@ -144,7 +145,7 @@ func explain(err error) string {
 	case errors.Is(err, net.ErrClosed):
 		return "it was broken off here"
 	}
-	return noiselink.OneLine(err.Error())
+	return sockets.OneLine(err.Error(), sockets.MaxLine)
 }
 
 func isTimeout(err error) bool {

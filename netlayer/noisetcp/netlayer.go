@@ -99,5 +99,5 @@ func (n *Netlayer) Close() error {
 	if n.listener == nil {
 		return n.node.Close(nil, nil)
 	}
-	return n.node.Close(func() { n.listener.Close() }, nil)
+	return n.node.Close(n.listener.Close, nil)
 }

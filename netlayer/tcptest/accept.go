@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -22,14 +22,14 @@ func (n *Netlayer) acceptLoop() {
 	for {
 		tcp, err := n.listener.AcceptTCP()
 		switch {
-		case err == nil && n.enter():
+		case err == nil && n.roster.Enter():
 			go func() {
-				defer n.running.Done()
+				defer n.roster.Leave()
 				n.serve(tcp)
 			}()
 		case err == nil:
 			tcp.Close()
-		case n.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+		case n.roster.Ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default: // the system has no room for more; it may have some later
 			n.cfg.Logger.Warn("no connection can be accepted", "error", err)
@@ -41,16 +41,17 @@ func (n *Netlayer) acceptLoop() {
 // serve takes a connection as far as its first message and the decision about it, whichever comes later.
 func (n *Netlayer) serve(tcp *net.TCPConn) {
 	info := netlayer.Info{
-		Local: n.Location(), Remote: sturdyref.Peer{Transport: Transport}, Source: sourceOf(tcp.RemoteAddr()),
+		Local: n.Location(), Remote: sturdyref.Peer{Transport: Transport}, Source: sockets.SourceName(tcp.RemoteAddr()),
 	}
-	if !n.silent.take(info.Source) {
+	release, ok := n.silent.Take(info.Source)
+	if !ok {
 		n.cfg.Logger.Debug("dialler turned away", "source", info.Source, "why", "too many that have said nothing")
 		tcp.Close()
 		return
 	}
-	defer n.silent.release(info.Source)
+	defer release()
 	c := newConn(n, tcp, info)
-	if !n.add(c) {
+	if !n.roster.Add(c, c.pump) {
 		tcp.Close()
 		return
 	}
@@ -62,7 +63,7 @@ func (n *Netlayer) serve(tcp *net.TCPConn) {
 		err = n.announce(c)
 	}
 	if err != nil {
-		n.cfg.Logger.Debug("dialler turned away", "source", info.Source, "why", oneLine(err.Error()))
+		n.cfg.Logger.Debug("dialler turned away", "source", info.Source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))
 		c.Close("")
 		return
 	}
@@ -109,66 +110,15 @@ func (n *Netlayer) announce(c *conn) error {
 		case err := <-decided:
 			return err
 		case <-gone:
-			if !c.inbox.empty() {
+			if !c.inbox.Empty() {
 				gone = nil // it went, but has left messages
 				continue
 			}
 			decide(errTooLate)
-		case <-n.ctx.Done():
+		case <-n.roster.Ctx.Done():
 			decide(errClosed)
 		case <-timer.C:
 			decide(errors.New("nobody has decided about it in time"))
 		}
 	}
-}
-
-// silent counts the incoming connections that Limits speaks of.
-type silent struct {
-	limits Limits
-
-	mu      sync.Mutex
-	total   int
-	sources map[string]int
-}
-
-func (s *silent) take(source string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total >= s.limits.Silent || s.sources[source] >= s.limits.SilentPerSource {
-		return false
-	}
-	s.total++
-	s.sources[source]++
-	return true
-}
-
-func (s *silent) release(source string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if s.sources[source]--; s.sources[source] == 0 {
-		delete(s.sources, source)
-	}
-}
-
-// sourceOf is what counts as one source: an IPv4 address, or the /64 that one household gets of IPv6.
-func sourceOf(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return ""
-	}
-	return source(tcp.AddrPort().Addr())
-}
-
-func source(ip netip.Addr) string {
-	ip = ip.Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, err := ip.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
 }

@@ -1,6 +1,7 @@
 package tcptest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -63,7 +65,7 @@ type Config struct {
 	// maxFrame is netlayer.MaxFrame, and more only in tests that wrap what they send.
 	maxFrame int
 	// lookup resolves names in place of the system, for tests.
-	lookup lookupFunc
+	lookup sockets.LookupFunc
 }
 
 // Limits bound the incoming connections on which no whole message has come yet, or which wait to be accepted. Zero means
@@ -90,16 +92,16 @@ func (c *Config) validated() (Config, error) {
 	if v.Linger < 0 {
 		return v, fmt.Errorf("tcptest: Config.Linger is %v, expected a positive time or 0 for the default", v.Linger)
 	}
-	v.Limits.Silent = orDefault(v.Limits.Silent, 256)
-	v.Limits.SilentPerSource = orDefault(v.Limits.SilentPerSource, 64)
-	v.Limits.SilentTime = orDefault(v.Limits.SilentTime, 2*time.Minute)
-	v.Linger = orDefault(v.Linger, 2*time.Second)
-	v.maxFrame = orDefault(v.maxFrame, netlayer.MaxFrame)
+	v.Limits.Silent = cmp.Or(v.Limits.Silent, 256)
+	v.Limits.SilentPerSource = cmp.Or(v.Limits.SilentPerSource, 64)
+	v.Limits.SilentTime = cmp.Or(v.Limits.SilentTime, 2*time.Minute)
+	v.Linger = cmp.Or(v.Linger, 2*time.Second)
+	v.maxFrame = cmp.Or(v.maxFrame, netlayer.MaxFrame)
 	if v.Logger == nil {
 		v.Logger = hclog.NewNullLogger()
 	}
 	if v.lookup == nil {
-		v.lookup = lookup
+		v.lookup = sockets.Lookup
 	}
 	if v.Framing != Raw && v.Framing != Framed {
 		return v, fmt.Errorf("tcptest: Config.Framing is %v, expected Raw or Framed", v.Framing)
@@ -126,7 +128,7 @@ func (c *Config) addresses() error {
 		c.Listen = net.JoinHostPort("127.0.0.1", port)
 	}
 	if c.Advertise != "" {
-		if _, _, err := splitAddress(c.Advertise); err != nil {
+		if _, _, err := sockets.SplitAddress(c.Advertise); err != nil {
 			return fmt.Errorf("tcptest: Config.Advertise: %w", err)
 		}
 		return nil
@@ -135,24 +137,4 @@ func (c *Config) addresses() error {
 		return fmt.Errorf("tcptest: Config.Listen is every interface, %q: say in Config.Advertise where others find it", c.Listen)
 	}
 	return nil
-}
-
-// splitAddress takes "host:port" with a host and a port other than 0 apart.
-func splitAddress(a string) (host string, port uint16, err error) {
-	host, digits, err := net.SplitHostPort(a)
-	if err != nil {
-		return "", 0, fmt.Errorf("%q is not host:port", a)
-	}
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if host == "" || err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q is not host:port with a host and a port from 1 to 65535", a)
-	}
-	return host, uint16(n), nil
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -21,7 +22,7 @@ type conn struct {
 
 	first   chan struct{} // closed when the first byte has come; the splitter then knows the framing
 	spoke   chan struct{} // closed when the first whole message has come
-	inbox   inbox
+	inbox   *sockets.Inbox
 	split   splitter                    // the pump's
 	framing Framing                     // of what the peer sends; valid once first is closed
 	end     atomic.Pointer[closedError] // set once, when the connection has ended in any way
@@ -57,11 +58,10 @@ func (e *closedError) Unwrap() []error {
 
 func newConn(n *Netlayer, tcp *net.TCPConn, info netlayer.Info) *conn {
 	c := &conn{
-		n: n, tcp: tcp, info: info,
+		n: n, tcp: tcp, info: info, inbox: sockets.NewInbox(),
 		first: make(chan struct{}), spoke: make(chan struct{}), over: make(chan struct{}),
 		done: make(chan struct{}), closed: make(chan struct{}),
 	}
-	c.inbox.changed.L = &c.inbox.mu
 	c.split.scanner.max, c.checks.max = n.cfg.maxFrame, n.cfg.maxFrame
 	if info.Outbound {
 		c.writes, c.chosen = n.cfg.Framing, true
@@ -73,14 +73,14 @@ func (c *conn) Info() netlayer.Info { return c.info }
 
 // Read returns the next message. Those that arrived before the end are returned before the error.
 func (c *conn) Read() (netlayer.Frame, error) {
-	if m, ok := c.inbox.next(); ok {
+	if m, ok := c.inbox.Next(); ok {
 		return netlayer.Frame{Bytes: m}, nil
 	}
 	return netlayer.Frame{}, c.end.Load()
 }
 
 // More reports whether Read would return at once.
-func (c *conn) More() bool { return c.inbox.whole.Load() > 0 || c.end.Load() != nil }
+func (c *conn) More() bool { return !c.inbox.Empty() || c.end.Load() != nil }
 
 // firstByteTime is how long a Write waits for the dialler's first byte, which says how it wants to be spoken to.
 const firstByteTime = 250 * time.Millisecond
@@ -167,7 +167,7 @@ func (c *conn) ended(why string, cause error) {
 	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
 		close(c.over)
 		_ = c.tcp.SetWriteDeadline(time.Unix(1, 0))
-		c.inbox.end()
+		c.inbox.End()
 	}
 }
 
@@ -182,7 +182,7 @@ func (c *conn) Close(reason string) error {
 	defer close(c.closed)
 	why := "it was closed here"
 	if reason != "" {
-		why += ": " + oneLine(reason)
+		why += ": " + sockets.OneLine(reason, sockets.MaxLine)
 	}
 	c.ended(why, nil)
 	c.farewell()
@@ -192,7 +192,7 @@ func (c *conn) Close(reason string) error {
 
 // farewell closes this half of the connection and bounds how long the pump goes on with the other.
 func (c *conn) farewell() {
-	c.inbox.discard()
+	c.inbox.Discard()
 	c.bound()
 	c.writing.Lock() // a Write in progress has been cut
 	defer c.writing.Unlock()
@@ -209,5 +209,5 @@ func explain(err error) string {
 	case errors.Is(err, syscall.ETIMEDOUT):
 		return "nothing was heard of the peer for long"
 	}
-	return oneLine(err.Error())
+	return sockets.OneLine(err.Error(), sockets.MaxLine)
 }

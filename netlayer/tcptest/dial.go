@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -23,21 +24,14 @@ const (
 	maxEarly = 64 << 10
 )
 
-// A lookupFunc resolves a name.
-type lookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
-
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
 // Connect dials a peer at the addresses of its host, one after the other, and returns as soon as somebody takes the
 // connection: who that is, and whether they want it, it cannot say. The frames of Early are the first that are sent; if
 // that fails the error matches netlayer.ErrLost.
 func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	if !n.enter() {
+	if !n.roster.Enter() {
 		return nil, errClosed
 	}
-	defer n.running.Done()
+	defer n.roster.Leave()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("tcptest: dial: %w", err)
 	}
@@ -54,9 +48,9 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 		return nil, err
 	}
 	c := newConn(n, tcp, netlayer.Info{
-		Local: n.Location(), Remote: d.Peer.Clone(), Outbound: true, Source: sourceOf(tcp.RemoteAddr()),
+		Local: n.Location(), Remote: d.Peer.Clone(), Outbound: true, Source: sockets.SourceName(tcp.RemoteAddr()),
 	})
-	if !n.add(c) {
+	if !n.roster.Add(c, c.pump) {
 		tcp.Close()
 		return nil, errClosed
 	}
@@ -71,7 +65,7 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 func (n *Netlayer) reach(ctx context.Context, d netlayer.Dial) (*net.TCPConn, error) {
 	trying, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	stop := context.AfterFunc(n.ctx, cancel)
+	stop := context.AfterFunc(n.roster.Ctx, cancel)
 	defer stop()
 	addrs, err := n.resolve(trying, d)
 	var failures []string
@@ -85,7 +79,7 @@ func (n *Netlayer) reach(ctx context.Context, d netlayer.Dial) (*net.TCPConn, er
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("tcptest: dial: %w", ctx.Err())
-	case n.ctx.Err() != nil:
+	case n.roster.Ctx.Err() != nil:
 		return nil, errClosed
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", netlayer.ErrUnreachable, err)
@@ -99,20 +93,18 @@ func (n *Netlayer) resolve(ctx context.Context, d netlayer.Dial) ([]netip.AddrPo
 	if err != nil {
 		return nil, err
 	}
-	ips := make([]netip.Addr, 1)
-	if ips[0], err = netip.ParseAddr(host); err != nil {
-		if ips, err = n.cfg.lookup(ctx, host); err != nil || len(ips) == 0 {
-			return nil, fmt.Errorf("the name %q cannot be resolved", oneLine(host))
-		}
+	ips, err := sockets.Resolve(ctx, host, n.cfg.lookup)
+	if err != nil {
+		return nil, err
 	}
 	var allowed []netip.AddrPort
 	for _, ip := range ips[:min(len(ips), maxAddresses)] {
-		if ip = ip.Unmap(); d.Allow == nil || d.Allow(ip) {
+		if sockets.Allowed(d.Allow, ip) {
 			allowed = append(allowed, netip.AddrPortFrom(ip, port))
 		}
 	}
 	if len(allowed) == 0 {
-		return nil, fmt.Errorf("none of the addresses of %q may be dialled (Dial.Allow)", oneLine(host))
+		return nil, fmt.Errorf("none of the addresses of %q may be dialled (Dial.Allow)", sockets.OneLine(host, sockets.MaxLine))
 	}
 	return allowed, nil
 }
@@ -122,7 +114,7 @@ func hintAddress(p sturdyref.Peer) (host string, port uint16, err error) {
 	if p.Hints["host"] == "" || p.Hints["port"] == "" {
 		return "", 0, errors.New("its locator lacks the hints host and port")
 	}
-	if host, port, err = splitAddress(net.JoinHostPort(p.Hints["host"], p.Hints["port"])); err != nil {
+	if host, port, err = sockets.SplitAddress(net.JoinHostPort(p.Hints["host"], p.Hints["port"])); err != nil {
 		return "", 0, fmt.Errorf("the hints of its locator: %w", err)
 	}
 	return host, port, nil

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
-	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -23,19 +20,9 @@ type Netlayer struct {
 	cfg      Config
 	peer     sturdyref.Peer
 	listener *net.TCPListener
-	silent   silent
-
+	silent   *sockets.Budget // the incoming connections that Limits speaks of
+	roster   *sockets.Roster[*conn]
 	incoming chan *netlayer.Incoming
-	ctx      context.Context // ends when Close begins
-	cancel   context.CancelFunc
-	running  sync.WaitGroup // every goroutine and every Connect; joined by Close
-
-	mu     sync.Mutex
-	closed bool
-	conns  map[*conn]struct{}
-
-	over    chan struct{} // closed when Close is through
-	failure error         // of Close; valid then
 }
 
 var _ netlayer.Netlayer = (*Netlayer)(nil)
@@ -57,10 +44,9 @@ func Open(c *Config) (*Netlayer, error) {
 	n := &Netlayer{
 		cfg:      cfg,
 		listener: l.(*net.TCPListener),
-		silent:   silent{limits: cfg.Limits, sources: make(map[string]int)},
+		silent:   sockets.NewBudget(cfg.Limits.Silent, cfg.Limits.SilentPerSource),
+		roster:   sockets.NewRoster[*conn](errClosed),
 		incoming: make(chan *netlayer.Incoming),
-		conns:    make(map[*conn]struct{}),
-		over:     make(chan struct{}),
 	}
 	advertised := cfg.Advertise
 	if advertised == "" {
@@ -74,8 +60,7 @@ func Open(c *Config) (*Netlayer, error) {
 		Transport: Transport, Designator: cfg.Designator,
 		Hints: map[string]string{"host": host, "port": port},
 	}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.running.Go(n.acceptLoop)
+	n.roster.Go(n.acceptLoop)
 	return n, nil
 }
 
@@ -98,7 +83,7 @@ func (n *Netlayer) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 		return in, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("tcptest: accept: %w", ctx.Err())
-	case <-n.ctx.Done():
+	case <-n.roster.Ctx.Done():
 		return nil, errClosed
 	}
 }
@@ -106,74 +91,7 @@ func (n *Netlayer) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 // Close ends everything: diallers that wait are refused, dials in progress return, connections close as if by their own
 // Close. It returns when every goroutine is gone, after little more than Config.Linger at most.
 func (n *Netlayer) Close() error {
-	n.mu.Lock()
-	if n.closed {
-		n.mu.Unlock()
-		<-n.over
-		return n.failure
-	}
-	n.closed = true
-	conns := make([]*conn, 0, len(n.conns))
-	for c := range n.conns {
-		conns = append(conns, c)
-	}
-	n.mu.Unlock()
-	defer close(n.over)
-	n.cancel()
-	n.failure = n.listener.Close()
-	var closing sync.WaitGroup
-	for _, c := range conns {
-		closing.Go(func() { c.Close("") })
-	}
-	closing.Wait()
-	n.running.Wait()
-	return n.failure
-}
-
-// enter counts a goroutine or a call that Close waits for. It fails once Close has begun.
-func (n *Netlayer) enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
-	}
-	n.running.Add(1)
-	return true
-}
-
-// add begins to keep track of a connection and starts its pump; it fails once Close has begun.
-func (n *Netlayer) add(c *conn) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
-	}
-	n.conns[c] = struct{}{}
-	n.running.Go(c.pump)
-	return true
-}
-
-func (n *Netlayer) remove(c *conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.conns, c)
-}
-
-const maxReason = 200
-
-// oneLine makes a text of anybody's fit for a log: printable, one line, not long.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	for len(s) > maxReason {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return s
+	return n.roster.Close(func(c *conn) { c.Close("") }, n.listener.Close, nil)
 }
 
 // pause waits for d or until the netlayer closes.
@@ -182,6 +100,6 @@ func (n *Netlayer) pause(d time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-n.ctx.Done():
+	case <-n.roster.Ctx.Done():
 	}
 }

@@ -23,7 +23,7 @@ func (c *conn) pump() {
 	}
 	drained := 0
 	for drained < maxDrained {
-		c.inbox.room()
+		c.inbox.Room()
 		n, err := c.tcp.Read(chunk)
 		if n > 0 && c.end.Load() == nil {
 			c.arrived(chunk[:n])
@@ -41,13 +41,13 @@ func (c *conn) pump() {
 	}
 	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.end.Load().why)
 	c.tcp.Close()
-	c.n.remove(c)
+	c.n.roster.Remove(c)
 }
 
 // arrived takes what has come of the peer; what is no message ends the connection.
 func (c *conn) arrived(b []byte) {
 	isFirst := !c.split.known
-	messages, err := c.inbox.add(&c.split, b)
+	messages, err := c.takeApart(b)
 	if isFirst && c.split.known {
 		c.framing = c.split.framing
 		close(c.first)
@@ -68,6 +68,23 @@ func (c *conn) arrived(b []byte) {
 		c.ended("what the peer sent is no message: "+err.Error(), err)
 		c.farewell()
 	}
+}
+
+// takeApart puts the messages in b, which follows what came before, into the inbox and counts those that are whole. One
+// that is not is completed by what comes later.
+func (c *conn) takeApart(b []byte) (messages int, err error) {
+	for len(b) > 0 {
+		n, payload, whole, err := c.split.next(b)
+		if err != nil {
+			return messages, err
+		}
+		b = b[n:]
+		c.inbox.Put(payload, whole)
+		if whole {
+			messages++
+		}
+	}
+	return messages, nil
 }
 
 // lost says why nothing more can come, unless it is known already.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -26,18 +27,18 @@ var errTooLate = fmt.Errorf("websocket: the dialler is gone, was refused or has 
 // serve takes a request as far as the decision about it.
 func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 	wire, ok := r.Context().Value(wireKey{}).(*wire)
-	if !ok || !n.enter() {
+	if !ok || !n.roster.Enter() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	defer n.running.Done()
+	defer n.roster.Leave()
 	defer wire.release()
-	source := sourceOf(wire.RemoteAddr())
+	source := sockets.SourceName(wire.RemoteAddr())
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"),
 	})
 	if err != nil {
-		n.cfg.Logger.Debug("request turned away", "source", source, "why", oneLine(err.Error(), 200))
+		n.cfg.Logger.Debug("request turned away", "source", source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))
 		return
 	}
 	// From here on it is no longer the server's, and has no deadlines of its own.
@@ -49,7 +50,7 @@ func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 		err = g.announce()
 	}
 	if err != nil {
-		n.cfg.Logger.Debug("dialler turned away", "source", source, "why", oneLine(err.Error(), 200))
+		n.cfg.Logger.Debug("dialler turned away", "source", source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))
 		g.refuse(err)
 	}
 }
@@ -66,7 +67,7 @@ type guest struct {
 
 // greet reads what the dialler wants signed, and asks the Doorkeeper.
 func (g *guest) greet() error {
-	ctx, cancel := g.n.within(context.Background(), g.n.cfg.handshake)
+	ctx, cancel := g.n.roster.Within(context.Background(), g.n.cfg.handshake)
 	defer cancel()
 	g.ws.SetReadLimit(maxHello)
 	kind, b, err := g.ws.Read(ctx)
@@ -89,7 +90,7 @@ func (g *guest) greet() error {
 
 // announce hands a guest to Netlayer.Accept and waits for the decision. It returns nil if the guest is in, or why not.
 func (g *guest) announce() error {
-	ctx, cancel := g.n.within(context.Background(), decisionTime)
+	ctx, cancel := g.n.roster.Within(context.Background(), decisionTime)
 	defer cancel()
 	var once sync.Once
 	decided := make(chan error, 1)
@@ -139,7 +140,7 @@ func (g *guest) proof() []byte {
 // admit answers the dialler and sends the first frames behind it.
 func (g *guest) admit(first [][]byte) (netlayer.Conn, error) {
 	c := newConn(g.n, g.ws, g.wire, g.info)
-	if !g.n.add(c) {
+	if !g.n.roster.Add(c, c.pump) {
 		return nil, errClosed
 	}
 	if err := c.Write(append([][]byte{g.proof()}, first...)); err != nil {
@@ -158,7 +159,7 @@ func (g *guest) refuse(err error) {
 		}
 	}
 	patience := g.n.cfg.Linger
-	if g.n.ctx.Err() != nil {
+	if g.n.roster.Ctx.Err() != nil {
 		patience = min(patience, time.Second)
 	}
 	goodbye(g.ws, g.wire, patience, code, reason)

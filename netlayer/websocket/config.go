@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -52,7 +54,7 @@ type Config struct {
 	// ping is pingInterval, and shorter only in tests.
 	ping time.Duration
 	// lookup resolves names in place of the system, for tests.
-	lookup lookupFunc
+	lookup sockets.LookupFunc
 }
 
 // Limits bound the incoming connections that have not been admitted yet. Zero means the default.
@@ -89,16 +91,16 @@ func (c *Config) validated() (Config, error) {
 	if v.Linger < 0 {
 		return v, fmt.Errorf("websocket: Config.Linger is %v, expected a positive time or 0 for the default", v.Linger)
 	}
-	v.Limits.Handshakes = orDefault(v.Limits.Handshakes, 256)
-	v.Limits.HandshakesPerSource = orDefault(v.Limits.HandshakesPerSource, 32)
-	v.Linger = orDefault(v.Linger, 3*time.Second)
-	v.handshake = orDefault(v.handshake, handshakeTime)
-	v.ping = orDefault(v.ping, pingInterval)
+	v.Limits.Handshakes = cmp.Or(v.Limits.Handshakes, 256)
+	v.Limits.HandshakesPerSource = cmp.Or(v.Limits.HandshakesPerSource, 32)
+	v.Linger = cmp.Or(v.Linger, 3*time.Second)
+	v.handshake = cmp.Or(v.handshake, handshakeTime)
+	v.ping = cmp.Or(v.ping, pingInterval)
 	if v.Logger == nil {
 		v.Logger = hclog.NewNullLogger()
 	}
 	if v.lookup == nil {
-		v.lookup = lookup
+		v.lookup = sockets.Lookup
 	}
 	v.Origins = append([]string(nil), v.Origins...)
 	for _, o := range v.Origins {
@@ -178,11 +180,4 @@ func randomBytes() []byte {
 	b := make([]byte, 32)
 	rand.Read(b)
 	return b
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }

@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -25,7 +23,7 @@ type conn struct {
 	wire *wire
 	info netlayer.Info
 
-	inbox  inbox
+	inbox  *sockets.Inbox
 	end    atomic.Pointer[closedError] // set once, when the connection has ended in any way
 	failed atomic.Pointer[closedError] // set once, when a Write has failed; the pump ends the rest
 	done   chan struct{}               // closed when the pump is through and everything is released
@@ -57,8 +55,7 @@ func (e *closedError) Unwrap() []error {
 }
 
 func newConn(n *Netlayer, ws *websocket.Conn, w *wire, info netlayer.Info) *conn {
-	c := &conn{n: n, ws: ws, wire: w, info: info, done: make(chan struct{}), closed: make(chan struct{})}
-	c.inbox.changed.L = &c.inbox.mu
+	c := &conn{n: n, ws: ws, wire: w, info: info, inbox: sockets.NewInbox(), done: make(chan struct{}), closed: make(chan struct{})}
 	c.keep.conn = c
 	ws.SetReadLimit(netlayer.MaxFrame)
 	return c
@@ -68,14 +65,14 @@ func (c *conn) Info() netlayer.Info { return c.info }
 
 // Read returns the next message. Those that arrived before the end are returned before the error.
 func (c *conn) Read() (netlayer.Frame, error) {
-	if m, ok := c.inbox.next(); ok {
+	if m, ok := c.inbox.Next(); ok {
 		return netlayer.Frame{Bytes: m}, nil
 	}
 	return netlayer.Frame{}, c.end.Load()
 }
 
 // More reports whether Read would return at once.
-func (c *conn) More() bool { return c.inbox.whole.Load() > 0 || c.end.Load() != nil }
+func (c *conn) More() bool { return !c.inbox.Empty() || c.end.Load() != nil }
 
 // Write sends each frame as one binary message.
 func (c *conn) Write(frames [][]byte) error {
@@ -143,7 +140,7 @@ func (c *conn) pump() {
 		c.wire.Close()
 	}
 	c.keep.stop()
-	c.n.remove(c)
+	c.n.roster.Remove(c)
 }
 
 // errText ends a connection on which a text message comes.
@@ -166,7 +163,8 @@ func (c *conn) receive() error {
 		if scratch, err = readAll(r, scratch[:0]); err != nil {
 			return err
 		}
-		c.inbox.add(scratch)
+		c.inbox.Room()
+		c.inbox.Put(scratch, true)
 		if cap(scratch) > keptScratch {
 			scratch = make([]byte, 0, 2<<10)
 		}
@@ -193,7 +191,7 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 // ended records why the connection has ended, if it has not yet.
 func (c *conn) ended(why string, cause error) {
 	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
-		c.inbox.end()
+		c.inbox.End()
 	}
 }
 
@@ -206,12 +204,12 @@ func (c *conn) Close(reason string) error {
 	}
 	defer close(c.closed)
 	c.ended("it was closed here", nil)
-	c.inbox.discard()
+	c.inbox.Discard()
 	cutting := time.AfterFunc(c.n.cfg.Linger/4, c.wire.cut)
 	c.writing.Lock()
 	cutting.Stop()
 	c.writing.Unlock()
-	c.goodbye(websocket.StatusNormalClosure, oneLine(reason, maxReason))
+	c.goodbye(websocket.StatusNormalClosure, sockets.OneLine(reason, maxReason))
 	c.wire.Close()
 	<-c.done
 	return nil
@@ -231,21 +229,6 @@ func goodbye(ws *websocket.Conn, w *wire, patience time.Duration, code websocket
 // maxReason is how many bytes the reason of a close frame may have (RFC 6455, section 5.5).
 const maxReason = 123
 
-// oneLine makes a text of anybody's fit for a log or a close frame: printable, one line, at most max bytes.
-func oneLine(s string, max int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	for len(s) > max {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return s
-}
-
 // explain says for people how a connection ended.
 func explain(err error) string {
 	var said websocket.CloseError
@@ -255,12 +238,12 @@ func explain(err error) string {
 		if said.Code != websocket.StatusNormalClosure && said.Code != websocket.StatusNoStatusRcvd {
 			why += fmt.Sprintf(" with code %d", said.Code)
 		}
-		if reason := oneLine(said.Reason, maxReason); reason != "" {
+		if reason := sockets.OneLine(said.Reason, maxReason); reason != "" {
 			why += ": " + reason
 		}
 		return why
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the peer cut it off"
 	}
-	return oneLine(err.Error(), 200)
+	return sockets.OneLine(err.Error(), sockets.MaxLine)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 )
 
@@ -26,20 +27,13 @@ const (
 	maxAddresses = 16
 )
 
-// A lookupFunc resolves a name.
-type lookupFunc = func(ctx context.Context, host string) ([]netip.Addr, error)
-
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
 // Connect dials a peer at its URL, directly and without following redirections, and returns the connection once the peer
 // has answered with a proof of its key. Early is not asked for frames: nothing is told to anybody before.
 func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
-	if !n.enter() {
+	if !n.roster.Enter() {
 		return nil, errClosed
 	}
-	defer n.running.Done()
+	defer n.roster.Leave()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("websocket: dial: %w", err)
 	}
@@ -74,7 +68,7 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("websocket: dial: %w", ctx.Err())
-	case n.ctx.Err() != nil:
+	case n.roster.Ctx.Err() != nil:
 		return nil, errClosed
 	case errors.Is(err, netlayer.ErrRefused), errors.Is(err, netlayer.ErrCrossed):
 		return nil, err
@@ -84,7 +78,7 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 
 // reach opens a WebSocket.
 func (n *Netlayer) reach(ctx context.Context, u *url.URL, allow func(netip.Addr) bool) (*websocket.Conn, *wire, error) {
-	ctx, cancel := n.within(ctx, dialTime)
+	ctx, cancel := n.roster.Within(ctx, dialTime)
 	defer cancel()
 	var used *wire
 	transport := &http.Transport{
@@ -112,7 +106,7 @@ func (n *Netlayer) reach(ctx context.Context, u *url.URL, allow func(netip.Addr)
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return nil, nil, errors.New(oneLine(err.Error(), 200))
+		return nil, nil, errors.New(sockets.OneLine(err.Error(), sockets.MaxLine))
 	}
 	return ws, used, nil
 }
@@ -123,15 +117,13 @@ func (n *Netlayer) dialTCP(ctx context.Context, address string, allow func(netip
 	if err != nil {
 		return nil, err
 	}
-	ips := make([]netip.Addr, 1)
-	if ips[0], err = netip.ParseAddr(host); err != nil {
-		if ips, err = n.cfg.lookup(ctx, host); err != nil || len(ips) == 0 {
-			return nil, fmt.Errorf("the name %q cannot be resolved", host)
-		}
+	ips, err := sockets.Resolve(ctx, host, n.cfg.lookup)
+	if err != nil {
+		return nil, err
 	}
 	failure := fmt.Errorf("none of the addresses of %q may be dialled (Dial.Allow)", host)
 	for _, ip := range ips[:min(len(ips), maxAddresses)] {
-		if ip = ip.Unmap(); allow != nil && !allow(ip) {
+		if !sockets.Allowed(allow, ip) {
 			continue
 		}
 		trying, cancel := context.WithTimeout(ctx, addressTime)
@@ -147,7 +139,7 @@ func (n *Netlayer) dialTCP(ctx context.Context, address string, allow func(netip
 
 // prove asks whoever has answered for the proof that it is the peer, and waits to be admitted.
 func (n *Netlayer) prove(ctx context.Context, ws *websocket.Conn, w *wire, d netlayer.Dial, key [32]byte) (netlayer.Conn, error) {
-	ctx, cancel := n.within(ctx, verdictTime)
+	ctx, cancel := n.roster.Within(ctx, verdictTime)
 	defer cancel()
 	ws.SetReadLimit(maxEnvelope)
 	nonce := randomBytes()
@@ -175,9 +167,9 @@ func (n *Netlayer) prove(ctx context.Context, ws *websocket.Conn, w *wire, d net
 		return nil, fmt.Errorf("somebody else answers there: %w", err)
 	}
 	c := newConn(n, ws, w, netlayer.Info{
-		Local: n.Location(), Remote: d.Peer.Clone(), Authenticated: true, Outbound: true, Source: sourceOf(w.RemoteAddr()),
+		Local: n.Location(), Remote: d.Peer.Clone(), Authenticated: true, Outbound: true, Source: sockets.SourceName(w.RemoteAddr()),
 	})
-	if !n.add(c) {
+	if !n.roster.Add(c, c.pump) {
 		return nil, errClosed
 	}
 	return c, nil

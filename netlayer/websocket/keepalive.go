@@ -40,10 +40,10 @@ func (k *keepAlive) beat() {
 		k.timer = nil
 	}
 	k.mu.Unlock()
-	if !wanted || !k.conn.n.enter() {
+	if !wanted || !k.conn.n.roster.Enter() {
 		return
 	}
-	defer k.conn.n.running.Done()
+	defer k.conn.n.roster.Leave()
 	if k.conn.ws.Ping(context.Background()) != nil {
 		return // the connection has ended
 	}

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/sockets"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -22,25 +22,16 @@ const Transport = "websocket"
 
 // Netlayer is a netlayer.Netlayer: a key at a URL, or a dialler without one.
 type Netlayer struct {
-	cfg    Config
-	peer   sturdyref.Peer
-	budget budget
+	cfg      Config
+	peer     sturdyref.Peer
+	greeting *sockets.Budget // the incoming connections that Limits speaks of
+	roster   *sockets.Roster[*conn]
 
 	// Nil in a netlayer that only dials.
 	listener net.Listener
 	server   *http.Server
 
 	incoming chan *netlayer.Incoming
-	ctx      context.Context // ends when Close begins
-	cancel   context.CancelFunc
-	running  sync.WaitGroup // every goroutine and every Connect; joined by Close
-
-	mu     sync.Mutex
-	closed bool
-	conns  map[*conn]struct{}
-
-	over    chan struct{} // closed when Close is through
-	failure error         // of Close; valid then
 }
 
 var _ netlayer.Netlayer = (*Netlayer)(nil)
@@ -60,17 +51,14 @@ func Open(c *Config) (*Netlayer, error) {
 	n := &Netlayer{
 		cfg:      cfg,
 		peer:     sturdyref.Peer{Transport: Transport, Designator: Designator(cfg.Key.Public().(ed25519.PublicKey))},
-		budget:   budget{limits: cfg.Limits, sources: make(map[string]int)},
+		greeting: sockets.NewBudget(cfg.Limits.Handshakes, cfg.Limits.HandshakesPerSource),
+		roster:   sockets.NewRoster[*conn](errClosed),
 		incoming: make(chan *netlayer.Incoming),
-		conns:    make(map[*conn]struct{}),
-		over:     make(chan struct{}),
 	}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if cfg.Listen == "" {
 		return n, nil
 	}
 	if n.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
-		n.cancel()
 		return nil, fmt.Errorf("websocket: cannot listen: %w", err)
 	}
 	n.serveHTTP()
@@ -106,7 +94,7 @@ func (n *Netlayer) serveHTTP() {
 	}
 	n.server.Protocols.SetHTTP1(true)
 	n.server.SetKeepAlivesEnabled(false)
-	n.running.Go(func() { _ = n.server.Serve(l) })
+	n.roster.Go(func() { _ = n.server.Serve(l) })
 }
 
 // wireKey is where a request keeps the connection it came by.
@@ -133,7 +121,7 @@ func (n *Netlayer) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 		return in, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("websocket: accept: %w", ctx.Err())
-	case <-n.ctx.Done():
+	case <-n.roster.Ctx.Done():
 		return nil, errClosed
 	}
 }
@@ -141,75 +129,16 @@ func (n *Netlayer) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 // Close ends everything: diallers that wait are refused, dials in progress return, connections close as if by their own
 // Close. It returns when every goroutine is gone, after little more than Config.Linger at most.
 func (n *Netlayer) Close() error {
-	n.mu.Lock()
-	if n.closed {
-		n.mu.Unlock()
-		<-n.over
-		return n.failure
-	}
-	n.closed = true
-	conns := make([]*conn, 0, len(n.conns))
-	for c := range n.conns {
-		conns = append(conns, c)
-	}
-	n.mu.Unlock()
-	defer close(n.over)
-	n.cancel()
-	if n.server != nil {
-		if err := n.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			n.failure = fmt.Errorf("websocket: %w", err)
-		}
-		n.listener.Close() // the server may not have known of it yet
-	}
-	var closing sync.WaitGroup
-	for _, c := range conns {
-		closing.Go(func() { c.Close("the peer's node closes") })
-	}
-	closing.Wait()
-	n.running.Wait()
-	return n.failure
+	return n.roster.Close(func(c *conn) { c.Close("the peer's node closes") }, n.stopListening, nil)
 }
 
-// enter counts a goroutine or a call that Close waits for. It fails once Close has begun.
-func (n *Netlayer) enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
+func (n *Netlayer) stopListening() error {
+	if n.server == nil {
+		return nil
 	}
-	n.running.Add(1)
-	return true
-}
-
-// add begins to keep track of a connection and starts its pump; it fails once Close has begun.
-func (n *Netlayer) add(c *conn) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
+	defer n.listener.Close() // the server may not have known of it yet
+	if err := n.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("websocket: %w", err)
 	}
-	n.conns[c] = struct{}{}
-	n.running.Go(c.pump)
-	return true
-}
-
-func (n *Netlayer) remove(c *conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.conns, c)
-}
-
-// errSlow is the cause when the time of within is over.
-var errSlow = errors.New("there was no answer in time")
-
-// within returns a context that ends with ctx or with the netlayer, whichever is first, and after d.
-func (n *Netlayer) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d, errSlow)
-	ctx, cancelCause := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(n.ctx, func() { cancelCause(errClosed) })
-	return ctx, func() {
-		stop()
-		cancelCause(nil)
-		cancel()
-	}
+	return nil
 }

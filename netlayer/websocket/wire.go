@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // wire is the TCP connection under a WebSocket. Corked, it gathers what is written, so that the messages of a batch go to
@@ -23,7 +25,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, maxGathered); ret
 const maxGathered = 64 << 10
 
 func newWire(c net.Conn, release func()) *wire {
-	return &wire{Conn: c, release: sync.OnceFunc(release)}
+	return &wire{Conn: c, release: release}
 }
 
 func (w *wire) Write(b []byte) (int, error) {
@@ -78,34 +80,6 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// budget bounds the incoming connections that have not been admitted, from the moment the system has them.
-type budget struct {
-	limits Limits
-
-	mu      sync.Mutex
-	open    int
-	sources map[string]int
-}
-
-// take reports whether one more may come from a source. The function returned gives its share back.
-func (b *budget) take(source string) (release func(), ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open >= b.limits.Handshakes || b.sources[source] >= b.limits.HandshakesPerSource {
-		return nil, false
-	}
-	b.open++
-	b.sources[source]++
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.open--
-		if b.sources[source]--; b.sources[source] == 0 {
-			delete(b.sources, source)
-		}
-	}, true
-}
-
 // listener hands out connections within the budget, and closes the others.
 type listener struct {
 	net.Listener
@@ -118,29 +92,11 @@ func (l listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		source := sourceOf(c.RemoteAddr())
-		if release, ok := l.n.budget.take(source); ok {
+		source := sockets.SourceName(c.RemoteAddr())
+		if release, ok := l.n.greeting.Take(source); ok {
 			return newWire(c, release), nil
 		}
 		l.n.cfg.Logger.Debug("dialler turned away", "source", source, "why", "too many handshakes in progress")
 		c.Close()
 	}
-}
-
-// sourceOf is what counts as one source: an IPv4 address, or the /64 that one household gets of IPv6.
-func sourceOf(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return ""
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, err := ip.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
 }

@@ -1,14 +1,14 @@
-package tcptest
+package sockets
 
 import (
 	"sync"
 	"sync/atomic"
 )
 
-// inbox holds the messages that have arrived and have not been read. The pump fills it and waits while inboxWindow bytes
-// are ready, a whole message among them; then the kernel's buffers fill, and the peer waits. The reader empties it by
-// taking all that is ready, so that each byte is copied a few times at most.
-type inbox struct {
+// An Inbox holds the messages that have arrived and have not been read. One goroutine fills it, with Room and Put, and
+// waits while inboxWindow bytes are ready, a whole message among them; then the kernel's buffers fill, and the peer waits.
+// Another, the reader, empties it with Next by taking all that is ready, so that each byte is copied a few times at most.
+type Inbox struct {
 	whole atomic.Int64 // messages that can be read, in ready and taken
 
 	mu         sync.Mutex
@@ -24,6 +24,13 @@ type inbox struct {
 	at        int // where in taken the next message begins
 }
 
+// NewInbox returns an empty inbox.
+func NewInbox() *Inbox {
+	b := &Inbox{}
+	b.changed.L = &b.mu
+	return b
+}
+
 const (
 	inboxWindow = 128 << 10
 	// entry is what a message costs beside its bytes, so that empty ones count too.
@@ -33,8 +40,8 @@ const (
 	keptEnds   = 4 << 10
 )
 
-// room waits until the inbox can hold more.
-func (b *inbox) room() {
+// Room waits until the inbox can hold more.
+func (b *Inbox) Room() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.ends) > 0 && len(b.ready)+entry*len(b.ends) >= inboxWindow && !b.discarding {
@@ -42,35 +49,23 @@ func (b *inbox) room() {
 	}
 }
 
-// add takes apart what has arrived and keeps the messages in it, which it counts. A message that is not whole is
-// completed by what is added later.
-func (b *inbox) add(s *splitter, arrived []byte) (messages int, err error) {
+// Put keeps what has arrived of a message, and says whether that makes it whole.
+func (b *Inbox) Put(part []byte, whole bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.discarding {
-		return 0, nil
+		return
 	}
-	for len(arrived) > 0 {
-		n, payload, whole, err := s.next(arrived)
-		if err != nil {
-			return messages, err
-		}
-		arrived = arrived[n:]
-		b.ready = append(b.ready, payload...)
-		if whole {
-			b.ends = append(b.ends, len(b.ready))
-			b.whole.Add(1)
-			messages++
-		}
-	}
-	if messages > 0 {
+	b.ready = append(b.ready, part...)
+	if whole {
+		b.ends = append(b.ends, len(b.ready))
+		b.whole.Add(1)
 		b.changed.Broadcast()
 	}
-	return messages, nil
 }
 
-// next returns the next message, waiting for it; ok is false at the end. The message is valid until the next call.
-func (b *inbox) next() (message []byte, ok bool) {
+// Next returns the next message, waiting for it; ok is false at the end. The message is valid until the next call.
+func (b *Inbox) Next() (message []byte, ok bool) {
 	if b.read == len(b.takenEnds) && !b.take() {
 		return nil, false
 	}
@@ -82,7 +77,7 @@ func (b *inbox) next() (message []byte, ok bool) {
 }
 
 // take exchanges what the reader has read for what is ready, waiting for it.
-func (b *inbox) take() bool {
+func (b *Inbox) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.ends) == 0 {
@@ -107,21 +102,21 @@ func (b *inbox) take() bool {
 	return true
 }
 
-// end wakes a reader that waits in vain.
-func (b *inbox) end() {
+// End wakes a reader that waits in vain.
+func (b *Inbox) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.isEnd = true
 	b.changed.Broadcast()
 }
 
-// discard throws away what arrives from now on.
-func (b *inbox) discard() {
+// Discard throws away what arrives from now on.
+func (b *Inbox) Discard() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.discarding = true
 	b.changed.Broadcast()
 }
 
-// empty reports whether there is no message to read.
-func (b *inbox) empty() bool { return b.whole.Load() == 0 }
+// Empty reports whether there is no message to read.
+func (b *Inbox) Empty() bool { return b.whole.Load() == 0 }
