@@ -19,36 +19,19 @@ func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 		return msg.Desc{}, violation("reference", "a %T is no reference of this process", r)
 	}
 	ref = settledRef(ref)
-	promise := false
-	switch x := ref.Target().(type) {
-	case *far:
-		if x.session() == t.s {
-			return x.mention(), nil
-		}
-		if err := t.sameRealm(x); err != nil {
-			return msg.Desc{}, err
-		}
-		if d, ok := t.give(ref, x); ok {
-			return d, nil
-		}
-	case *vat.Vow:
-		promise = true
-		f := lastOf(x)
-		if f == nil {
-			break
-		}
-		if f.session() == t.s && !f.released && (f.kind == farPromise || f.asked == t && t.moves) {
-			return f.mention(), nil
-		}
+	_, promise := ref.Target().(*vat.Vow)
+	f, ok := vat.Ahead(ref).(*far)
+	switch {
+	case !ok:
+	case f.session() != t.s:
 		if err := t.sameRealm(f); err != nil {
 			return msg.Desc{}, err
-		}
-		if f.session() == t.s {
-			break
 		}
 		if d, ok := t.give(ref, f); ok {
 			return d, nil
 		}
+	case !promise || !f.released && (f.kind == farPromise || f.asked == t && t.moves):
+		return f.mention(), nil
 	}
 	return t.export(ref, promise)
 }
@@ -96,19 +79,4 @@ func settledRef(r vat.Ref) vat.Ref {
 		}
 	}
 	return r
-}
-
-// lastOf follows promises for promises, as far as can be told, and returns where messages on the last go if that is far.
-func lastOf(w *vat.Vow) *far {
-	for range 64 {
-		switch x := w.Ahead().(type) {
-		case *vat.Vow:
-			w = x
-		case *far:
-			return x
-		default:
-			return nil
-		}
-	}
-	return nil
 }

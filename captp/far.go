@@ -49,13 +49,7 @@ func newFar(s *Session, kind farKind, vow *vat.Vow) *far {
 }
 
 // session returns the session that carries f: the one it was made for, or where that was handed over to.
-func (f *far) session() *Session {
-	s := f.s
-	for next := s.movedTo.Load(); next != nil; next = s.movedTo.Load() {
-		s = next
-	}
-	return s
-}
+func (f *far) session() *Session { return f.s.current() }
 
 // mention returns the descriptor that names f to the peer.
 func (f *far) mention() msg.Desc {

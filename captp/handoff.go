@@ -59,7 +59,8 @@ type given struct {
 func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	s, at := t.s, f.session()
 	to, from := s.greeting.Load(), at.greeting.Load()
-	if s.cfg.Handoffs == nil || to == nil || from == nil || !at.introduced.Load() || at.budget.full.Load() || from.Peer.Designator == "" || at.caller.Load().Anonymous || s.caller.Load().Anonymous {
+	if s.cfg.Handoffs == nil || to == nil || from == nil || !at.introduced.Load() || at.budget.full.Load() ||
+		from.Peer.Designator == "" || at.caller.Load().Anonymous || s.caller.Load().Anonymous {
 		return msg.Desc{}, false
 	}
 	if _, known := t.byRef[ref]; known || f.kind == farQuestion && !at.moves.Load() {
@@ -76,15 +77,14 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	g := gift{id: s.giftID(f, t.once), ref: ref, at: at, when: time.Now()}
 	if before, ok := s.lk.given.gifts[g.id]; ok && before.at == at {
 		g.env = before.env
-		t.gifts = append(t.gifts, g)
-		return msg.Desc{Kind: msg.Given, Pos: msg.Pos(len(t.gifts) - 1)}, true
-	}
-	var err error
-	g.env, err = at.dialect.Sign(&msg.HandoffGive{
-		ReceiverKey: to.Key, Exporter: from.Peer, Session: from.ID, GifterSide: from.Ours, GiftID: g.id[:],
-	}, at.key)
-	if err != nil {
-		return msg.Desc{}, false
+	} else {
+		env, err := at.dialect.Sign(&msg.HandoffGive{
+			ReceiverKey: to.Key, Exporter: from.Peer, Session: from.ID, GifterSide: from.Ours, GiftID: g.id[:],
+		}, at.key)
+		if err != nil {
+			return msg.Desc{}, false
+		}
+		g.env = env
 	}
 	t.gifts = append(t.gifts, g)
 	return msg.Desc{Kind: msg.Given, Pos: msg.Pos(len(t.gifts) - 1)}, true
@@ -158,10 +158,7 @@ func (s *Session) forget() {
 // forwarded there before.
 func (s *Session) deposit(due []gift) {
 	for i := range due {
-		at := due[i].at
-		for next := at.movedTo.Load(); next != nil; next = at.movedTo.Load() {
-			at = next
-		}
+		at := due[i].at.current()
 		var err error
 		var more []gift // what it was a promise for may be somebody else's by now
 		at.withLock(func(l *locked) {

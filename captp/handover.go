@@ -64,6 +64,14 @@ func (s *Session) Handover(winner *Session) bool {
 	}
 }
 
+// current returns the session that carries what was meant for s: s, or where it was handed over to.
+func (s *Session) current() *Session {
+	for next := s.movedTo.Load(); next != nil; next = s.movedTo.Load() {
+		s = next
+	}
+	return s
+}
+
 // watchAll takes over who is to be told of the session's end. If it has ended it says why instead.
 func (s *Session) watchAll(watches map[*watch]struct{}) (err error) {
 	s.withLock(func(l *locked) {

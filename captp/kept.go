@@ -7,26 +7,11 @@ import "github.com/hawser-go/hawser/vat"
 // it is told of an object of ours in its place that sends by the same way.
 func byWayOf(w *vat.Vow, v any) any {
 	ref, ok := v.(vat.Ref)
-	if !ok || ref.IsNull() || leadsTo(w, ref.Target()) {
+	if !ok || ref.IsNull() || vat.Ahead(w.Ref()) == ref.Target() {
 		return v
 	}
 	d := &detour{by: w}
 	return d.node.Init(d)
-}
-
-// leadsTo reports whether messages sent to w arrive at t, as far as can be told.
-func leadsTo(w *vat.Vow, t vat.Target) bool {
-	for range 64 {
-		next := w.Ahead()
-		if next == t || w == t {
-			return true
-		}
-		var ok bool
-		if w, ok = next.(*vat.Vow); !ok {
-			return false
-		}
-	}
-	return false
 }
 
 // detour is an object that passes messages on by the way a promise has kept.

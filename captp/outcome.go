@@ -13,8 +13,9 @@ type outcome struct {
 	given bool // the value is what a certificate stands for
 }
 
-// outcomeOf reads a message to a resolver.
-func outcomeOf(selector passable.Symbol, args []any) (o outcome) {
+// outcomeOf reads a message to a resolver. given says that its argument is what a certificate stands for.
+func outcomeOf(selector passable.Symbol, args []any, given bool) outcome {
+	o := outcome{given: given}
 	switch {
 	case selector == "fulfill" && len(args) == 1:
 		o.value = args[0]
@@ -32,6 +33,7 @@ func outcomeOf(selector passable.Symbol, args []any) (o outcome) {
 
 // settle handles a message to the resolver of q: its outcome, the first time.
 func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller, given bool) {
+	o := outcomeOf(selector, args, given)
 	first, later := false, false
 	s.withLock(func(l *locked) {
 		if q.settled {
@@ -42,9 +44,8 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 			l.t.spend(q)
 		}
 		if q.handing {
-			o := outcomeOf(selector, args)
-			o.given = given
-			q.late, later = &o, true
+			late := o
+			q.late, later = &late, true
 		}
 	})
 	switch {
@@ -52,8 +53,6 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		again := vat.Message{Args: args, From: from}
 		again.Refuse(nil) // what it mentions nobody will see
 	case !later:
-		o := outcomeOf(selector, args)
-		o.given = given
 		s.conclude(q, o)
 	}
 }
@@ -70,7 +69,8 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 //
 // If the answer is something of a third party, handed off, what was sent down the promise goes on from the peer to there.
 // The outcome is then asked for once more, behind it all: the peer deposits what the certificate in that answer stands
-// for behind everything it has forwarded, under an id of its own, and what is sent by the certificate waits at the third party for the deposit.
+// for behind everything it has forwarded, under an id of its own, and what is sent by the certificate waits at the third
+// party for the deposit.
 func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
@@ -83,14 +83,11 @@ func (s *Session) conclude(q *far, o outcome) {
 		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
 	case !s.moves.Load() || s.hasGap(q):
 		s.keep(q, o)
-	case o.given:
-		wait := vat.NewVow(nil)
-		q.vow.Settle(wait.Ref(), nil, true, func() { s.askAgain(q, wait, ref) })
-	case s.carries(ref):
+	case !o.given && s.carries(ref):
 		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
 	default:
 		wait := vat.NewVow(nil)
-		q.vow.Settle(wait.Ref(), nil, true, func() { s.flush(q, wait, ref) })
+		q.vow.Settle(wait.Ref(), nil, true, func() { s.flush(q, wait, o) })
 	}
 }
 
@@ -107,46 +104,17 @@ func (s *Session) carries(ref vat.Ref) bool {
 	case *far:
 		return x.session() == s
 	case *vat.Vow:
-		f := lastOf(x)
-		return f != nil && f.kind == farPromise && f.vow == x && f.session() == s
+		f, ok := vat.Ahead(ref).(*far)
+		return ok && f.kind == farPromise && f.vow == x && f.session() == s
 	}
 	return false
 }
 
-// flush resolves wait, where messages that were sent to q wait now, when what was sent down q before has come through.
-// It is called when all of that is in the write buffer.
-func (s *Session) flush(q *far, wait *vat.Vow, ref vat.Ref) {
-	s.giveBack(q)
+// flush resolves wait, where messages that were sent to q wait now, when what was sent down q before has come through:
+// with the outcome o of q or, if that was given, with what the peer answers when it is asked once more. It is called when
+// all that was sent down q is in the write buffer.
+func (s *Session) flush(q *far, wait *vat.Vow, o outcome) {
 	under := false
-	var err error
-	s.withLock(func(l *locked) {
-		if !q.used {
-			return
-		}
-		if l.state != live {
-			err = l.ending()
-			return
-		}
-		under = true
-		f := newFar(s, farFlush, wait)
-		f.late = &outcome{value: ref}
-		// The bootstrap object is no promise: the peer answers at once.
-		_ = l.t.append(&msg.Listen{To: s.boot.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
-	})
-	switch {
-	case err != nil:
-		wait.Break(err)
-	case under:
-		s.poke()
-	default:
-		wait.Resolve(ref)
-	}
-}
-
-// askAgain resolves wait, where messages that were sent to q wait now, with what the peer answers when it is asked once
-// more what q is: ref, if nothing was sent down q.
-func (s *Session) askAgain(q *far, wait *vat.Vow, ref vat.Ref) {
-	asked := false
 	var err error
 	s.withLock(func(l *locked) {
 		switch {
@@ -154,22 +122,26 @@ func (s *Session) askAgain(q *far, wait *vat.Vow, ref vat.Ref) {
 		case l.state != live:
 			err = l.ending()
 		default:
-			asked = true
-			f := newFar(s, farAgain, wait)
-			f.late = &outcome{value: q}
-			_ = l.t.append(&msg.Listen{To: q.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
+			under = true
+			f, to := newFar(s, farFlush, wait), s.boot // which is no promise: the peer answers at once
+			if o.given {
+				f.kind, to, o.value = farAgain, q, q
+			}
+			f.late = &o
+			_ = l.t.append(&msg.Listen{To: to.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
 		}
 	})
+	if !under || !o.given {
+		s.giveBack(q)
+	}
 	switch {
 	case err != nil:
 		wait.Break(err)
-	case asked:
+	case under:
 		s.poke()
-		return
 	default:
-		wait.Resolve(ref)
+		wait.Resolve(o.value)
 	}
-	s.giveBack(q)
 }
 
 // keep settles a promise whose messages go on by way of the peer: one that does not move queues, or to which not every

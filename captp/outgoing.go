@@ -40,10 +40,6 @@ func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
 
 // send takes a message over.
 func (s *Session) send(o outgoing) {
-	if next := s.movedTo.Load(); next != nil {
-		next.send(o)
-		return
-	}
 	if from, ok := o.m.Held.(*inflow); ok && from.realm != s.cfg.Realm {
 		// It came by a promise that was nobody's yet when it was shown to the sender.
 		o.m.Refuse(ErrOtherIdentity)
@@ -57,23 +53,16 @@ func (s *Session) send(o outgoing) {
 	var due []gift
 	routed := o.q != nil
 	s.withLock(func(l *locked) {
-		switch l.state {
-		case opening:
-			err = l.postpone(&o)
-		case live:
-			if next = s.movedTo.Load(); next != nil {
-				return
-			}
-			if l.patient {
-				err = l.postpone(&o)
-			} else {
-				err = l.transmit(&o)
-				due = l.takeDue()
-			}
-		case moved:
-			next = s.movedTo.Load()
-		case closed:
+		next = s.movedTo.Load()
+		switch {
+		case next != nil:
+		case l.state == closed:
 			err = l.ending()
+		case l.state == opening || l.patient:
+			err = l.postpone(&o)
+		default:
+			err = l.transmit(&o)
+			due = l.takeDue()
 		}
 		if err != nil {
 			o.failed(err)

@@ -62,6 +62,20 @@ func (r Ref) Target() Target {
 	return r.n.target
 }
 
+// Ahead returns where a message sent to r now would arrive, following promises for promises, 64 at the most; nil if that
+// cannot be told, since it would wait in one of them, and for the null reference.
+func Ahead(r Ref) Target {
+	t := r.Target()
+	for range 64 {
+		w, ok := t.(*Vow)
+		if !ok {
+			return t
+		}
+		t = w.ahead()
+	}
+	return nil
+}
+
 // A WeakRef remembers a reference without keeping it in use. It is comparable.
 type WeakRef struct{ p weak.Pointer[node] }
 

@@ -170,7 +170,7 @@ func roomFor(own *Vat, to Target) (b Budget, held bool) {
 			}
 			return (*vatRoom)(x.vat), false
 		case *Vow:
-			next := x.Ahead()
+			next := x.ahead()
 			if next == nil {
 				return (*vowRoom)(x), false
 			}

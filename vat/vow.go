@@ -345,8 +345,8 @@ func (w *Vow) shorten(y *Vow, z Target) {
 	w.mu.Unlock()
 }
 
-// Ahead returns the target that a message delivered now would go to, nil if it would wait.
-func (w *Vow) Ahead() Target {
+// ahead returns the target that a message delivered now would go to, another promise perhaps; nil if it would wait.
+func (w *Vow) ahead() Target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.phase == routed {

@@ -64,7 +64,7 @@ func TestVowRoutes(t *testing.T) {
 		}
 		w.Route(a)
 		w.Route(b) // too late
-		if got := w.Ahead(); got != vat.Target(a) {
+		if got := vat.Ahead(w.Ref()); got != vat.Target(a) {
 			t.Errorf("%s: ahead is %v", c.name, got)
 		}
 		released := 0

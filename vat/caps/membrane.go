@@ -240,25 +240,11 @@ func (w wire) settle(cs *promise.Cascade, v any, err error) []wire {
 		v, err = nil, c.reason(err)
 	} else if v, err = c.value(v); err == nil {
 		if r, ok := v.(vat.Ref); ok && !r.IsNull() {
-			safe = w.m.isProxy(w.from.other(), r) && leads(w.of, to)
+			safe = w.m.isProxy(w.from.other(), r) && vat.Ahead(w.of) == to.Target()
 		}
 	}
 	w.face.SettleIn(cs, v, err, safe)
 	return c.wires
-}
-
-// leads reports whether messages sent to p go to r now, as far as can be told cheaply: one that was settled while
-// others were under way may keep to another way.
-func leads(p, r vat.Ref) bool {
-	t := p.Target()
-	for range 64 {
-		w, ok := t.(*vat.Vow)
-		if !ok {
-			return t == r.Target()
-		}
-		t = w.Ahead()
-	}
-	return false
 }
 
 // isProxy reports whether r is a proxy that the side s sees.
