@@ -40,11 +40,14 @@ type Dialect struct {
 var (
 	// Hawser is spoken between Hawser peers.
 	Hawser = Dialect{Name: "hawser"}
-	// OCapN10 is for Endo, Goblins 0.18 and the suites to come. Endo wants the
-	// keys of structs in the order syrup.ByUTF16.
+	// OCapN10 is for Endo, Goblins 0.18 and the suites to come. The keys of
+	// structs are in Endo's order: Endo ends a session over any other, Syrup's
+	// own among them, and the others read any. The hints in use, host and port
+	// or url, are the same in both, also to who encodes a location once more to
+	// check its signature.
 	OCapN10 = Dialect{
 		Name: "ocapn-1.0", Versions: []string{"1.0", "goblins-0.16"},
-		ListenPartial: true, Errors: syrup.ErrorMessage, Lenient: true,
+		ListenPartial: true, Errors: syrup.ErrorMessage, KeyOrder: syrup.ByUTF16, Lenient: true,
 	}
 	// Suite202602 is for the public Python suite at 6c146dc.
 	Suite202602 = Dialect{

@@ -146,6 +146,39 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestKeyOrder: Endo compares the keys of structs as JavaScript strings (makeStructCodecForValues in its subtypes.js) and
+// ends the session over another order; Syrup's specification ("Sorting Algorithm") has their encodings compared.
+func TestKeyOrder(t *testing.T) {
+	const endo, spec = "{2\"aa1+1\"b2+4\"\U000100003+3\"\uffee4+}", "{1\"b2+2\"aa1+3\"\uffee4+4\"\U000100003+}"
+	s, err := passable.NewStruct(
+		passable.Field{Key: "aa", Value: int64(1)}, passable.Field{Key: "b", Value: int64(2)},
+		passable.Field{Key: "\U00010000", Value: int64(3)}, passable.Field{Key: "\uffee", Value: int64(4)},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := &msg.Deliver{To: object0, Args: []any{s}}
+	at := sturdyref.Peer{Transport: "t", Designator: "d", Hints: map[string]string{"aa": "x", "b": "y"}}
+	for _, d := range []wire.Dialect{wire.Hawser, wire.OCapN10, wire.Suite202602, wire.SuiteBranch} {
+		fields, hints := spec, `{1"b1"y2"aa1"x}`
+		if d.Name == wire.OCapN10.Name {
+			fields, hints = endo, `{2"aa1"x1"b1"y}`
+		}
+		text, err := wire.NewEncoder(d).Append(nil, op, nil)
+		if err != nil || !strings.Contains(string(text), "["+fields+"]") {
+			t.Errorf("%s writes %q, %v, want %q", d.Name, text, err, fields)
+		}
+		if got, err := d.AppendPeer(nil, at); err != nil || !strings.HasSuffix(string(got), hints+">") {
+			t.Errorf("%s writes the locator %q, %v, want %q", d.Name, got, err, hints)
+		}
+		for _, from := range []wire.Dialect{d, wire.OCapN10, wire.Suite202602, wire.SuiteBranch} {
+			if got, err := wire.NewDecoder(from, wire.Limits{}).Decode(text, nil); err != nil || !sameOp(got, op) {
+				t.Errorf("%s, read by %s: %+v, %v", d.Name, from.Name, got, err)
+			}
+		}
+	}
+}
+
 // sameOp compares operations, sturdyrefs by their own equality.
 func sameOp(a, b msg.Op) bool {
 	x, ok1 := a.(*msg.Deliver)
