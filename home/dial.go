@@ -52,7 +52,7 @@ func (h *Home) attempt(d *dial) {
 func (h *Home) layer(d *dial) (netlayer.Netlayer, error) {
 	if h.named() {
 		if d.link.over.Netlayer == nil {
-			return nil, h.noLayer(d.req.peer.Transport, h.layers)
+			return nil, noLayer(d.req.peer.Transport, h.layers)
 		}
 		return d.link.over, nil
 	}
@@ -64,12 +64,13 @@ func (h *Home) layer(d *dial) (netlayer.Netlayer, error) {
 	d.link.layers = layers
 	h.mu.Unlock()
 	if t := d.req.peer.Transport; t != layers[0].Transport() {
-		return nil, h.noLayer(t, layers[:1])
+		return nil, noLayer(t, layers[:1])
 	}
 	return layers[0], nil
 }
 
-func (h *Home) noLayer(transport string, layers []Layer) error {
+// noLayer says that none of the layers speaks a transport.
+func noLayer(transport string, layers []Layer) error {
 	var spoken []string
 	for _, l := range layers {
 		spoken = append(spoken, strconv.Quote(l.Transport()))

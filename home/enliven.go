@@ -38,7 +38,7 @@ func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref {
 	if ref.Swiss.IsZero() || ref.Peer.IsZero() {
 		return broken(errEmptyRef)
 	}
-	if h.isSelf(ref.Peer) {
+	if h.isOwn(ref.Peer.ID()) {
 		return h.own(h.registry.byNumber(ref.Swiss.Reveal()))
 	}
 	r := &request{peer: ref.Peer.Clone()}
@@ -69,7 +69,7 @@ func (h *Home) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 	if err != nil {
 		return broken(err)
 	}
-	if h.isSelf(at) {
+	if h.isOwn(at.ID()) {
 		// Who holds the private key arrives at the same name as this node did.
 		return h.own(h.registry.byLock(name))
 	}

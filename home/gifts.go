@@ -189,21 +189,17 @@ func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 
 // withdraw checks the certificates that the peer of l redeems, and returns what they stand for.
 func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
-	r, ok := env.Signed.(*msg.HandoffReceive)
-	if !ok {
-		return vat.Ref{}, ErrHandoff
-	}
 	h.mu.Lock()
 	own := l.greeting
 	h.mu.Unlock()
-	if own == nil || r.Session != own.ID || r.Side != own.Theirs {
+	if own == nil {
 		return vat.Ref{}, ErrHandoff
 	}
-	k, give, err := h.gifted(r.Give)
+	r, _, k, err := h.redeemed(env, own.ID)
 	if err != nil {
 		return vat.Ref{}, err
 	}
-	if wire.Verify(env, give.ReceiverKey) != nil {
+	if r.Side != own.Theirs {
 		return vat.Ref{}, ErrHandoff
 	}
 	h.mu.Lock()
@@ -214,6 +210,19 @@ func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
 		return vat.Ref{}, ErrHandoff
 	}
 	return h.take(k, l)
+}
+
+// redeemed checks the two certificates by which a receiver redeems a gift in the session with that id, or on the
+// connection with that binding, and returns them and the name of the gift here.
+func (h *Home) redeemed(env *msg.SigEnvelope, session [32]byte) (r *msg.HandoffReceive, give *msg.HandoffGive, k giftKey, err error) {
+	r, ok := env.Signed.(*msg.HandoffReceive)
+	if !ok || r.Session != session {
+		return nil, nil, k, ErrHandoff
+	}
+	if k, give, err = h.gifted(r.Give); err == nil && wire.Verify(env, give.ReceiverKey) != nil {
+		err = ErrHandoff
+	}
+	return r, give, k, err
 }
 
 // gifted checks a gifter's certificate and returns the name of its gift here.

@@ -45,10 +45,10 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	}
 	if h.isOwn(give.Exporter.ID()) {
 		k, _, err := h.gifted(env)
-		if err != nil {
-			return broken(err)
+		var ref vat.Ref
+		if err == nil {
+			ref, err = h.take(k, r.from)
 		}
-		ref, err := h.take(k, r.from)
 		if err != nil {
 			return broken(err)
 		}
@@ -56,7 +56,7 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	}
 	id, ok := give.GiftID.([]byte)
 	if !ok {
-		return r.redeem(s, env, give)
+		return r.redeem(env, give)
 	}
 	key := sha256.Sum256(append([]byte(give.Exporter.ID().String()+"\x00"), id...))
 	h.mu.Lock()
@@ -65,7 +65,7 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	if held && !isBroken(known) {
 		return known
 	}
-	ref := r.redeem(s, env, give)
+	ref := r.redeem(env, give)
 	r.remember(key, ref)
 	// What it settles to is what programs keep, and so what is to be known again.
 	ref.PromiseCell().Subscribe(settled(func(v any, err error) {
@@ -106,16 +106,15 @@ func isBroken(ref vat.Ref) bool {
 	return err != nil
 }
 
-func (r receiver) redeem(s *captp.Session, env *msg.SigEnvelope, give *msg.HandoffGive) vat.Ref {
-	h := r.h
-	if !h.named() {
+// redeem sets out for what a certificate stands for.
+func (r receiver) redeem(env *msg.SigEnvelope, give *msg.HandoffGive) vat.Ref {
+	d := &redemption{h: r.h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
+	if r.h.named() {
+		d.start()
+	} else {
 		// Another session would be another stranger's, whose references do not pass over this one.
-		d := &redemption{h: h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
 		d.relay(errAnonymousGift)
-		return d.vow.Ref()
 	}
-	d := &redemption{h: h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
-	d.start()
 	return d.vow.Ref()
 }
 
@@ -132,28 +131,16 @@ type redemption struct {
 }
 
 func (d *redemption) start() {
-	h, policy := d.h, d.h.cfg.Handoffs
-	if policy.Transports != nil && !slices.Contains(policy.Transports, d.give.Exporter.Transport) {
+	h := d.h
+	if allowed := h.cfg.Handoffs.Transports; allowed != nil && !slices.Contains(allowed, d.give.Exporter.Transport) {
 		d.relay(fmt.Errorf("home: a certificate leads to transport %q, which Config.Handoffs does not allow", d.give.Exporter.Transport))
 		return
 	}
 	if h.usableSession(d.give.Exporter.ID()) == nil {
-		h.mu.Lock()
-		mine := d.from.redeeming
-		d.dials = mine < policy.maxDials() && h.redeeming < maxDials/2
-		queued := mine >= policy.maxDials() && len(d.from.queued) < queuedPerDial*policy.maxDials()
-		switch {
-		case d.dials:
-			d.from.redeeming++
-			h.redeeming++
-		case queued:
-			d.from.queued = append(d.from.queued, d) // until one of them has come to its end
-		}
-		h.mu.Unlock()
-		switch {
-		case queued:
+		if d.queue() {
 			return
-		case !d.dials:
+		}
+		if !d.dials {
 			d.relay(errManyDials)
 			return
 		}
@@ -172,12 +159,31 @@ func (d *redemption) start() {
 			d.start()
 		case err != nil && d.tries < maxDisplacing && d.aborted(err):
 			d.tries++
-			d.h.goroutine(d.displace)
+			h.goroutine(d.displace)
 		case err != nil:
 			d.relay(err)
 		}
 		h.redeemQueued(d.from)
 	}))
+}
+
+// queue counts d among the dials that its gifter may cause, or has it wait until one of them has come to its end, which
+// it reports. It does neither if too many wait already.
+func (d *redemption) queue() (queued bool) {
+	h, from, most := d.h, d.from, d.h.cfg.Handoffs.maxDials()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case from.redeeming >= most:
+		if queued = len(from.queued) < queuedPerDial*most; queued {
+			from.queued = append(from.queued, d)
+		}
+	case h.redeeming < maxDials/2:
+		d.dials = true
+		from.redeeming++
+		h.redeeming++
+	}
+	return queued
 }
 
 // redeemQueued starts what waits for one of a gifter's dials to end.

@@ -44,12 +44,8 @@ func (h *Home) introduced(info netlayer.Info) bool {
 	if !ok {
 		return false
 	}
-	r, ok := env.Signed.(*msg.HandoffReceive)
-	if !ok || r.Session != info.Binding {
-		return false
-	}
-	_, give, err := h.gifted(r.Give)
-	return err == nil && h.isOwn(give.Exporter.ID()) && wire.Verify(env, give.ReceiverKey) == nil
+	_, give, _, err := h.redeemed(env, info.Binding)
+	return err == nil && h.isOwn(give.Exporter.ID())
 }
 
 // guest is a session that a certificate has admitted. Called with mu held.

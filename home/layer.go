@@ -34,9 +34,7 @@ func (h *Home) layerOf(transport string) (Layer, bool) {
 // named reports whether the Home acts under an identity.
 func (h *Home) named() bool { return len(h.layers) > 0 }
 
-// isSelf reports whether a locator is this Home's own.
-func (h *Home) isSelf(p sturdyref.Peer) bool { return h.isOwn(p.ID()) }
-
+// isOwn reports whether a peer is this Home itself.
 func (h *Home) isOwn(id sturdyref.PeerID) bool { return slices.Contains(h.selves, id) }
 
 // closeLayers closes layers, of which there may be none.
