@@ -41,6 +41,7 @@ type giftKey struct {
 // present is a gift that waits for its receiver, or, with a vow, a receiver that waits for its gift, in the session by.
 type present struct {
 	ref   vat.Ref
+	times int // it was deposited and can be withdrawn
 	vow   *vat.Vow
 	by    *link
 	since time.Time
@@ -142,7 +143,8 @@ func (h *Home) sweepGifts() {
 }
 
 // deposit keeps a gift, or hands it to who waits for it. A gifter that mentions one thing several times deposits it as
-// often, under one id.
+// often, under one id, and so often it can be withdrawn: a receiver that has lost the session in which it has withdrawn it
+// may come again with the certificate of a later mention.
 func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	h.mu.Lock()
 	p := h.gifts.all[k]
@@ -151,9 +153,9 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	case h.greeted[k.session] == nil:
 		err = errGifterGone // its last words come after its end
 	case p == nil:
-		err = h.gifts.add(k, &present{ref: ref}, h.sweepGifts)
+		err = h.gifts.add(k, &present{ref: ref, times: 1}, h.sweepGifts)
 	case p.vow == nil:
-		p.ref, p.since = ref, time.Now()
+		p.ref, p.times, p.since = ref, p.times+1, time.Now()
 	default:
 		h.gifts.remove(k)
 	}
@@ -164,7 +166,7 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	return err
 }
 
-// take returns a gift, once, or a promise for one that has not come yet. A receiver that was given one thing several
+// take returns a gift, as often as it was deposited, or a promise for one that has not come yet. A receiver that was given one thing several
 // times may ask as often while it waits.
 func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 	h.mu.Lock()
@@ -178,7 +180,9 @@ func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 		w := vat.NewVow(nil)
 		return w.Ref(), h.gifts.add(k, &present{vow: w, by: by}, h.sweepGifts)
 	case p.vow == nil:
-		h.gifts.remove(k)
+		if p.times--; p.times == 0 {
+			h.gifts.remove(k)
+		}
 		return p.ref, nil
 	case p.by == by:
 		return p.vow.Ref(), nil

@@ -167,6 +167,26 @@ func TestGiftSurvivesItsReceiversSession(t *testing.T) {
 	})
 }
 
+// A thing that was mentioned twice can be withdrawn twice, by a receiver that has lost what it had of the first.
+func TestGiftGivenTwice(t *testing.T) {
+	exporter(t, func(t *testing.T, n *mem.Network, x *exporting) {
+		x.g.tell("deposit-gift", giftID(1), something)
+		x.g.tell("deposit-gift", giftID(1), something)
+		time.Sleep(time.Second)
+		if n := x.e.Gifts(); n != 1 {
+			t.Errorf("%d gifts, want 1", n)
+		}
+		comesTo(t, "first", "", x.r.settled(x.r.ask("withdraw-gift", x.r.receive(x.key, 0, x.give(giftID(1)), nil))))
+		x.r.hangUp()
+		x.r = scripted(t, n, "receiver again", x.e.Location())
+		defer time.AfterFunc(time.Minute, x.r.hangUp).Stop()
+		comesTo(t, "second", "", x.r.settled(x.r.ask("withdraw-gift", x.r.receive(x.key, 0, x.give(giftID(1)), nil))))
+		if n := x.e.Gifts(); n != 0 {
+			t.Errorf("%d gifts are left", n)
+		}
+	})
+}
+
 func TestGiftsAreBounded(t *testing.T) {
 	exporter(t, func(t *testing.T, n *mem.Network, x *exporting) {
 		const many = 1 << 14

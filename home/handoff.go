@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
@@ -37,7 +38,7 @@ type receiver struct {
 }
 
 // Receive implements captp.Handoffs. The same gift is the same reference as long as somebody holds it: who gives one thing
-// several times shows that it is one.
+// several times shows that it is one. When the session it leads into has ended, what is given once more is had anew.
 func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	h, give := r.h, env.Signed.(*msg.HandoffGive)
 	if give.ReceiverKey != s.PublicKey() {
@@ -101,9 +102,18 @@ const (
 	maxRedeemed = 1 << 16
 )
 
+// isBroken reports whether nothing can come of a reference any more: the promise is broken, or the session has ended.
 func isBroken(ref vat.Ref) bool {
-	_, err, _ := ref.PromiseCell().Outcome()
-	return err != nil
+	if _, err, _ := ref.PromiseCell().Outcome(); err != nil {
+		return true
+	}
+	far, ok := ref.Target().(vat.Severable)
+	if !ok {
+		return false
+	}
+	var severed atomic.Bool // another goroutine may set it, if the session ends just now
+	far.OnSever(func(error) { severed.Store(true) })()
+	return severed.Load()
 }
 
 // redeem sets out for what a certificate stands for.

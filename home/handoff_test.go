@@ -112,6 +112,39 @@ func TestHandoff(t *testing.T) {
 	}
 }
 
+// What is mentioned again after the session with the exporter was lost is had anew, and then known again.
+func TestHandoffAfterLoss(t *testing.T) {
+	for _, method := range []string{"get", "later"} {
+		t.Run(method, func(t *testing.T) {
+			scene(t, func(t *testing.T, n *mem.Network) {
+				w := threesome(t, n, nil, nil)
+				defer w.leave()
+				get := func() vat.Ref {
+					ref, err := w.shelf.Send(t.Context(), method).Await(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					return ref
+				}
+				lost := get()
+				works(t, "handed off", lost)
+				n.Lose(w.r.host(), w.e.host())
+				if _, err := lost.Send(t.Context(), "echo", "x").Await(t.Context()); err == nil {
+					t.Error("a reference has outlived its session")
+				}
+				anew := get()
+				if anew == lost {
+					t.Error("what is mentioned again is known as what was lost")
+				}
+				works(t, "mentioned again", anew)
+				if again := get(); again != anew {
+					t.Errorf("one object, two references: %v and %v", anew, again)
+				}
+			})
+		})
+	}
+}
+
 // What comes home is the object itself, also when it was given away by somebody who has it by way of a third.
 func TestHandoffHome(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
