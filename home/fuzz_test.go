@@ -23,7 +23,7 @@ import (
 type stranger struct {
 	in      []byte
 	secrets [][]byte // what proves something, or does not
-	ref     vat.Ref
+	ref     any      // a reference
 }
 
 func (s *stranger) byte() int {
