@@ -25,8 +25,7 @@ func (p *probe) gifted() gifted { return p.handOff(func() {}) }
 // handOff is gifted, with a step to be made when all is ready for the handoff.
 func (p *probe) handOff(ready func()) gifted {
 	receiver, n, enliven := enlivening(p)
-	exporter := p.dial(n).greet()
-	exporter.echoes()
+	exporter := receiver.introduce(n, enliven)
 	g := gifted{receiver: receiver, exporter: exporter, gift: exporter.newObject()}
 	resolver := receiver.call(enliven, sturdyRef(n.Location(), "a gift"))
 	d := exporter.asked("a gift")

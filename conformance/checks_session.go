@@ -95,6 +95,9 @@ var sessionChecks = []check{
 		b.asked("second object")
 	}},
 	{"start-6", "inbound-session-reused", func(p *probe) {
+		if p.target.Proof == ProvesAcceptor {
+			p.stop(NotObservable, "a peer on this network need not believe a dialler who it is, and may dial it")
+		}
 		l, n, enliven := enlivening(p)
 		b := p.dial(n).greet()
 		b.echoes()
@@ -134,8 +137,7 @@ var sessionChecks = []check{
 	}},
 	{"abort-3", "end-breaks-promises", func(p *probe) {
 		l, n, enliven := enlivening(p)
-		b := p.dial(n).greet()
-		b.echoes()
+		b := l.introduce(n, enliven)
 		resolver := l.call(enliven, sturdyRef(n.Location(), "an object"))
 		b.asked("an object")
 		p.now()
@@ -154,8 +156,7 @@ var sessionChecks = []check{
 	}},
 	{"locator-2", "hints-do-not-tell-apart", func(p *probe) {
 		l, n, enliven := enlivening(p)
-		b := p.dial(n).greet()
-		b.echoes()
+		b := l.introduce(n, enliven)
 		resolver := l.call(enliven, sturdyRef(n.Location(), "first object"))
 		b.reply(b.asked("first object"), object(b.newObject()))
 		l.told(resolver)
@@ -185,17 +186,44 @@ func enlivening(p *probe) (l *line, n netlayer.Netlayer, enliven msg.Desc) {
 	return l, p.party(), l.fetch(enlivenerObject)
 }
 
+// introduce opens a session of the peer's with party n, to be known to the peer as
+// that with n from then on: n dials, or, where that would prove nothing, the peer is
+// asked on l for something of n's.
+func (l *line) introduce(n netlayer.Netlayer, enliven msg.Desc) *line {
+	if l.p.target.Proof != ProvesAcceptor {
+		b := l.p.dial(n).greet()
+		b.echoes()
+		return b
+	}
+	resolver := l.call(enliven, sturdyRef(n.Location(), "a reason to dial"))
+	b := l.p.accept(n).greet()
+	// There is no such object: one would be handed off to l.
+	if d := b.asked("a reason to dial"); d.HasResolve {
+		b.tell(export(d.Resolve.Pos), symBreak, passable.Error{Message: "conformance: there is nothing here"})
+	}
+	l.told(resolver)
+	return b
+}
+
 // crossing makes the peer dial a party and has that party dial the peer before the
 // hello of the first is answered. The key of the second is such that it wins, or
-// loses. A netlayer that settles who wins by itself leaves nothing to check.
+// loses. Where the location in op:start-session is not what tells peers apart, or
+// the netlayer settles who wins by itself, nothing is left to check.
 func crossing(p *probe, win bool) (in, out *line) {
+	switch p.target.Proof {
+	case ProvesNobody:
+	case ProvesAcceptor:
+		p.stop(NotObservable, "a peer on this network need not believe a dialler who it is, and has not dialled it for all it knows")
+	case ProvesBoth:
+		p.stop(NotObservable, "this network settles which of two dials stays, before op:start-session")
+	}
 	l, n, enliven := enlivening(p)
 	l.call(enliven, sturdyRef(n.Location(), "an object"))
 	in = p.accept(n)
 	in.heard()
 	conn, err := n.Connect(p.ctx, netlayer.Dial{Peer: p.target.Peer})
 	if errors.Is(err, netlayer.ErrCrossed) || errors.Is(err, netlayer.ErrRefused) {
-		p.stop(Unsupported, "the netlayer settles crossed hellos itself: %s", cut(err.Error()))
+		p.stop(NotObservable, "the netlayer settles crossed hellos itself: %s", cut(err.Error()))
 	}
 	if err != nil {
 		p.unmet("the second connection: %s", cut(err.Error()))

@@ -32,11 +32,12 @@ type CheckResult struct {
 }
 
 // Result is the outcome of one clause: a failure if one of its checks failed;
-// otherwise not reached, or unsupported, if one of them was that; otherwise a pass.
+// otherwise not reached, or unsupported, if one of them was that; otherwise a pass
+// if one of them passed. If none did, or there is none, it is not observable.
 type Result struct {
 	Clause  Clause
 	Verdict Verdict
-	Detail  string // of the check that decided
+	Detail  string // of the check that decided, or of one that is not observable
 	Checks  []CheckResult
 }
 
@@ -51,15 +52,14 @@ type Report struct {
 }
 
 func summarize(clause Clause, results []CheckResult) Result {
-	r := Result{Clause: clause, Verdict: Pass, Checks: results}
-	if clause.Unseen != "" {
-		r.Verdict, r.Detail = NotObservable, clause.Unseen
-		return r
-	}
-	rank := map[Verdict]int{Pass: 0, Unsupported: 1, NotReached: 2, Fail: 3}
+	r := Result{Clause: clause, Verdict: NotObservable, Detail: clause.Unseen, Checks: results}
+	rank := map[Verdict]int{NotObservable: 0, Pass: 1, Unsupported: 2, NotReached: 3, Fail: 4}
 	for _, c := range results {
 		if rank[c.Verdict] > rank[r.Verdict] {
-			r.Verdict, r.Detail = c.Verdict, c.Name+": "+c.Detail
+			r.Verdict, r.Detail = c.Verdict, ""
+		}
+		if c.Detail != "" && r.Detail == "" && (c.Verdict == r.Verdict || r.Verdict == Pass) {
+			r.Detail = c.Name + ": " + c.Detail
 		}
 	}
 	return r
@@ -79,13 +79,17 @@ func (r Report) Count(v Verdict) int {
 // OK reports whether no clause failed.
 func (r Report) OK() bool { return r.Count(Fail) == 0 }
 
+// Reached reports whether anything was found out: whether a clause that has checks
+// is neither not reached nor not observable.
+func (r Report) Reached() bool { return r.Count(Pass)+r.Count(Fail)+r.Count(Unsupported) > 0 }
+
 // WriteText writes a table of one line for each clause, and a summary.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "OCapN conformance of %s\ndraft %s, first dialect %s\n\n", r.Peer, r.Draft, r.Dialect)
 	for _, result := range r.Results {
 		fmt.Fprintf(&b, "%-14s  %-12s  %-6s  %s\n", result.Verdict, result.Clause.ID, result.Clause.Level, result.Clause.Text)
-		if result.Detail != "" && result.Verdict != NotObservable {
+		if result.Detail != "" {
 			fmt.Fprintf(&b, "%16s%s\n", "", result.Detail)
 		}
 	}

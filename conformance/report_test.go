@@ -45,6 +45,7 @@ pass            a-1           must    It is so.
 fail            a-2           should  It is not <so>.
                 not-so: it is
 not observable  b-1           must    Nobody knows.
+                it is dark
 
 1 pass, 1 fail, 0 unsupported, 0 not reached, 1 not observable, in 1.5s
 `

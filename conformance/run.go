@@ -21,7 +21,27 @@ type Target struct {
 	// peer and be dialled by it. It is called several times in each check, since
 	// handoffs need three parties; the run closes what it returns.
 	Open func() (netlayer.Netlayer, error)
+	// Proof is what the network proves of who is at the ends of a connection; what it
+	// proves cannot be tried with lies. Default ProvesNobody.
+	Proof Proof
 }
+
+// Proof is what a kind of network proves, by itself, of who is at the ends of a
+// connection. What it does not prove a peer has from op:start-session alone.
+type Proof int
+
+// The kinds of network.
+const (
+	// ProvesNobody is a network made for tests, such as tcp-testing-only: peers take
+	// each other's word, and the rules of the draft about locations can all be tried.
+	ProvesNobody Proof = iota
+	// ProvesAcceptor is a network such as websocket, which shows a dialler whom it has
+	// reached, and the acceptor nothing. A peer need not believe a dialler there.
+	ProvesAcceptor
+	// ProvesBoth is a network such as hawser, which shows both who the other is, and
+	// which of two dials that cross is to stay, before CapTP begins.
+	ProvesBoth
+)
 
 // Config says how to check. Nil and zero fields are defaults.
 type Config struct {
@@ -99,6 +119,9 @@ func Run(ctx context.Context, target Target, cfg *Config) (Report, error) {
 	c, err := cfg.complete()
 	if err != nil {
 		return Report{}, err
+	}
+	if target.Proof < ProvesNobody || target.Proof > ProvesBoth {
+		return Report{}, fmt.Errorf("conformance: Target.Proof is %d, which is no kind of network", target.Proof)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

@@ -13,31 +13,31 @@ import (
 
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/conformance"
-	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/netlayer/tcptest"
 	"github.com/hawser-go/hawser/sturdyref"
 )
-
-// linger is short: a run opens hundreds of connections, and what a peer says at
-// their end does not matter any more.
-const linger = 100 * time.Millisecond
 
 // checkConformance is hawser conformance.
 func checkConformance(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("hawser conformance", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "usage: hawser conformance [flags] ocapn://NAME.tcp-testing-only?host=HOST&port=PORT\n\n"+
-			"The peer must offer the objects of the public OCapN test suite. Exit status 1 if a clause fails.\n\n")
+		fmt.Fprint(stderr, "usage: hawser conformance [flags] LOCATOR\n\n"+
+			"LOCATOR is that of the peer to check, in quotes because of its &:\n\n")
+		for _, n := range networks {
+			fmt.Fprintf(stderr, "  %-12s'%s'\n", n.name, n.example)
+		}
+		fmt.Fprint(stderr, "\n"+
+			"The peer must offer the objects of the public OCapN test suite. Exit status 1 if a clause fails, or nothing can be found out.\n\n")
 		flags.PrintDefaults()
 	}
-	dialect := flags.String("dialect", wire.OCapN10.Name, "what to write at first: hawser, ocapn-1.0, suite-2026-02 or suite-branch")
+	dialect := flags.String("dialect", "", "what to write at first: ocapn-1.0 (default), suite-2026-02, suite-branch or hawser (default of noisequic and noisetcp)")
 	timeout := flags.Duration("timeout", 5*time.Minute, "end after this time")
 	step := flags.Duration("step", 15*time.Second, "give each check this time")
 	format := flags.String("format", "text", "text, json or junit")
 	only := flags.String("only", "", "check these clauses only, such as gc-1,gc-2")
-	listen := flags.String("listen", "", "host at which the peer can dial us (default 127.0.0.1)")
-	framed := flags.Bool("framed", false, "send each message as a byte string, as Endo does")
+	listen := flags.String("listen", "127.0.0.1", "`host` at which the peer can dial us")
+	framed := flags.Bool("framed", false, "send each message as a byte string, as Endo does (tcptest)")
+	on := flags.String("netlayer", "", "tcptest, websocket, noisequic or noisetcp (default what the locator says)")
 	locator, err := positional(flags, args)
 	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) && locator != "" {
@@ -47,11 +47,13 @@ func checkConformance(args []string, stdout, stderr io.Writer) int {
 	}
 
 	cfg := &conformance.Config{Timeout: *timeout, Step: *step}
-	d, ok := wire.Named(*dialect)
-	if !ok {
-		return misused(stderr, "there is no dialect %q: see hawser conformance -h", *dialect)
+	if *dialect != "" {
+		d, ok := wire.Named(*dialect)
+		if !ok {
+			return misused(stderr, "there is no dialect %q: see hawser conformance -h", *dialect)
+		}
+		cfg.Dialect = &d
 	}
-	cfg.Dialect = &d
 	if *only != "" {
 		cfg.Only = strings.Split(*only, ",")
 	}
@@ -65,30 +67,31 @@ func checkConformance(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return misused(stderr, "%v", err)
 	}
-	if peer.Transport != tcptest.Transport {
-		return misused(stderr, "no checker for the transport %q: want %s", peer.Transport, tcptest.Transport)
+	kind, err := networkOf(peer, *on)
+	if err != nil {
+		return misused(stderr, "%v", err)
 	}
-	target := conformance.Target{Peer: peer, Open: func() (netlayer.Netlayer, error) {
-		c := &tcptest.Config{Linger: linger}
-		if *listen != "" {
-			c.Listen = *listen + ":0"
-		}
-		if *framed {
-			c.Framing = tcptest.Framed
-		}
-		return tcptest.Open(c)
-	}}
+	if *framed && kind.name != "tcptest" {
+		return misused(stderr, "--framed is about the byte stream of tcptest: on %s messages are framed in any case", kind.name)
+	}
+	if cfg.Dialect == nil {
+		cfg.Dialect = kind.dialect
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := conformance.Run(ctx, target, cfg)
+	report, err := conformance.Run(ctx, kind.target(peer, *listen, *framed), cfg)
 	if err != nil {
 		return misused(stderr, "%v", err)
 	}
 	if err := write(report, stdout); err != nil {
 		return misused(stderr, "%v", err)
 	}
-	if !report.OK() {
+	switch {
+	case !report.OK():
+		return 1
+	case !report.Reached():
+		fmt.Fprintln(stderr, "hawser: nothing was found out: the peer opens no session that could be checked")
 		return 1
 	}
 	return 0

@@ -8,17 +8,22 @@ import (
 	"testing"
 
 	"github.com/hawser-go/hawser/conformance/wrongpeer"
-	"github.com/hawser-go/hawser/netlayer/tcptest"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // serve starts a peer on a real socket and returns its locator.
 func serve(t *testing.T, wrong string) string {
 	t.Helper()
-	n, err := tcptest.Open(&tcptest.Config{Designator: "peer", Linger: linger})
+	return serveOn(t, networks[0], wrong)
+}
+
+func serveOn(t *testing.T, on network, wrong string) string {
+	t.Helper()
+	n, err := on.open("127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer := wrongpeer.Start(n, wrongpeer.Config{Wrong: wrong})
+	peer := wrongpeer.Start(n, wrongpeer.Config{Wrong: wrong, Dialect: on.dialect})
 	t.Cleanup(peer.Close)
 	return peer.Location().URI()
 }
@@ -35,11 +40,16 @@ func TestConformance(t *testing.T) {
 		{"framed", []string{"--framed", "--only", "deliver-1", right}, 0, "1 pass"},
 		{"another dialect", []string{"--dialect", "hawser", right, "--only", "listen-1"}, 0, "1 pass"},
 		{"a wrong peer", []string{"--only=bootstrap-3", wrong}, 1, "fail            bootstrap-3"},
-		{"no peer", []string{"--step=1s", "--only=gc-1", "ocapn://nobody.tcp-testing-only?host=127.0.0.1&port=1"}, 0, "1 not reached"},
+		{"no peer", []string{"--step=1s", "--only=gc-1", "ocapn://nobody.tcp-testing-only?host=127.0.0.1&port=1"}, 1, "1 not reached"},
 		{"no such clause", []string{right, "--only", "x-1"}, 2, `there is no clause "x-1"`},
 		{"no such dialect", []string{right, "--dialect", "klingon"}, 2, `there is no dialect "klingon"`},
 		{"no such format", []string{right, "--format", "pdf"}, 2, `there is no format "pdf"`},
 		{"no such transport", []string{"ocapn://abc.onion"}, 2, `transport "onion"`},
+		{"no such netlayer", []string{right, "--netlayer", "pigeon"}, 2, `there is no netlayer "pigeon"`},
+		{"a netlayer of another transport", []string{right, "--netlayer", "noisetcp"}, 2, `noisetcp is not for the transport "tcp-testing-only"`},
+		{"a locator without an address", []string{"ocapn://abc.hawser?door=x"}, 2, "want ocapn://KEY.hawser?addr=HOST:PORT or ocapn://KEY.hawser?tcp=HOST:PORT"},
+		{"an address for another netlayer", []string{"ocapn://abc.hawser?addr=127.0.0.1:1", "--netlayer=noisetcp"}, 2, "want ocapn://KEY.hawser?tcp=HOST:PORT"},
+		{"framed where nothing else is", []string{"--framed", "ocapn://abc.websocket?url=ws://127.0.0.1:1"}, 2, "--framed is about"},
 		{"no locator", []string{"hello"}, 2, "hawser: "},
 		{"two locators", []string{right, right}, 2, "more arguments"},
 		{"nothing", nil, 2, "usage:"},
@@ -57,21 +67,71 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// TestNetworkOf: which of two netlayers of one transport it is stands in the hints.
+func TestNetworkOf(t *testing.T) {
+	for hints, want := range map[string]string{
+		"addr=h:1": "noisequic", "tcp=h:1": "noisetcp", "tcp2=h:1": "noisetcp", "addr=h:1&tcp=h:1": "noisequic", "address=h:1": "", "": "",
+	} {
+		peer, err := sturdyref.ParsePeer("ocapn://" + sturdyref.Designator([32]byte{1}) + ".hawser" + strings.TrimSuffix("?"+hints, "?"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := networkOf(peer, ""); n.name != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", hints, n.name, err, want)
+		}
+		n, err := networkOf(peer, "noisetcp")
+		if has := strings.Contains(hints, "tcp"); (err == nil) != has || has && n.name != "noisetcp" {
+			t.Errorf("%q over TCP: %q, %v", hints, n.name, err)
+		}
+	}
+}
+
+// outcome is a report as far as it is looked at here.
+type outcome struct {
+	Draft   string         `json:"draft"`
+	Counts  map[string]int `json:"counts"`
+	Clauses []struct {
+		ID, Verdict, Detail string
+	} `json:"clauses"`
+}
+
+func wholeRun(t *testing.T, args ...string) (report outcome, status int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(append([]string{"conformance", "--format=json"}, args...), &out, &errs)
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || errs.Len() > 0 {
+		t.Fatalf("%v, %s", err, &errs)
+	}
+	return report, status
+}
+
+// TestWrongPeersOverWebSocket: what is seen to be wrong on tcptest is so on a network
+// where a dialler is not believed, and nothing else.
+func TestWrongPeersOverWebSocket(t *testing.T) {
+	for wrong, clause := range map[string]string{
+		"fetch-unknown": "bootstrap-3", "give-is-signed": "handoff-3", "receive-is-signed": "handoff-5",
+		"end-breaks-promises": "abort-3", "location-sent": "locator-1",
+	} {
+		t.Run(wrong, func(t *testing.T) {
+			t.Parallel()
+			report, status := wholeRun(t, "--step=3s", serveOn(t, networks[1], wrong))
+			if status != 1 || report.Counts["fail"] != 1 {
+				t.Errorf("status %d, %v", status, report.Counts)
+			}
+			for _, c := range report.Clauses {
+				if (c.Verdict == "fail") != (c.ID == clause) {
+					t.Errorf("%s: %s: %s", c.ID, c.Verdict, c.Detail)
+				}
+			}
+		})
+	}
+}
+
 // TestWholeRun is the whole check over real sockets.
 func TestWholeRun(t *testing.T) {
-	var out, errs bytes.Buffer
-	if status := run([]string{"conformance", "--format=json", serve(t, "")}, &out, &errs); status != 0 {
-		t.Errorf("status %d: %s", status, &errs)
-	}
-	var report struct {
-		Draft   string         `json:"draft"`
-		Counts  map[string]int `json:"counts"`
-		Clauses []struct {
-			ID, Verdict, Detail string
-		} `json:"clauses"`
-	}
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
-		t.Fatal(err)
+	report, status := wholeRun(t, serve(t, ""))
+	if status != 0 {
+		t.Errorf("status %d", status)
 	}
 	for _, c := range report.Clauses {
 		if c.Verdict != "pass" && c.Verdict != "not observable" {

@@ -1,10 +1,11 @@
-// Peer is an OCapN peer with the objects that the public test suite fetches, on tcp-testing-only. It prints its locator
-// and serves until it is interrupted. The network it is on is insecure: it is for conformance tests only.
+// Peer is an OCapN peer with the objects that the public test suite fetches. It prints its locator and serves until it is
+// interrupted. It is for conformance tests only: its keys are made anew each time, anybody may use it, and the network it
+// is on by default, tcp-testing-only, is insecure.
 //
-//	go run ./conformance/peer [-dialect name] [-listen host:port] [-framed] [-v]
+//	go run ./conformance/peer [-netlayer name] [-dialect name] [-listen host:port] [-advertise address] [-framed] [-v]
 //
-// Dialects are those of package wire. What tells on the wire is followed in any case; the suite at its two revisions has
-// to be told apart by hand where nothing does.
+// Netlayers are tcptest, websocket, noisequic and noisetcp. Dialects are those of package wire. What tells on the wire is
+// followed in any case; the suite at its two revisions has to be told apart by hand where nothing does.
 package main
 
 import (
@@ -25,7 +26,6 @@ import (
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/netlayer/tcptest"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -46,16 +46,28 @@ func main() {
 func run(ctx context.Context, args []string, out, diagnostics io.Writer, more ...object) (err error) {
 	flags := flag.NewFlagSet("peer", flag.ContinueOnError)
 	flags.SetOutput(diagnostics)
-	dialect := flags.String("dialect", wire.OCapN10.Name, "how operations look until the peer shows what it understands: ocapn-1.0, suite-2026-02, suite-branch or hawser")
-	listen := flags.String("listen", "127.0.0.1:0", "the TCP address to listen at")
-	framed := flags.Bool("framed", false, "frame messages as Syrup byte strings on connections made by this peer")
+	var on network
+	flags.StringVar(&on.kind, "netlayer", "tcptest", "the `network` to be on: tcptest, websocket, noisequic or noisetcp")
+	flags.StringVar(&on.listen, "listen", "127.0.0.1:0", "the `address` to listen at, host:port; TCP, and UDP for noisequic")
+	flags.StringVar(&on.advertise, "advertise", "", "the `address` in the locator, if others do not find the peer where it listens: host:port, for websocket a URL")
+	flags.BoolVar(&on.framed, "framed", false, "frame messages as Syrup byte strings on connections made by this peer (tcptest)")
+	dialect := flags.String("dialect", "", "how operations look until the other side shows what it understands: ocapn-1.0 (default), suite-2026-02, suite-branch or hawser (default of noisequic and noisetcp)")
 	verbose := flags.Bool("v", false, "log what happens")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	d, ok := wire.Named(*dialect)
-	if !ok {
-		return fmt.Errorf("there is no dialect %q: use ocapn-1.0, suite-2026-02, suite-branch or hawser", *dialect)
+	if flags.NArg() > 0 {
+		return fmt.Errorf("there are only flags, and %q is none: see -h", flags.Arg(0))
+	}
+	if *dialect != "" {
+		d, ok := wire.Named(*dialect)
+		if !ok {
+			return fmt.Errorf("there is no dialect %q: use ocapn-1.0, suite-2026-02, suite-branch or hawser", *dialect)
+		}
+		on.dialect = &d
+	}
+	if on, err = on.complete(); err != nil {
+		return err
 	}
 	log := hclog.New(&hclog.LoggerOptions{Output: diagnostics, Level: hclog.Error})
 	if *verbose {
@@ -71,12 +83,8 @@ func run(ctx context.Context, args []string, out, diagnostics io.Writer, more ..
 	h, err := home.New(home.Config{
 		Identity: id, Vat: own, Logger: log.Named("home"), Handoffs: home.HandoffPolicy{Local: true},
 	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
-		c := &tcptest.Config{Listen: *listen, Doorkeeper: door, Logger: log.Named("net")}
-		if *framed {
-			c.Framing = tcptest.Framed
-		}
-		nl, err := tcptest.Open(c)
-		return []home.Layer{{Netlayer: nl, Dialect: &d, TrustClaims: true}}, err
+		layer, err := on.open(id, door, log.Named("net"))
+		return []home.Layer{layer}, err
 	})
 	if err != nil {
 		return err
