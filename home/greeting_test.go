@@ -23,16 +23,22 @@ import (
 // twofold opens a Home on the simulated network and on one where everybody is who they say they are.
 func twofold(t *testing.T, n *mem.Network, name string) (*party, *mem.Host) {
 	t.Helper()
+	return twofoldOver(t, n, name, func(open *mem.Host) home.Layer {
+		return home.Layer{Netlayer: claiming{open}, Dialect: &wire.Hawser, TrustClaims: true}
+	})
+}
+
+// twofoldOver opens a Home on the simulated network and on another that over makes of one.
+func twofoldOver(t *testing.T, n *mem.Network, name string, over func(*mem.Host) home.Layer) (*party, *mem.Host) {
+	t.Helper()
 	p := &party{t: t, name: name, id: identity(t), vat: vat.New(nil), own: vat.New(nil)}
 	var open *mem.Host
 	var err error
 	p.Home, err = home.New(home.Config{Identity: p.id, Vat: p.own, LazyRelease: true}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
-		p.layer = &counted{Netlayer: n.Host(mem.HostConfig{
-			Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts},
-			Static:   p.id.Public().Static, Doorkeeper: door, Addr: name,
-		})}
-		open = n.Host(mem.HostConfig{Name: name + " open", Features: []string{captp.FeatureMovesQueues, captp.FeatureRelaysGifts}})
-		return []home.Layer{{Netlayer: p.layer}, {Netlayer: claiming{open}, Dialect: &wire.Hawser, TrustClaims: true}}, nil
+		features := []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}
+		p.layer = &counted{Netlayer: n.Host(mem.HostConfig{Features: features, Static: p.id.Public().Static, Doorkeeper: door, Addr: name})}
+		open = n.Host(mem.HostConfig{Name: name + " open", Features: features[1:]})
+		return []home.Layer{{Netlayer: p.layer}, over(open)}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
