@@ -192,30 +192,44 @@ func (s *Session) traceHandoff(kind, exporter string) {
 }
 
 // Relay returns the reference behind a gift made to this session's peer, which cannot reach the exporter, and forwards
-// everything of that exporter's from now on. It reports false for a gift that is not, or no longer, remembered.
+// everything of that exporter's from now on. If the session that the reference leads into has ended it is a promise that
+// is broken because of that. Relay reports false for a gift that is not, or no longer, remembered.
 func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
 	if len(id) != 32 {
 		return vat.Ref{}, false
 	}
-	exporter := ""
+	var g gift
 	s.withLock(func(l *locked) {
-		g, found := l.given.gifts[[32]byte(id)]
-		if !found {
-			return
+		if g, ok = l.given.gifts[[32]byte(id)]; ok {
+			delete(l.given.gifts, g.id)
 		}
-		delete(l.given.gifts, g.id)
-		if l.given.unreachable == nil {
-			l.given.unreachable = make(map[sturdyref.PeerID]struct{})
-		}
-		if from := g.at.greeting.Load(); from != nil && len(l.given.unreachable) < maxGiven {
-			l.given.unreachable[from.Peer.ID()] = struct{}{}
-		}
-		ref, ok, exporter = g.ref, true, g.at.peer()
 	})
-	if ok {
-		s.traceHandoff("handoff-relay", exporter)
+	if !ok {
+		return vat.Ref{}, false
 	}
-	return ref, ok
+	// Not with mu held: what is asked of other sessions takes theirs.
+	if exporter := g.at.current(); exporter.Err() == nil { // else the peer may well reach it when it is there again
+		s.withLock(func(l *locked) { l.given.forward(exporter) })
+		s.traceHandoff("handoff-relay", exporter.peer())
+	}
+	if f, far := vat.Ahead(g.ref).(*far); far {
+		if err := f.session().Err(); err != nil {
+			broken := vat.NewVow(nil)
+			broken.Break(err)
+			return broken.Ref(), true
+		}
+	}
+	return g.ref, true
+}
+
+// forward notes that the peer cannot reach an exporter.
+func (g *given) forward(exporter *Session) {
+	if g.unreachable == nil {
+		g.unreachable = make(map[sturdyref.PeerID]struct{})
+	}
+	if from := exporter.greeting.Load(); from != nil && len(g.unreachable) < maxGiven {
+		g.unreachable[from.Peer.ID()] = struct{}{}
+	}
 }
 
 // Accept returns the certificate with which this session's peer redeems, at the exporter that at is a session with,

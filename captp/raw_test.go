@@ -33,8 +33,15 @@ type raw struct {
 func (w *world) raw(n *node, features ...string) (*raw, *end) {
 	w.t.Helper()
 	n.dials++
-	r := &raw{t: w.t, w: w, enc: wire.NewEncoder(wire.Hawser), dec: wire.NewDecoder(wire.Hawser, wire.Limits{})}
-	r.host = w.net.Host(mem.HostConfig{Name: fmt.Sprintf("raw-%s-%d", n.name, n.dials), Features: features})
+	host := w.net.Host(mem.HostConfig{Name: fmt.Sprintf("raw-%s-%d", n.name, n.dials), Features: features})
+	w.t.Cleanup(func() { _ = host.Close() })
+	return w.from(host, n)
+}
+
+// from is raw, with the peer at a host there is.
+func (w *world) from(host *mem.Host, n *node) (*raw, *end) {
+	w.t.Helper()
+	r := &raw{t: w.t, w: w, host: host, enc: wire.NewEncoder(wire.Hawser), dec: wire.NewDecoder(wire.Hawser, wire.Limits{})}
 	_, r.key, _ = ed25519.GenerateKey(rand.Reader)
 	e := n.session()
 	done := make(chan error, 1)
@@ -53,7 +60,6 @@ func (w *world) raw(n *node, features ...string) (*raw, *end) {
 	if err = errors.Join(err, <-done); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = r.host.Close() })
 	return r, e
 }
 
@@ -61,9 +67,15 @@ func (w *world) raw(n *node, features ...string) (*raw, *end) {
 func (w *world) peer(n *node, features ...string) (*raw, *end) {
 	w.t.Helper()
 	r, e := w.raw(n, features...)
+	r.greet()
+	return r, e
+}
+
+// greet has both sides say hello.
+func (r *raw) greet() {
+	r.t.Helper()
 	r.send(r.hello())
 	expect[*msg.StartSession](r)
-	return r, e
 }
 
 // hello returns the peer's op:start-session.

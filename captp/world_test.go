@@ -52,6 +52,7 @@ type node struct {
 	realm    any
 	dialect  *wire.Dialect
 	tracer   vat.Tracer
+	handoffs captp.Handoffs
 	dials    int
 	vows     []*vat.Vow
 	outcomes chan settled
@@ -196,6 +197,7 @@ func (n *node) session() *end {
 	ref := n.do(func(ctx context.Context) vat.Ref { return bootFacet.Spawn(ctx, &lobby{n}) })
 	s, err := captp.New(captp.Config{
 		Bootstrap: ref, Location: n.host.Location(), Realm: n.realm, LazyRelease: true, Limits: n.limits, Logger: n.log, Tracer: n.tracer, Dialect: n.dialect,
+		Handoffs: n.handoffs,
 	})
 	if err != nil {
 		n.w.t.Fatal(err)

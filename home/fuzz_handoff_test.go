@@ -158,7 +158,7 @@ func nameOf(id any) (string, bool) {
 	return name, len(name) <= 256
 }
 
-// id returns the id of a gift: a good one, one that was used, or whatever.
+// id returns the id of a gift: a good one, one that was used, or anything.
 func (b *bazaar) id(g *trader) any {
 	switch k := b.s.byte(); {
 	case k < 160:
@@ -419,8 +419,8 @@ func (b *bazaar) again() {
 	time.Sleep(time.Second)
 	for _, r := range append(b.g[:], b.r[:]...) {
 		for i := range r.given {
-			if r.given[i].of == x {
-				r.given[i].want = whatever
+			if r.given[i].of == x && r.given[i].want == "" {
+				r.given[i].want = "hawser.session-ended"
 			}
 		}
 	}
@@ -490,6 +490,7 @@ func FuzzHandoffs(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x08\x01\x01\x01\x0f\x00\x00\x01\x09\x00\x02\x01\x0f\x03\x00\x00\x01\x00\x00\x0f\x03\x00\x00\x01\x01\x01\x0f\x03\x00\x00\x00\x01\x00\x03\x01\x00\x09\x00")) // given to the Home
 	f.Add([]byte("\x00\x00\xd7\x00\x05\x00\x00\xda\x00\x05\x03\x00\x00\x01\xd7\x00\x0f"))                                                                                                 // long ids
 	f.Add([]byte("\x03\x00\x00\x01\x00\x00\x0f\x09\x02\x00\x00\x00\x00\x05\x03\x01\x00\x01\x00\x00\x0f"))                                                                                 // who waited is gone
+	f.Add([]byte("\x06\x00\x00\x01\x09\x00\x07\x02\x00\x07\x02\x00"))                                                                                                                     // relayed when the gifter is gone
 	spoilt := []byte("\x00\x00\x00\x00\x05\x00\x00\x00\x00\x05")
 	for change := range byte(16) {
 		spoilt = append(spoilt, "\x03\x00\x00\x01\x00"...)
