@@ -155,7 +155,7 @@ func (d *redemption) start() {
 			return
 		}
 	}
-	reached := h.request(&request{peer: d.give.Exporter.Clone(), gifted: true, allow: d.allowed(), credential: d.introduction, fetch: d.over})
+	reached := h.request(&request{peer: d.give.Exporter.Clone(), gifter: d.from, allow: d.allowed(), credential: d.introduction, fetch: d.over})
 	reached.PromiseCell().Subscribe(settled(func(_ any, err error) {
 		if d.dials {
 			h.mu.Lock()

@@ -43,8 +43,8 @@ type request struct {
 	check func(mac []byte, info netlayer.Info) bool
 	// bound says that the key proves itself against a challenge.
 	bound bool
-	// gifted says that a peer's certificate wants it, not this node's own program.
-	gifted bool
+	// gifter is the session with whoever's certificate wants it, nil if this node's own program does.
+	gifter *link
 	// allow, if not nil, says which addresses may be dialled.
 	allow func(netip.Addr) bool
 	// credential, if not nil, returns what to show besides.
@@ -87,11 +87,15 @@ func (d *dial) early(info netlayer.Info, limit int) [][]byte {
 }
 
 // serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
+// What peers' certificates want goes out with a dial because of the same gifter's: any other may show no certificate, or a
+// bad one, and be refused, or not be allowed to look everywhere.
 func (d *dial) serves(r *request) bool {
-	if d.req.allow != nil && r.allow == nil {
-		return false // it may not look everywhere
-	}
-	return d.req.name == r.name && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
+	return d.req.gifter == r.gifter && d.req.name == r.name && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
+}
+
+// unreachable reports whether r would not reach the peer, either, which the dial has not.
+func (d *dial) unreachable(r *request) bool {
+	return sameHints(d.req.peer, r.peer) && (d.req.allow == nil || d.req.gifter == r.gifter)
 }
 
 // sameHints compares hints, but for those that have nothing to do with reaching the peer.
@@ -163,7 +167,7 @@ func (h *Home) request(r *request) vat.Ref {
 			p.enqueue(r)
 			h.mu.Unlock()
 			return r.vow.Ref()
-		case p != nil && len(p.waiting) > 0 && r.gifted:
+		case p != nil && len(p.waiting) > 0 && r.gifter != nil:
 			p.enqueue(r) // proceed is about to be called
 			h.mu.Unlock()
 			return r.vow.Ref()
@@ -191,11 +195,11 @@ func (h *Home) request(r *request) vat.Ref {
 func (p *peer) enqueue(r *request) {
 	r.vow = vat.NewVow(nil)
 	at := len(p.waiting)
-	if !r.gifted {
-		if i := slices.IndexFunc(p.waiting, func(w *request) bool { return w.gifted }); i >= 0 {
+	if r.gifter == nil {
+		if i := slices.IndexFunc(p.waiting, func(w *request) bool { return w.gifter != nil }); i >= 0 {
 			at = i
 		}
-		if d := p.dial; d.req.gifted && !sameHints(d.req.peer, r.peer) {
+		if d := p.dial; d.req.gifter != nil && !sameHints(d.req.peer, r.peer) {
 			d.yields = true
 			d.cancel()
 		}
@@ -281,16 +285,20 @@ func (h *Home) gaveUp(d *dial, err error) {
 	if mine {
 		d.peer.dial = nil
 		if !errors.Is(err, netlayer.ErrRefused) {
-			// The peer was not reached: another secret would not change that, other addresses might.
-			var rest []*request
+			// The peer was not reached: another secret would not change that, other addresses might. First those are tried
+			// that another gifter says.
+			var rest, last []*request
 			for _, r := range d.peer.waiting {
-				if sameHints(r.peer, d.req.peer) {
+				switch {
+				case d.unreachable(r):
 					alike = append(alike, r)
-				} else {
+				case r.gifter != nil && r.gifter == d.req.gifter:
+					last = append(last, r)
+				default:
 					rest = append(rest, r)
 				}
 			}
-			d.peer.waiting = rest
+			d.peer.waiting = append(rest, last...)
 		}
 		h.tidy(d.peer)
 	}
