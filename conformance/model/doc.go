@@ -7,8 +7,8 @@
 // ordered pair of peers. A [Turn] sees its own peer only. The policies of that model are here too, so that its results can
 // be compared (TestPublished has them cell by cell, and says where and why they differ). What it leaves out is modelled:
 // several senders, of one peer and of several; sessions that are lost at any moment; handoffs in every place, with deposit
-// and withdrawal in either order; promises as gifts; peers that cannot reach each other, that only forward, or that are of
-// another make.
+// and withdrawal in either order, and given again; promises as gifts; peers that cannot reach each other, that only
+// forward, or that are of another make.
 //
 // # Invariants
 //
@@ -17,9 +17,10 @@
 //     one that did not.
 //   - NoMessageLost: if no session is lost every message arrives, once, and no promise breaks.
 //   - PairingInvariant: a remote reference names one that its host has, or is about to hear of.
-//   - GiftOneShot, GiftHasOneRecipient: a gift is deposited and withdrawn at most once, by the peer it is for.
+//   - GiftOneShot, GiftHasOneRecipient: a gift is deposited and withdrawn at most once, by the peer it is for; one that is
+//     given again under the same number is withdrawn at most as often as it is deposited.
 //   - WireDescriptorContract: a reference is named as the sender's, the receiver's or a third peer's, and is.
-//   - NoDeadlock: when nothing can happen any more nothing waits, in a promise or on a channel.
+//   - NoDeadlock: when nothing can happen any more nothing waits, in a promise, on a channel or for a gift.
 //   - EveryPromiseSettles: then every promise that Hawser peers listen to at Hawser peers has settled or is broken.
 //   - EveryRunEnds: no state can be reached from itself, so that what holds at the ends of runs holds for all runs.
 //   - KnownMessage: nobody sends what the receiver has no use for.
@@ -28,8 +29,8 @@
 // # Not modelled
 //
 // Answers that are data, since nothing can be overtaken there; limits and refusals because of them; garbage collection;
-// sessions that come back after a loss; promises that are resolved to each other in a ring; certificates and their checks;
-// peers that lie. Within one peer the delivery to a vat is one step: that vats keep the order of their inboxes, and that a
-// promise's queue moves in order, is tested on the code itself. Scenarios have at most four peers and a few messages: the
-// result is a proof for these, and evidence for the others.
+// sessions that come back after a loss otherwise than for a gift; promises that are resolved to each other in a ring;
+// certificates and their checks; peers that lie. Within one peer the delivery to a vat is one step: that vats keep the
+// order of their inboxes, and that a promise's queue moves in order, is tested on the code itself. Scenarios have at most
+// four peers and a few messages: the result is a proof for these, and evidence for the others.
 package model

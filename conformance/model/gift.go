@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // The exporter's side of a handoff, the same for every policy: the deposit and the withdrawal may come in either order, and
 // what is sent to the answer of the withdrawal waits there for the deposit.
 
@@ -18,6 +20,20 @@ func (t *Turn) deposited(from Peer, m Msg) {
 	switch {
 	case g == nil:
 		t.p.gifts = append(t.p.gifts, Gift{Gifter: from, N: m.D.Gift, Recipient: m.From, Value: m.Ref})
+		if m.D.Gift >= standing {
+			t.p.gifts[len(t.p.gifts)-1].Times = 1
+		}
+	case m.D.Gift >= standing && g.Recipient == m.From:
+		g.Value = m.Ref
+		if answer := g.Answer; answer != 0 {
+			g.Answer = 0
+			t.handOut(answer, m.Ref)
+			return
+		}
+		if !t.sc.DepositsReplace {
+			g.Times++
+		}
+		g.Times = max(g.Times, 1)
 	case g.Value != 0:
 		t.fail("GiftOneShot", "%s deposits gift %d twice", from, m.D.Gift)
 	case g.Recipient != m.From:
@@ -33,8 +49,18 @@ func (t *Turn) withdrawn(from Peer, m Msg) {
 	t.p.add(Ref{ID: m.Ref, Kind: LocalPromise, Listeners: []Listener{{from, m.Ref}}})
 	g := t.p.gift(m.From, m.D.Gift)
 	switch {
-	case g == nil && !t.alive(m.From):
+	case !t.alive(m.From), m.D.Session != t.s.lost[t.s.wire(t.Self, m.From)]:
 		t.breakTold(m.Ref) // nobody can deposit it any more
+	case g != nil && g.N >= standing && g.Recipient == from:
+		switch {
+		case g.Times > 0:
+			g.Times--
+			t.handOut(m.Ref, g.Value)
+		case g.Answer != 0:
+			t.handOut(m.Ref, g.Answer) // both wait for one deposit
+		default:
+			g.Answer = m.Ref
+		}
 	case g == nil:
 		t.p.gifts = append(t.p.gifts, Gift{Gifter: m.From, N: m.D.Gift, Recipient: from, Answer: m.Ref})
 	case g.Answer != 0:
@@ -68,10 +94,11 @@ func (t *Turn) breakTold(id ID) {
 // lose ends a session: what is on its way is lost, and at both ends breaks what rests on it.
 func (sc *Scenario) lose(s *state, a, b Peer) {
 	s.losses++
-	s.dead = append([]bool(nil), s.dead...)
+	s.dead, s.lost = slices.Clone(s.dead), slices.Clone(s.lost)
 	for _, ends := range [][2]Peer{{a, b}, {b, a}} {
 		i := s.wire(ends[0], ends[1])
 		s.wires[i], s.dead[i] = nil, true
+		s.lost[i]++
 	}
 	for _, ends := range [][2]Peer{{a, b}, {b, a}} {
 		t := sc.turn(s, ends[0])
@@ -97,16 +124,81 @@ func (sc *Scenario) lose(s *state, a, b Peer) {
 		kept := t.p.gifts[:0]
 		for _, g := range t.p.gifts {
 			switch {
+			case g.Gifter != other && g.Recipient == other && sc.Redials:
+				// Who waits does not any more; what was deposited stays for who comes again.
+				if g.Answer != 0 && (g.Value == 0 || g.N >= standing) {
+					t.breakTold(g.Answer)
+					g.Answer = 0
+				}
+				if g.Value != 0 {
+					kept = append(kept, g)
+				}
 			case g.Gifter != other && (g.Recipient != other || g.Value == 0):
 				kept = append(kept, g)
-			case g.Gifter == other && g.Value == 0 && g.Answer != 0:
+			case g.Gifter == other && g.Answer != 0 && (g.Value == 0 || g.N >= standing):
 				t.breakTold(g.Answer)
 			}
 		}
 		t.p.gifts = kept
+		t.p.gave = slices.DeleteFunc(t.p.gave, func(g Standing) bool { return g.Peer == other || g.Host == other })
+		t.p.took = slices.DeleteFunc(t.p.took, func(g Standing) bool { return g.Peer == other })
 		t.policy().After(t)
 	}
 	if s.bad == "" {
 		s.bad = sc.broken(s)
 	}
+}
+
+// give makes the gift that describes a third peer's reference to another. A standing one has the same number each time.
+func (t *Turn) give(d *Desc, to Peer, stands bool) {
+	d.Session = t.s.lost[t.s.wire(t.Self, d.Host)]
+	switch {
+	case stands:
+		d.Gift = t.standing(*d, to)
+	default:
+		d.Gift = t.p.given
+		t.p.given++
+	}
+	t.send(d.Host, Msg{Op: OpDeposit, From: to, Ref: d.ID, D: Desc{Gift: d.Gift}})
+}
+
+func (t *Turn) standing(d Desc, to Peer) uint8 {
+	for _, g := range t.p.gave {
+		if g.Peer == to && g.Host == d.Host && g.Ref == d.ID {
+			return g.N
+		}
+	}
+	n := standing + t.p.stands
+	t.p.stands++
+	t.p.gave = append(t.p.gave, Standing{Peer: to, Host: d.Host, N: n, Ref: d.ID})
+	return n
+}
+
+// redeem returns the recipient's ID for a gift: what it has come to before, if that is good still, or an answer of the
+// exporter's.
+func (t *Turn) redeem(from Peer, d Desc) ID {
+	known := slices.IndexFunc(t.p.took, func(g Standing) bool { return g.Peer == from && g.Host == d.Host && g.N == d.Gift })
+	if known >= 0 {
+		if id := t.p.took[known].Ref; !t.lostHold(id) {
+			return id
+		}
+		t.p.took = slices.Delete(t.p.took, known, known+1)
+	}
+	if t.sc.Redials && !t.alive(d.Host) {
+		t.s.dead = slices.Clone(t.s.dead)
+		t.s.dead[t.s.wire(t.Self, d.Host)], t.s.dead[t.s.wire(d.Host, t.Self)] = false, false
+	}
+	w := t.mint()
+	t.p.add(Ref{ID: w, Kind: RemotePromise, Peer: d.Host, At: w, Broken: !t.alive(d.Host)})
+	t.send(d.Host, Msg{Op: OpWithdraw, From: from, Ref: w, D: Desc{Gift: d.Gift, Session: d.Session}})
+	if d.Gift >= standing {
+		t.p.took = append(t.p.took, Standing{Peer: from, Host: d.Host, N: d.Gift, Ref: w})
+	}
+	return w
+}
+
+// lostHold reports whether nothing can come of a reference any more.
+func (t *Turn) lostHold(id ID) bool {
+	_, what := t.route(id)
+	return what == refused
 }

@@ -51,6 +51,7 @@ func (h hawser) String() string {
 
 func (hawser) Listens() bool       { return true }
 func (hawser) Settles() bool       { return true }
+func (hawser) Stands() bool        { return true }
 func (h hawser) MovesQueues() bool { return !h.opt.EarlyWord }
 
 // Told decides what a used promise does about its answer.

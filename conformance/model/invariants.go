@@ -7,7 +7,7 @@ func (sc *Scenario) broken(s *state) string {
 	for i, p := range s.peers {
 		for k := range p.refs {
 			r := &p.refs[k]
-			if r.Kind != RemoteTarget && r.Kind != RemotePromise || s.dead[s.wire(Peer(i), r.Peer)] {
+			if r.Kind != RemoteTarget && r.Kind != RemotePromise || s.dead[s.wire(Peer(i), r.Peer)] || sc.Redials && r.Broken {
 				continue
 			}
 			if s.peers[r.Peer].find(r.At) == nil && !announced(s.wires[s.wire(Peer(i), r.Peer)], r.At) {
@@ -38,6 +38,11 @@ func (sc *Scenario) stuck(s *state) string {
 		}
 	}
 	for i, p := range s.peers {
+		for _, g := range p.gifts {
+			if g.Answer != 0 && g.N >= standing {
+				return fmt.Sprintf("NoDeadlock: %s waits at %s for gift %d of %s for ever", g.Recipient, Peer(i), g.N, g.Gifter)
+			}
+		}
 		for k := range p.refs {
 			r := &p.refs[k]
 			if len(r.Queue) > 0 {

@@ -52,6 +52,18 @@ func TestShipped(t *testing.T) {
 	}
 }
 
+// TestGiftsAgain has sessions come back: what is given once more is had anew if what it came to before is lost, and nobody
+// waits for what does not come. It was not so before deposits were counted.
+func TestGiftsAgain(t *testing.T) {
+	for _, sc := range slices.Concat(model.Published(), model.Senders(), model.Gifts()) {
+		holds(t, sc.Redialling(), shipped)
+	}
+	twice := model.Gifts()[1].Redialling().With("not counted", func(sc *model.Scenario) { sc.DepositsReplace = true })
+	if r := model.Check(twice, shipped, limit()); r.Invariant() != "NoDeadlock" {
+		t.Errorf("%s: %s, want somebody who waits for ever", twice.Name, r)
+	}
+}
+
 // TestTopologies checks every chain of up to three references over four peers; in the full run five, and more messages.
 func TestTopologies(t *testing.T) {
 	sizes := [][2]int{{2, 2}, {3, 2}} // references, messages

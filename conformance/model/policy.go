@@ -23,6 +23,8 @@ type Policy interface {
 	Listens() bool
 	// Settles reports whether every promise that is listened to must settle in the end.
 	Settles() bool
+	// Stands reports whether the peer gives the same reference to the same peer under the same number again.
+	Stands() bool
 	// MovesQueues reports whether the peer empties a promise before it tells anybody where it leads.
 	MovesQueues() bool
 }
@@ -41,6 +43,7 @@ func (forwarding) Step(*Turn, ID)                    {}
 func (forwarding) After(*Turn)                       {}
 func (forwarding) Listens() bool                     { return false }
 func (forwarding) Settles() bool                     { return false }
+func (forwarding) Stands() bool                      { return false }
 func (forwarding) MovesQueues() bool                 { return false }
 
 // NoPromiseResolution never tells anybody what a promise leads to: every message goes the long way.

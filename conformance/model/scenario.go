@@ -16,6 +16,8 @@ type Scenario struct {
 	// Losses are the sessions that may be lost, at any moment, MaxLosses of them in one run.
 	Losses    [][2]Peer
 	MaxLosses int
+	// Redials has the recipient of a gift begin a new session with the exporter if they have lost theirs.
+	Redials bool
 	// Unreachable lists pairs of peers that cannot connect: the first then asks the gifter to relay.
 	Unreachable [][2]Peer
 	// Repropagate lets the published policies tell listeners again when they learn of a shorter way.
@@ -23,6 +25,8 @@ type Scenario struct {
 	// WithdrawalsBlock has an exporter take nothing more from a peer whose withdrawal waits for its deposit, as the
 	// published model does. No implementation can: the session would stand still.
 	WithdrawalsBlock bool
+	// DepositsReplace is a fault that the code had: a gift that is deposited again can still be withdrawn once only.
+	DepositsReplace bool
 	// Others gives some peers a policy of their own.
 	Others map[Peer]Policy
 
@@ -137,9 +141,15 @@ func (sc *Scenario) LosingAny() *Scenario {
 	})
 }
 
+// Redialling returns the scenario with any one session lost at any moment, after which gifts are redeemed in new ones.
+func (sc *Scenario) Redialling() *Scenario {
+	c := sc.LosingAny()
+	return c.With(c.Name+", had anew", func(c *Scenario) { c.Redials = true })
+}
+
 func (sc *Scenario) start() *state {
 	n := sc.Peers
-	s := &state{wires: make([][]Msg, n*n), dead: make([]bool, n*n)}
+	s := &state{wires: make([][]Msg, n*n), dead: make([]bool, n*n), lost: make([]uint8, n*n)}
 	for i := range n {
 		p := &peer{sent: make([]uint8, len(sc.Senders)), got: make([]uint8, len(sc.Senders)), done: make([]bool, len(sc.Events))}
 		for _, r := range sc.Refs[i] {

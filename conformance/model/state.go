@@ -81,8 +81,21 @@ type Gift struct {
 	Gifter    Peer
 	N         uint8
 	Recipient Peer
-	Value     ID // what was deposited, 0 while only the withdrawal has come
-	Answer    ID // the promise of the withdrawal, 0 while only the deposit has come
+	Value     ID    // what was deposited, 0 while only the withdrawal has come
+	Answer    ID    // the promise of the withdrawal, 0 while only the deposit has come; of a standing gift 0 unless it is waited for
+	Times     uint8 // how often a standing gift can still be withdrawn
+}
+
+// standing is the number of the first gift that stands for a reference each time it is given, and is given again under
+// the same number; those below are given once.
+const standing = 128
+
+// A Standing is such a gift, as its gifter or its recipient remembers it.
+type Standing struct {
+	Peer Peer // the recipient, or the gifter
+	Host Peer
+	N    uint8
+	Ref  ID // at the host, or what it has come to
 }
 
 // Op is the kind of a message.
@@ -127,6 +140,7 @@ type Desc struct {
 	Host    Peer
 	ID      ID // at Host
 	Gift    uint8
+	Session uint8 // of a gift: which of the sessions of the gifter with Host
 }
 
 // Msg is a message between peers, or one that waits in a promise.
@@ -144,7 +158,10 @@ type Msg struct {
 type peer struct {
 	refs   []Ref // by ascending ID
 	gifts  []Gift
-	given  uint8 // gifts made so far
+	gave   []Standing
+	took   []Standing
+	given  uint8 // gifts made so far, standing ones apart
+	stands uint8 // standing gifts made so far
 	minted uint8 // IDs made so far
 	sent   []uint8
 	got    []uint8 // the last message of each sender that arrived at a target here
@@ -155,6 +172,7 @@ func (p *peer) clone() *peer {
 	q := *p
 	q.refs = slices.Clone(p.refs)
 	q.gifts = slices.Clone(p.gifts)
+	q.gave, q.took = slices.Clone(p.gave), slices.Clone(p.took)
 	q.sent = slices.Clone(p.sent)
 	q.got = slices.Clone(p.got)
 	q.done = slices.Clone(p.done)
@@ -179,7 +197,8 @@ func (p *peer) add(r Ref) {
 type state struct {
 	peers  []*peer
 	wires  [][]Msg // one queue for each ordered pair of peers
-	dead   []bool  // which pairs have lost their session, both directions
+	dead   []bool  // which pairs have no session, both directions
+	lost   []uint8 // how many sessions each pair has lost, both directions
 	losses int     // sessions lost so far
 	bad    string  // the invariant that the last step broke
 }
@@ -203,9 +222,15 @@ func (s *state) key(buf []byte) (key, []byte) {
 		for i := range p.refs {
 			b = p.refs[i].append(b)
 		}
-		b = append(b, byte(len(p.gifts)), p.given, p.minted)
+		b = append(b, byte(len(p.gifts)), byte(len(p.gave)), byte(len(p.took)), p.given, p.stands, p.minted)
 		for _, g := range p.gifts {
-			b = append(b, byte(g.Gifter), g.N, byte(g.Recipient), byte(g.Value), byte(g.Answer))
+			b = append(b, byte(g.Gifter), g.N, byte(g.Recipient), byte(g.Value), byte(g.Answer), g.Times)
+		}
+		for _, g := range p.gave {
+			b = append(b, byte(g.Peer), byte(g.Host), g.N, byte(g.Ref))
+		}
+		for _, g := range p.took {
+			b = append(b, byte(g.Peer), byte(g.Host), g.N, byte(g.Ref))
 		}
 		b = append(append(b, p.sent...), p.got...)
 		for _, d := range p.done {
@@ -213,7 +238,7 @@ func (s *state) key(buf []byte) (key, []byte) {
 		}
 	}
 	for i, w := range s.wires {
-		b = appendMsgs(append(b, bit(s.dead[i])), w)
+		b = appendMsgs(append(b, bit(s.dead[i]), s.lost[i]), w)
 	}
 	h := fnv.New128a()
 	h.Write(b)
@@ -233,7 +258,7 @@ func (r *Ref) append(b []byte) []byte {
 }
 
 func (d Desc) append(b []byte) []byte {
-	return append(b, byte(d.Kind), bit(d.Promise), byte(d.Host), byte(d.ID), d.Gift)
+	return append(b, byte(d.Kind), bit(d.Promise), byte(d.Host), byte(d.ID), d.Gift, d.Session)
 }
 
 func appendMsgs(b []byte, msgs []Msg) []byte {

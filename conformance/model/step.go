@@ -116,7 +116,7 @@ func (sc *Scenario) apply(old *state, st step) *state {
 			t.resolve(e.Resolve, e.To)
 			break
 		}
-		t.send(e.Whom, Msg{Op: OpIntro, To: e.As, D: t.describe(e.Pass, e.Whom)})
+		t.send(e.Whom, Msg{Op: OpIntro, To: e.As, D: t.mention(e.Pass, e.Whom)})
 	case stepDrain:
 		t.drain(ID(st.a))
 	case stepPolicy:

@@ -193,8 +193,13 @@ func (t *Turn) host(id ID) (Peer, ID) {
 	return t.Self, id
 }
 
-// describe names a reference of the peer's to another, with a gift if it is a third's.
-func (t *Turn) describe(id ID, to Peer) Desc {
+// describe names a reference of the peer's to another in an answer, with a gift if it is a third's.
+func (t *Turn) describe(id ID, to Peer) Desc { return t.named(id, to, false) }
+
+// mention names it in a message, with a gift that stands if the policy has such.
+func (t *Turn) mention(id ID, to Peer) Desc { return t.named(id, to, t.policy().Stands()) }
+
+func (t *Turn) named(id ID, to Peer, stands bool) Desc {
 	r := t.ref(id)
 	if r.Broken {
 		return Desc{Kind: DescBroken}
@@ -208,9 +213,7 @@ func (t *Turn) describe(id ID, to Peer) Desc {
 		d.Kind = DescExport
 	default:
 		d.Kind = DescGive
-		d.Gift = t.p.given
-		t.p.given++
-		t.send(d.Host, Msg{Op: OpDeposit, From: to, Ref: d.ID, D: Desc{Gift: d.Gift}})
+		t.give(&d, to, stands)
 	}
 	return d
 }
@@ -237,10 +240,7 @@ func (t *Turn) take(from Peer, d Desc) ID {
 		if d.Host == t.Self || d.Host == from {
 			t.fail("WireDescriptorContract", "%s gives %s what is hosted by %s", from, t.Self, d.Host)
 		}
-		w := t.mint()
-		t.p.add(Ref{ID: w, Kind: RemotePromise, Peer: d.Host, At: w, Broken: !t.alive(d.Host)})
-		t.send(d.Host, Msg{Op: OpWithdraw, From: from, Ref: w, D: Desc{Gift: d.Gift}})
-		return w
+		return t.redeem(from, d)
 	default:
 		panic("model: nothing to take")
 	}
@@ -249,7 +249,7 @@ func (t *Turn) take(from Peer, d Desc) ID {
 // imported returns the peer's reference to another's, made on first sight.
 func (t *Turn) imported(d Desc) ID {
 	for i := range t.p.refs {
-		if r := &t.p.refs[i]; (r.Kind == RemoteTarget || r.Kind == RemotePromise) && r.Peer == d.Host && r.At == d.ID {
+		if r := &t.p.refs[i]; (r.Kind == RemoteTarget || r.Kind == RemotePromise) && r.Peer == d.Host && r.At == d.ID && !(t.sc.Redials && r.Broken) {
 			return r.ID
 		}
 	}
