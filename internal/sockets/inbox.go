@@ -49,17 +49,21 @@ func (b *Inbox) Room() {
 	}
 }
 
-// Put keeps what has arrived of a message, and says whether that makes it whole.
-func (b *Inbox) Put(part []byte, whole bool) {
+// Put keeps bytes that have arrived, in which messages end at ends. What stands behind the last end is the beginning of a
+// message that a later Put goes on with. The reader is woken once, for all of them.
+func (b *Inbox) Put(bytes []byte, ends []int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.discarding {
 		return
 	}
-	b.ready = append(b.ready, part...)
-	if whole {
-		b.ends = append(b.ends, len(b.ready))
-		b.whole.Add(1)
+	before := len(b.ready)
+	b.ready = append(b.ready, bytes...)
+	for _, end := range ends {
+		b.ends = append(b.ends, before+end)
+	}
+	if len(ends) > 0 {
+		b.whole.Add(int64(len(ends)))
 		b.changed.Broadcast()
 	}
 }

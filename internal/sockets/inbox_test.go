@@ -12,20 +12,17 @@ import (
 // Messages come out whole and in order, however they went in, and those that were there before the end come before it.
 func TestInbox(t *testing.T) {
 	b := sockets.NewInbox()
-	b.Put([]byte("fir"), false)
+	b.Put([]byte("fir"), nil)
 	if !b.Empty() {
 		t.Error("a part counts as a message")
 	}
-	b.Put([]byte("st"), true)
-	b.Put(nil, true)
-	b.Put([]byte("thi"), false) // the rest comes when the reader has taken what was ready
+	b.Put([]byte("stthi"), []int{2, 2}) // the rest comes when the reader has taken what was ready
 	for _, want := range []string{"first", ""} {
 		if m, ok := b.Next(); !ok || string(m) != want {
 			t.Fatalf("got %q, %v; expected %q", m, ok, want)
 		}
 	}
-	b.Put([]byte("rd"), true)
-	b.Put([]byte("half"), false)
+	b.Put([]byte("rdhalf"), []int{2})
 	b.End()
 	if m, ok := b.Next(); !ok || string(m) != "third" {
 		t.Fatalf("got %q, %v; expected the third", m, ok)
@@ -45,7 +42,7 @@ func TestRoom(t *testing.T) {
 				defer close(done)
 				for range 100_000 {
 					b.Room()
-					b.Put(message, true)
+					b.Put(message, []int{size})
 					put++
 				}
 			}()
@@ -84,12 +81,12 @@ func TestWaitingReader(t *testing.T) {
 				got <- fmt.Sprint(string(m), ok)
 			}
 		}()
-		b.Put([]byte("a"), false)
+		b.Put([]byte("a"), nil)
 		synctest.Wait()
 		if len(got) != 0 {
 			t.Fatalf("part of a message was read: %s", <-got)
 		}
-		b.Put([]byte("b"), true)
+		b.Put([]byte("b"), []int{1})
 		synctest.Wait()
 		b.End()
 		synctest.Wait()

@@ -71,20 +71,23 @@ func (c *conn) arrived(b []byte) {
 }
 
 // takeApart puts the messages in b, which follows what came before, into the inbox and counts those that are whole. One
-// that is not is completed by what comes later.
+// that is not is completed by what comes later. It moves what belongs to messages together, in the memory of b.
 func (c *conn) takeApart(b []byte) (messages int, err error) {
-	for len(b) > 0 {
-		n, payload, whole, err := c.split.next(b)
-		if err != nil {
-			return messages, err
+	kept, ends := b[:0], make([]int, 0, 64)
+	for len(b) > 0 && err == nil {
+		var n int
+		var payload []byte
+		var whole bool
+		if n, payload, whole, err = c.split.next(b); err == nil {
+			kept = append(kept, payload...)
+			b = b[n:]
 		}
-		b = b[n:]
-		c.inbox.Put(payload, whole)
 		if whole {
-			messages++
+			ends = append(ends, len(kept))
 		}
 	}
-	return messages, nil
+	c.inbox.Put(kept, ends)
+	return len(ends), err
 }
 
 // lost says why nothing more can come, unless it is known already.

@@ -164,7 +164,7 @@ func (c *conn) receive() error {
 			return err
 		}
 		c.inbox.Room()
-		c.inbox.Put(scratch, true)
+		c.inbox.Put(scratch, []int{len(scratch)})
 		if cap(scratch) > keptScratch {
 			scratch = make([]byte, 0, 2<<10)
 		}
