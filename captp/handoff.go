@@ -10,7 +10,6 @@ import (
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
-	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -35,6 +34,10 @@ const (
 	maxGiven = 4096
 	// givenFor is how long it remembers one.
 	givenFor = time.Minute
+	// unreachableFor is how long it remembers that the receiver could not reach an exporter, and maxUnreachable how many of
+	// them; when there are more all are forgotten, and tried once more.
+	unreachableFor = time.Hour
+	maxUnreachable = 256
 )
 
 // gift is a reference on its way to a third party.
@@ -49,13 +52,15 @@ type gift struct {
 // given is what a session remembers of the gifts made to its peer.
 type given struct {
 	gifts map[[32]byte]gift
-	// unreachable are exporters that the peer could not reach: what is there is forwarded from then on.
-	unreachable map[sturdyref.PeerID]struct{}
+	// unreachable are the sessions with exporters that the peer could not reach, and since when that is known: what is
+	// there is forwarded for unreachableFor.
+	unreachable map[[32]byte]time.Time
 	timer       *time.Timer
 }
 
 // give describes a reference into another session by a certificate. It reports false if it has to be forwarded: the
-// two sessions have not both been greeted, the peer has it by way of this node already, or cannot get it elsewhere.
+// two sessions have not both been greeted, the peer has it by way of this node already, cannot get it elsewhere, or is not
+// to be sent to where the exporter says that it is.
 func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	s, at := t.s, f.session()
 	to, from := s.greeting.Load(), at.greeting.Load()
@@ -70,8 +75,7 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	if !relays && from.Peer.Transport != to.Peer.Transport {
 		return msg.Desc{}, false
 	}
-	lost := s.lk.given.unreachable
-	if _, no := lost[from.Peer.ID()]; no || relays && len(s.lk.given.gifts) >= maxGiven {
+	if !from.proven || !to.mayBeSentTo(from) || s.lk.given.outOfReach(from) || relays && len(s.lk.given.gifts) >= maxGiven {
 		return msg.Desc{}, false
 	}
 	g := gift{id: s.giftID(f, t.once), ref: ref, at: at, when: time.Now()}
@@ -224,12 +228,33 @@ func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
 
 // forward notes that the peer cannot reach an exporter.
 func (g *given) forward(exporter *Session) {
-	if g.unreachable == nil {
-		g.unreachable = make(map[sturdyref.PeerID]struct{})
+	from := exporter.greeting.Load()
+	if from == nil {
+		return
 	}
-	if from := exporter.greeting.Load(); from != nil && len(g.unreachable) < maxGiven {
-		g.unreachable[from.Peer.ID()] = struct{}{}
+	if g.unreachable == nil || len(g.unreachable) >= maxUnreachable {
+		g.unreachable = make(map[[32]byte]time.Time)
 	}
+	g.unreachable[from.ID] = time.Now()
+}
+
+// outOfReach reports whether the peer could not reach an exporter, not long ago.
+func (g *given) outOfReach(from *Greeting) bool {
+	since, ok := g.unreachable[from.ID]
+	return ok && time.Since(since) < unreachableFor
+}
+
+// mayBeSentTo reports whether a receiver may be told where an exporter says that it is. A receiver that has found us on its
+// own machine, or by a link-local address, lets us send it to such addresses, since we are there ourselves; an exporter
+// that is not must not get that by our word.
+func (receiver *Greeting) mayBeSentTo(exporter *Greeting) bool {
+	switch {
+	case receiver.loopback:
+		return exporter.loopback
+	case receiver.linkLocal:
+		return exporter.linkLocal || exporter.loopback
+	}
+	return true
 }
 
 // Accept returns the certificate with which this session's peer redeems, at the exporter that at is a session with,

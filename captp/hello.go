@@ -47,7 +47,11 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	if !info.Authenticated {
 		s.caller.Store(&vat.Caller{Transport: op.Location.Transport, Designator: op.Location.Designator})
 	}
-	g := &Greeting{Peer: op.Location, Key: op.PublicKey, Ours: s.PublicID(), Theirs: s.dialect.PublicID(op.PublicKey)}
+	g := &Greeting{
+		Peer: op.Location, Key: op.PublicKey, Ours: s.PublicID(), Theirs: s.dialect.PublicID(op.PublicKey),
+		proven: info.Authenticated || s.cfg.TrustClaims,
+	}
+	g.loopback, g.linkLocal = info.Near()
 	g.ID = wire.SessionID(g.Ours, g.Theirs)
 	r.started = true
 	var refused []refusal
@@ -99,6 +103,9 @@ type Greeting struct {
 	Key, Ours, Theirs [32]byte
 	// ID is the session's.
 	ID [32]byte
+
+	proven              bool // Peer is, or is taken to be
+	loopback, linkLocal bool // where the peer is: see netlayer.Info.Near
 }
 
 // Greeting returns what the peer has said in op:start-session; ok is false before it has.

@@ -135,3 +135,31 @@ func TestRelayOfWhatIsElsewhere(t *testing.T) {
 		want(t, ref.Apply(context.Background(), "there"), "there")
 	})
 }
+
+// What could not be reached is tried again after a while, and when there is much else that could not be reached.
+func TestUnreachableIsForgotten(t *testing.T) {
+	handing(t, func(w *world, n *node, e, r *raw, toE, toR *end) {
+		relayed := func() {
+			t.Helper()
+			if id, _ := r.thing(); id == nil {
+				t.Fatal("not handed off")
+			} else if _, ok := toR.Relay(id); !ok {
+				t.Fatal("not relayed")
+			}
+		}
+		relayed()
+		_, at := r.thing()
+		r.send(&msg.GCExports{Positions: []uint64{at.Pos}, Deltas: []uint64{1}}) // what it has is not handed off to it
+		time.Sleep(time.Hour)
+		relayed()
+		for range 256 {
+			other, toOther := w.peer(n)
+			defer other.bye()
+			synctest.Wait()
+			n.offer("thing", toOther.Bootstrap())
+			relayed()
+		}
+		n.offer("thing", toE.Bootstrap())
+		relayed()
+	})
+}

@@ -63,6 +63,9 @@ type Config struct {
 	// Reticent sessions, if the peer has dialled and they are Patient, say even that only when Greeted has agreed: a dialler
 	// that is greeted knows then that its connection is the one that stays.
 	Reticent bool
+	// TrustClaims takes a peer that the netlayer has not authenticated for who it says it is, as the exporter of what is
+	// handed to others. Else what it exports is forwarded: a certificate would send others to where it only says that it is.
+	TrustClaims bool
 	// Greeted, if set, is told what the peer says of itself in op:start-session, on the reader's goroutine and before
 	// anything else of the peer's is looked at. An error ends the session with op:abort and the error's text.
 	Greeted func(Greeting) error
@@ -122,6 +125,7 @@ type locked struct {
 	watches map[*watch]struct{}
 	started bool              // the peer's op:start-session has come
 	patient bool              // and messages wait for it, though there is a connection
+	leaving bool              // it is being handed over
 	hello   *msg.StartSession // ours, if that waits, too
 	id      [32]byte
 	space   [2]uint64
@@ -212,7 +216,7 @@ func (s *Session) Start(conn netlayer.Conn) error {
 		if err != nil {
 			return
 		}
-		if l.state != opening {
+		if l.state != opening || l.leaving {
 			err = l.notOpening()
 			return
 		}
@@ -245,13 +249,13 @@ func (s *Session) Start(conn netlayer.Conn) error {
 
 // notOpening says why a session cannot be started.
 func (l *locked) notOpening() error {
-	switch l.state {
-	case live:
-		return errStarted
-	case moved:
+	switch {
+	case l.state == closed:
+		return l.err
+	case l.leaving:
 		return errMoved
 	default:
-		return l.err
+		return errStarted
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 type HandoffPolicy struct {
 	// Transports are those that may be dialled. Nil is every one the Home has.
 	Transports []string
-	// Local lets every peer send the Home to loopback and link-local addresses, not only peers that are themselves there:
+	// Local lets every peer send the Home to loopback and link-local addresses, not only peers that it has dialled there:
 	// what listens there may trust whoever comes from this machine.
 	Local bool
 	// MaxDials bounds the dials under way because of one peer (default 16). Some more certificates wait for them; what is
@@ -261,22 +261,21 @@ func (d *redemption) relay(err error) {
 }
 
 // allowed says which addresses the exporter may be dialled at: a gifter that is elsewhere has no say in what this machine
-// says to itself and to its neighbours.
+// says to itself and to its neighbours. It is there if this node has found it there: who has dialled may have come by a
+// proxy on this machine, from anywhere.
 func (d *redemption) allowed() func(netip.Addr) bool {
 	if d.h.cfg.Handoffs.Local {
 		return nil
 	}
-	// What a netlayer says of an IPv6 source is its /64: that of the loopback address holds no other host.
-	source, err := netip.ParsePrefix(d.from.info().Source)
-	loopback := err == nil && (source.Addr().IsLoopback() || source.Bits() >= 64 && source.Contains(netip.IPv6Loopback()))
-	linkLocal := err == nil && source.Addr().IsLinkLocalUnicast()
+	info := d.from.info()
+	loopback, linkLocal := info.Near()
 	return func(a netip.Addr) bool {
 		a = a.Unmap()
 		switch {
 		case a.IsLoopback(), a.IsUnspecified():
-			return loopback
+			return info.Outbound && loopback
 		case a.IsLinkLocalUnicast():
-			return linkLocal
+			return info.Outbound && linkLocal
 		}
 		return !a.IsMulticast()
 	}

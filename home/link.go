@@ -76,7 +76,7 @@ func (h *Home) newLink(id sturdyref.PeerID) (*link, error) {
 	if h.named() {
 		if layer, ok := h.layerOf(id.Transport); ok {
 			l.over, cfg.Location, cfg.Dialect, cfg.Patient = layer, layer.Location(), layer.Dialect, layer.Dialect != nil
-			cfg.Reticent = layer.TrustClaims
+			cfg.Reticent, cfg.TrustClaims = layer.TrustClaims, layer.TrustClaims
 		}
 	} else {
 		cfg.Realm = l // one anonymous session is as apart from the next as from anything else

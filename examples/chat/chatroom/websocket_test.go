@@ -119,7 +119,7 @@ func TestWebSocket(t *testing.T) {
 	hears(t, bobHears, "bob (you): hello yourself", "ended: <nil>")
 }
 
-// Members that prove nothing to whom they dial reach each other: both dial, each other's address being all they have.
+// Members that prove nothing to whom they dial reach each other by way of the host, who cannot know where they are.
 func TestWebSocketMembers(t *testing.T) {
 	t.Parallel()
 	host := openWebSocket(t, "host")
@@ -136,6 +136,11 @@ func TestWebSocketMembers(t *testing.T) {
 		do(t, carols, func(ctx context.Context) (any, error) { return nil, carol.Say(ctx, "hello, bob") })
 		hears(t, bobHears, "bob (you): hello, carol", "carol: hello, bob")
 		hears(t, carolHears, "carol (you): hello, bob")
+	}
+	for _, p := range []*party{bobs, carols} {
+		if all := p.node.Sessions(); len(all) != 1 {
+			t.Errorf("a guest has sessions with %v, want one, with the host", all)
+		}
 	}
 	do(t, carols, func(ctx context.Context) (any, error) { return nil, carol.Leave(ctx) })
 	hears(t, bobHears, "carol left")
