@@ -1,6 +1,8 @@
 package trio_test
 
 import (
+	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -254,6 +256,32 @@ func TestLocalGifter(t *testing.T) {
 			w.take(t, over.layer == quic)
 			if n := get[map[string]int](w.gifter, "events"); n["handoff-relay"] != 0 {
 				t.Errorf("at the gifter: %v, want no handoff-relay", n)
+			}
+			w.goesOn(t)
+		})
+	}
+}
+
+// So may one that is on it by the loopback address of IPv6.
+func TestLocalGifterIPv6(t *testing.T) {
+	probe, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("SKIPPED, AND WITH IT EVERY HANDOFF OVER IPv6: this machine has no [::1]: %v", err)
+	}
+	_ = probe.Close()
+	for _, over := range []struct{ layer, transport string }{{quic, overQUIC}, {"noisetcp", overQUIC}, {tcp, overTCP}, {ws, overWS}} {
+		t.Run(over.layer, func(t *testing.T) {
+			only := setting{Layers: []string{over.layer}, Host: "::1"}
+			w := meet(t, only, only, only, over.transport, over.transport)
+			for _, uri := range []string{w.shelf, w.ledger} {
+				s, err := sturdyref.Parse(uri)
+				if err != nil || strings.Contains(fmt.Sprint(s.Peer.Hints), "127.0.0.1") || !strings.Contains(fmt.Sprint(s.Peer.Hints), "::1") {
+					t.Fatalf("%v: hints %v, want [::1] and nothing else", err, s.Peer.Hints)
+				}
+			}
+			w.take(t, over.transport == overQUIC)
+			if n := get[map[string]int](w.gifter, "events"); n["handoff-give"] == 0 || n["handoff-relay"] != 0 {
+				t.Errorf("at the gifter: %v, want handoff-give and no handoff-relay", n)
 			}
 			w.goesOn(t)
 		})

@@ -2,12 +2,14 @@ package trio_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -35,6 +37,8 @@ type setting struct {
 	Role string
 	// Layers are the networks it is on: "noisequic", "noisetcp", or "tcptest/" or "websocket/" and the name of a dialect.
 	Layers []string
+	// Host is the address at which it listens, 127.0.0.1 if empty.
+	Host string
 	// Advertise, if not empty, is where it says that it is found.
 	Advertise string
 	// Policy is where certificates may send it.
@@ -174,10 +178,11 @@ func arrive(set setting) (*actor, error) {
 // open opens the netlayer of that name, on loopback.
 func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkeeper, log hclog.Logger) (home.Layer, error) {
 	kind, dialect, _ := strings.Cut(name, "/")
+	listen := net.JoinHostPort(cmp.Or(set.Host, "127.0.0.1"), "0")
 	switch kind {
 	case "noisequic":
 		c := &noisequic.Config{
-			Identity: id, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second,
+			Identity: id, Listen: listen, Doorkeeper: door, Logger: log, Linger: time.Second,
 			Features: features(),
 		}
 		if set.Advertise != "" {
@@ -187,7 +192,7 @@ func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkee
 		return home.Layer{Netlayer: nl}, err
 	case "noisetcp":
 		nl, err := noisetcp.Open(&noisetcp.Config{
-			Identity: id, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second, Features: features(),
+			Identity: id, Listen: listen, Doorkeeper: door, Logger: log, Linger: time.Second, Features: features(),
 		})
 		return home.Layer{Netlayer: nl}, err
 	case "tcptest":
@@ -195,7 +200,7 @@ func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkee
 		if !ok {
 			return home.Layer{}, fmt.Errorf("no dialect %q", dialect)
 		}
-		nl, err := tcptest.Open(&tcptest.Config{Doorkeeper: door, Advertise: set.Advertise, Logger: log})
+		nl, err := tcptest.Open(&tcptest.Config{Listen: listen, Doorkeeper: door, Advertise: set.Advertise, Logger: log})
 		return home.Layer{Netlayer: nl, Dialect: &d, TrustClaims: true}, err
 	case "websocket":
 		d, ok := wire.Named(dialect)
@@ -206,7 +211,7 @@ func open(name string, set setting, id sturdyref.Identity, door netlayer.Doorkee
 		if err != nil {
 			return home.Layer{}, err
 		}
-		nl, err := websocket.Open(&websocket.Config{Key: key, Listen: "127.0.0.1:0", Doorkeeper: door, Logger: log, Linger: time.Second})
+		nl, err := websocket.Open(&websocket.Config{Key: key, Listen: listen, Doorkeeper: door, Logger: log, Linger: time.Second})
 		return home.Layer{Netlayer: nl, Dialect: &d}, err
 	}
 	return home.Layer{}, fmt.Errorf("no netlayer %q", name)
