@@ -35,7 +35,7 @@ func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 	defer wire.release()
 	source := sockets.SourceName(wire.RemoteAddr())
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"),
+		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"), OnPingReceived: wire.answers,
 	})
 	if err != nil {
 		n.cfg.Logger.Debug("request turned away", "source", source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))

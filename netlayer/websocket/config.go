@@ -53,8 +53,9 @@ type Config struct {
 	handshake time.Duration
 	// ping is pingInterval, and shorter only in tests.
 	ping time.Duration
-	// lookup resolves names in place of the system, for tests.
+	// lookup resolves names and listen listens in place of the system, for tests.
 	lookup sockets.LookupFunc
+	listen func(network, address string) (net.Listener, error)
 }
 
 // Limits bound the incoming connections that have not been admitted yet. Zero means the default.
@@ -101,6 +102,9 @@ func (c *Config) validated() (Config, error) {
 	}
 	if v.lookup == nil {
 		v.lookup = sockets.Lookup
+	}
+	if v.listen == nil {
+		v.listen = net.Listen
 	}
 	v.Origins = append([]string(nil), v.Origins...)
 	for _, o := range v.Origins {

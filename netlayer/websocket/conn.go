@@ -86,17 +86,21 @@ func (c *conn) Write(frames [][]byte) error {
 	if err := c.broken(); err != nil || len(frames) == 0 {
 		return err
 	}
-	if len(frames) > 1 {
-		c.wire.cork()
-	}
+	c.wire.gather()
 	var err error
 	for _, f := range frames {
-		if err = c.ws.Write(context.Background(), websocket.MessageBinary, f); err != nil {
+		if c.wire.gathered() >= maxGathered {
+			err = c.wire.flush()
+		}
+		if err == nil {
+			err = c.ws.Write(context.Background(), websocket.MessageBinary, f)
+		}
+		if err != nil {
 			break
 		}
 	}
-	if len(frames) > 1 {
-		err = errors.Join(err, c.wire.uncork())
+	if e := c.wire.spread(); err == nil {
+		err = e
 	}
 	if err == nil {
 		return nil

@@ -97,10 +97,13 @@ func (n *Netlayer) reach(ctx context.Context, u *url.URL, allow func(netip.Addr)
 		MaxResponseHeaderBytes: 16 << 10,
 	}
 	defer transport.CloseIdleConnections()
-	ws, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}})
+	ws, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+		HTTPClient: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		OnPingReceived: func(ctx context.Context, b []byte) bool { return used.answers(ctx, b) },
+	})
 	if err != nil {
 		var wrapped *url.Error // which shows the whole URL
 		if errors.As(err, &wrapped) {

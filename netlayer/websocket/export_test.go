@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -41,5 +42,11 @@ func WithHandshakeTime(c Config, d time.Duration) *Config {
 // WithPing returns c for a netlayer that pings so often.
 func WithPing(c Config, d time.Duration) *Config {
 	c.ping = d
+	return &c
+}
+
+// WithListener returns c for a netlayer that listens at l.
+func WithListener(c Config, l net.Listener) *Config {
+	c.listen = func(string, string) (net.Listener, error) { return l, nil }
 	return &c
 }

@@ -58,7 +58,7 @@ func Open(c *Config) (*Netlayer, error) {
 	if cfg.Listen == "" {
 		return n, nil
 	}
-	if n.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if n.listener, err = cfg.listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("websocket: cannot listen: %w", err)
 	}
 	n.serveHTTP()

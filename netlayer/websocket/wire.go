@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"net"
 	"sync"
 	"time"
@@ -8,21 +9,29 @@ import (
 	"github.com/hawser-go/hawser/internal/sockets"
 )
 
-// wire is the TCP connection under a WebSocket. Corked, it gathers what is written, so that the messages of a batch go to
-// the system together.
+// wire is the TCP connection under a WebSocket. While it gathers, what is written to it waits in memory for flush: so the
+// messages of a batch go to the system together, and nobody waits for the peer but the one who flushes. The library would
+// have whoever answers a ping wait behind a message that the peer is slow to take, and end the connection after 5 s.
 type wire struct {
 	net.Conn
 	release func() // gives back its share of the budget for handshakes; may be called more than once
 
-	mu  sync.Mutex
-	buf *[]byte // what is gathered; nil when not corked
+	mu       sync.Mutex
+	buf      *[]byte // what is gathered; nil when nothing is
+	flushing bool    // buf is being written, and belongs to the one who does
+	behind   []byte  // what was written meanwhile: pings and pongs
+	err      error   // of a flush: nothing may follow a part of something
 }
 
 // buffers are what is gathered in, so that idle connections have none.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, maxGathered); return &b }}
 
-// maxGathered is how much is gathered before it is written.
-const maxGathered = 64 << 10
+const (
+	// maxGathered is how much is gathered before it is flushed, but for the last message.
+	maxGathered = 64 << 10
+	// maxBehind is how much may wait behind a flush before pings are left unanswered.
+	maxBehind = 4 << 10
+)
 
 func newWire(c net.Conn, release func()) *wire {
 	return &wire{Conn: c, release: release}
@@ -31,45 +40,71 @@ func newWire(c net.Conn, release func()) *wire {
 func (w *wire) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.buf == nil {
+	switch {
+	case w.err != nil:
+		return 0, w.err
+	case w.buf == nil:
 		return w.Conn.Write(b)
+	case w.flushing:
+		w.behind = append(w.behind, b...)
+	default:
+		*w.buf = append(*w.buf, b...)
 	}
-	if len(*w.buf)+len(b) > maxGathered {
-		if err := w.flush(); err != nil {
-			return 0, err
-		}
-		if len(b) > maxGathered {
-			return w.Conn.Write(b)
-		}
-	}
-	*w.buf = append(*w.buf, b...)
 	return len(b), nil
 }
 
-// cork begins to gather.
-func (w *wire) cork() {
+// gather has what is written from now on wait.
+func (w *wire) gather() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = buffers.Get().(*[]byte)
 }
 
-// uncork writes what was gathered; from then on what is written goes out at once.
-func (w *wire) uncork() error {
+// gathered returns how much waits to be flushed.
+func (w *wire) gathered() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return len(*w.buf)
+}
+
+// flush writes what was gathered, and waits until the system has taken it.
+func (w *wire) flush() error {
+	w.mu.Lock()
+	w.flushing = true
+	w.mu.Unlock()
+	_, err := w.Conn.Write(*w.buf)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flushing = false
+	*w.buf = append((*w.buf)[:0], w.behind...)
+	w.behind = w.behind[:0]
+	w.err = err
+	return err
+}
+
+// spread flushes, after which what is written goes out at once. Its error is that of what was gathered: the pings and
+// pongs behind it are nobody's loss.
+func (w *wire) spread() error {
 	err := w.flush()
-	buffers.Put(w.buf)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil && len(*w.buf) > 0 {
+		_, w.err = w.Conn.Write(*w.buf)
+	}
+	if cap(*w.buf) <= 2*maxGathered { // one message may have made it large
+		*w.buf = (*w.buf)[:0]
+		buffers.Put(w.buf)
+	}
 	w.buf = nil
 	return err
 }
 
-func (w *wire) flush() error {
-	if len(*w.buf) == 0 {
-		return nil
-	}
-	_, err := w.Conn.Write(*w.buf)
-	*w.buf = (*w.buf)[:0]
-	return err
+// answers says whether a ping of the peer's is to be answered: not if it goes on pinging while it does not take what is
+// written to it, so that its answers cannot fill the memory.
+func (w *wire) answers(context.Context, []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.behind) < maxBehind
 }
 
 // cut makes a write in progress fail, and all that follow.
