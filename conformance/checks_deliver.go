@@ -1,6 +1,9 @@
 package conformance
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
 )
@@ -23,6 +26,9 @@ var bootstrapChecks = []check{
 		p.now()
 		if d, ok := s.value.(msg.Desc); s.broken || !ok || d.Kind != msg.ImportObject {
 			p.fail("fetching the echo object: %s", s)
+		}
+		if s := l.ask(export(s.value.(msg.Desc).Pos), "echo?"); s.broken || !passable.Equal(s.value, []any{"echo?"}) {
+			p.fail("what is fetched as the echo object says: %s", s)
 		}
 	}},
 	{"bootstrap-3", "fetch-unknown", func(p *probe) {
@@ -171,6 +177,23 @@ var deliverChecks = []check{
 			p.fail("of 16 messages to a resolver the first counts, but: %s", s)
 		}
 	}},
+	{"deliver-5", "order-through-a-promise", func(p *probe) {
+		l := p.session()
+		promise, resolver := l.pair()
+		through, fulfil := l.pair()
+		listener := l.listen(promise)
+		p.now()
+		for i := range int64(8) {
+			l.tell(through, symFulfill, 100+i)
+		}
+		l.tell(fulfil, symFulfill, resolver)
+		for i := range int64(8) {
+			l.tell(through, symFulfill, 200+i)
+		}
+		if s := l.outcome(listener); s.broken || s.value != int64(100) {
+			p.fail("of 16 messages through a promise to a resolver the first counts, but: %s", s)
+		}
+	}},
 	{"deliver-6", "to-what-we-exported", func(p *probe) {
 		l := p.session()
 		greeter := l.fetch(greeterObject)
@@ -197,7 +220,10 @@ var deliverChecks = []check{
 			if d.HasAnswer && used[d.Answer] {
 				p.fail("the answer position %d is used for two messages at a time", d.Answer)
 			}
-			used[d.Answer] = d.HasAnswer
+			used[d.Answer] = used[d.Answer] || d.HasAnswer
+		}
+		if !slices.Contains(slices.Collect(maps.Values(used)), true) {
+			p.stop(Unsupported, "the greeter asks for no answer position")
 		}
 	}},
 }

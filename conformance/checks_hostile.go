@@ -19,10 +19,21 @@ func survives(clause, name string, attack func(p *probe, l *line)) check {
 		l.echoes()
 		p.now()
 		attack(p, l)
+		l.digested()
 		if !witness.echoes() || !p.session().echoes() {
 			p.fail("the peer does not serve others any more")
 		}
 	}}
+}
+
+// digested waits until the peer has taken in what it was sent: it ends the session,
+// or answers, or does neither in the time that silence has, as it may if it waits for
+// the rest of a message.
+func (l *line) digested() {
+	resolver := l.call(bootstrap, symFetch, []byte(echoObject))
+	ctx, cancel := l.p.quietly()
+	defer cancel()
+	l.next(ctx, toOurs(resolver))
 }
 
 // bytesOf is a check that the peer survives bytes that are no message.
@@ -30,6 +41,7 @@ func bytesOf(clause, name string, frames ...string) check {
 	return survives(clause, name, func(p *probe, l *line) {
 		for i, frame := range frames {
 			if i > 0 { // the one before may have ended its session
+				l.digested()
 				l = p.session()
 			}
 			l.raw([]byte(frame))
@@ -42,6 +54,7 @@ func ops(clause, name string, wrong ...msg.Op) check {
 	return survives(clause, name, func(p *probe, l *line) {
 		for i, op := range wrong {
 			if i > 0 {
+				l.digested()
 				l = p.session()
 			}
 			l.send(op)

@@ -109,14 +109,35 @@ var sessionChecks = []check{
 		in, out := crossing(p, true)
 		p.now()
 		in.over("although the other one's opener has the higher public identifier")
-		if out.ended != "" {
-			p.fail("the session whose opener has the higher public identifier ends too: %s", out.ended)
+		if !out.echoes() {
+			p.fail("the session whose opener has the higher public identifier does not stay")
 		}
 	}},
 	{"start-7", "crossed-hellos-theirs-wins", func(p *probe) {
-		_, out := crossing(p, false)
+		in, out := crossing(p, false)
 		p.now()
 		out.over("although the other one's opener has the higher public identifier")
+		in.send(in.greeting())
+		in.asked("an object") // it stays, and is used
+	}},
+	{"start-8", "second-session-refused", func(p *probe) {
+		switch p.target.Proof {
+		case ProvesNobody:
+		case ProvesAcceptor:
+			p.stop(NotObservable, "a peer on this network need not believe a dialler who it is, and may have sessions with several")
+		case ProvesBoth:
+			p.stop(NotObservable, "this network shows who it is that comes again: a peer may know the session before to be over")
+		}
+		n := p.party()
+		first := p.dial(n).greet()
+		first.echoes()
+		second := p.dial(n)
+		p.now()
+		second.send(second.greeting())
+		second.over("although there is one with the same peer")
+		if !first.echoes() {
+			p.fail("the session that was there before is not served any more")
+		}
 	}},
 	{"abort-1", "nothing-after-abort", func(p *probe) {
 		l := p.session()
@@ -125,6 +146,7 @@ var sessionChecks = []check{
 		l.send(&msg.Abort{Reason: "conformance: the session ends here"})
 		resolver := l.call(echo, "anybody there?")
 		l.silence("a message behind op:abort is answered", toOurs(resolver))
+		l.over("after op:abort")
 	}},
 	{"abort-1", "no-session-after-abort", func(p *probe) {
 		p.session()
@@ -173,8 +195,8 @@ var sessionChecks = []check{
 
 // checkHello is the check that all others rest on.
 func checkHello(p *probe) {
-	p.now()
 	l := p.dial(p.party())
+	p.now()
 	l.send(l.greeting())
 	l.heard()
 }

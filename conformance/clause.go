@@ -64,6 +64,7 @@ var clauses = []Clause{
 	{ID: "start-5", Section: starting, Level: Must, Text: "A second op:start-session aborts the session."},
 	{ID: "start-6", Section: starting, Level: Must, Text: "An active session with a peer is used instead of opening another, whoever opened it."},
 	{ID: "start-7", Section: "CapTP, Crossed Hellos Resolution", Level: Must, Text: "Of two sessions opened at once, the one whose opener has the bytewise lower public identifier is aborted and the other stays."},
+	{ID: "start-8", Section: starting, Level: Should, Text: "A session with a peer that has an active one is aborted, and the active one stays."},
 
 	{ID: "abort-1", Section: "CapTP, op:abort", Level: Should, Text: "After op:abort the connection is severed: nothing that follows it is executed."},
 	{ID: "abort-2", Section: "CapTP, op:abort", Level: Should, Text: "After op:abort everything kept for the session is removed.", Unseen: "what a peer keeps in memory cannot be asked for"},
@@ -139,7 +140,7 @@ var clauses = []Clause{
 	{ID: "model-4", Section: "Model, Container", Level: Must, Text: "Lists, structs and tagged values keep their type and content."},
 	{ID: "model-5", Section: "Model, Error", Level: Must, Text: "An error arrives as an error."},
 	{ID: "model-6", Section: "Model, Equality", Level: Must, Text: "The values of every language are equal exactly if OCapN's are.", Unseen: "equality inside a peer cannot be asked for"},
-	{ID: "notation-1", Section: "Notation", Level: Must, Text: "Every message sent can be read by the grammar of the notation and has one of the shapes of the draft."},
+	{ID: "notation-1", Section: "Notation", Level: Must, Text: "Every message sent can be read by the grammar of the notation and has one of the shapes of the draft, or of a revision before it that is in use."},
 	{ID: "locator-1", Section: locators, Level: Must, Text: "A locator has a transport without a dot and a designator; the one in op:start-session is where the peer was found."},
 	{ID: "locator-2", Section: locators + "; Netlayers", Level: Must, Text: "Transport and designator alone tell peers apart; hints do not."},
 	{ID: "locator-3", Section: "Netlayers, Tor Onion Netlayer", Level: Must, Text: "The designator of a peer on the onion netlayer is its service id.", Unseen: "the checker is given a netlayer, whose own tests show it"},

@@ -84,7 +84,7 @@ func (p *probe) noDial(n netlayer.Netlayer, why string) {
 }
 
 func (p *probe) line(n netlayer.Netlayer, conn netlayer.Conn) *line {
-	l := &line{p: p, net: n, conn: conn, events: make(chan event, 64)}
+	l := &line{p: p, net: n, conn: conn, events: make(chan event, 4)}
 	over, cancel := context.WithCancel(p.ctx)
 	stop := context.AfterFunc(over, func() { _ = conn.Close("") })
 	p.closers = append(p.closers, func() {

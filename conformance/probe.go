@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -98,5 +99,5 @@ func cut(s string) string {
 		s = s[:most] + "…"
 	}
 	q := strconv.Quote(s)
-	return q[1 : len(q)-1]
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) // nothing is in quotes that are ours
 }

@@ -87,13 +87,32 @@ func TestWriteJUnit(t *testing.T) {
 			cases++
 		}
 	}
-	for _, want := range []string{`tests="4"`, `failures="1"`, `skipped="2"`, `<failure message="it is">`, `<skipped message="not reached: no time">`, `classname="a-2" name="not-so"`} {
+	for _, want := range []string{`tests="4"`, `failures="1"`, `errors="0"`, `skipped="2"`, `<failure message="it is">`, `<skipped message="not reached: no time">`, `classname="a-2" name="not-so"`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %s in:\n%s", want, &b)
 		}
 	}
 	if cases != 4 {
 		t.Errorf("%d test cases, want 4", cases)
+	}
+}
+
+// TestNothingFoundOut: a run that never met the peer is no good run.
+func TestNothingFoundOut(t *testing.T) {
+	if !sample.Reached() {
+		t.Error("something was found out")
+	}
+	nothing := sample
+	nothing.Results = []conformance.Result{
+		{Clause: conformance.Clause{ID: "a-1"}, Verdict: conformance.NotReached, Checks: []conformance.CheckResult{{Name: "so", Verdict: conformance.NotReached}}},
+		sample.Results[2],
+	}
+	var b bytes.Buffer
+	if err := nothing.WriteJUnit(&b); err != nil {
+		t.Fatal(err)
+	}
+	if nothing.Reached() || !strings.Contains(b.String(), `errors="1"`) || !strings.Contains(b.String(), `<error message=`) {
+		t.Errorf("Reached is %v:\n%s", nothing.Reached(), &b)
 	}
 }
 

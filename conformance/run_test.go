@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,6 +105,31 @@ func TestWrongPeers(t *testing.T) {
 			}
 			if report.Count(conformance.Fail) != 1 || report.OK() {
 				t.Errorf("%d clauses failed, OK is %v", report.Count(conformance.Fail), report.OK())
+			}
+		})
+	}
+}
+
+// TestWrongOtherwise is of peers that break a rule in another way than the wrong peer
+// of its check, one that is easily taken for right. Of such a peer other checks may
+// fail as well.
+func TestWrongOtherwise(t *testing.T) {
+	for variant, clause := range map[string]string{
+		"fetch/another-object":               "bootstrap-2",
+		"answer-given-up/none":               "gc-3",
+		"one-receipt/twice":                  "gc-1",
+		"receipts-of-one-message/around":     "gc-1",
+		"crossed-hellos-ours-wins/neither":   "start-7",
+		"crossed-hellos-theirs-wins/neither": "start-7",
+		"garbage/later":                      "hostile-1",
+		"many-values/later":                  "hostile-2",
+	} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			name, _, _ := strings.Cut(variant, "/")
+			report := check(t, variant, wire.OCapN10, &conformance.Config{Only: []string{clause}})
+			if failed := names(report, conformance.Fail); !slices.Contains(failed, name) {
+				t.Errorf("failed: %v, want %s among them", failed, name)
 			}
 		})
 	}

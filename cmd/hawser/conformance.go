@@ -39,11 +39,16 @@ func checkConformance(args []string, stdout, stderr io.Writer) int {
 	framed := flags.Bool("framed", false, "send each message as a byte string, as Endo does (tcptest)")
 	on := flags.String("netlayer", "", "tcptest, websocket, noisequic or noisetcp (default what the locator says)")
 	locator, err := positional(flags, args)
-	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) && locator != "" {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		if locator != "" {
 			fmt.Fprintf(stderr, "hawser: %v\n", err)
 		}
 		return 2
+	case *timeout <= 0 || *step <= 0:
+		return misused(stderr, "--timeout and --step are times such as 30s, and more than 0")
 	}
 
 	cfg := &conformance.Config{Timeout: *timeout, Step: *step}
@@ -78,14 +83,22 @@ func checkConformance(args []string, stdout, stderr io.Writer) int {
 		cfg.Dialect = kind.dialect
 	}
 
+	target := kind.target(peer, *listen, *framed)
+	party, err := target.Open() // if this one works the others will
+	if err != nil {
+		return misused(stderr, "the peer could not dial us at %q, see --listen: %v", *listen, err)
+	}
+	_ = party.Close()
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := conformance.Run(ctx, kind.target(peer, *listen, *framed), cfg)
+	report, err := conformance.Run(ctx, target, cfg)
 	if err != nil {
 		return misused(stderr, "%v", err)
 	}
 	if err := write(report, stdout); err != nil {
-		return misused(stderr, "%v", err)
+		fmt.Fprintf(stderr, "hawser: the report could not be written: %v\n", err)
+		return 1
 	}
 	switch {
 	case !report.OK():
@@ -109,7 +122,7 @@ func positional(flags *flag.FlagSet, args []string) (string, error) {
 	}
 	if flags.NArg() == 0 {
 		flags.Usage()
-		return "", flag.ErrHelp
+		return "", errors.New("a locator is wanted")
 	}
 	argument := flags.Arg(0)
 	if err := flags.Parse(flags.Args()[1:]); err != nil {

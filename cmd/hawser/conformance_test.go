@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"strings"
 	"testing"
 
@@ -53,6 +54,14 @@ func TestConformance(t *testing.T) {
 		{"no locator", []string{"hello"}, 2, "hawser: "},
 		{"two locators", []string{right, right}, 2, "more arguments"},
 		{"nothing", nil, 2, "usage:"},
+		{"help", []string{"--help"}, 0, "usage:"},
+		{"no time", []string{right, "--step=-1s"}, 2, "--timeout and --step are times"},
+		{"no such flag", []string{right, "--json"}, 2, "usage:"},
+		{"no such place", []string{right, "--listen", "127.0.0.1:80"}, 2, "see --listen"},
+		{"a place for whom nobody finds", []string{"--listen=0.0.0.0", "ocapn://abc.websocket?url=ws://127.0.0.1:1"}, 2, "see --listen"},
+		{"the URL of a page", []string{"https://example.com"}, 2, "ocapn://"},
+		{"an address alone", []string{"127.0.0.1:22045"}, 2, "ocapn://"},
+		{"the locator of an object", []string{"ocapn://abc.tcp-testing-only/s/abc?host=127.0.0.1&port=1"}, 2, "not the locator of a peer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -62,10 +71,21 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
-	if status := run([]string{"dance"}, &bytes.Buffer{}, &bytes.Buffer{}); status != 2 {
-		t.Errorf("an unknown command: status %d, want 2", status)
+	for args, want := range map[string]int{"dance": 2, "": 2, "help": 0, "--help": 0} {
+		if status := run(strings.Fields(args), &bytes.Buffer{}, &bytes.Buffer{}); status != want {
+			t.Errorf("%q: status %d, want %d", args, status, want)
+		}
+	}
+	var errs bytes.Buffer
+	if status := run([]string{"conformance", "--only=deliver-1", right}, full{}, &errs); status != 1 || !strings.Contains(errs.String(), "could not be written") {
+		t.Errorf("where nothing can be written: status %d, %q", status, &errs)
 	}
 }
+
+// full is a file that nothing fits into.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 // TestNetworkOf: which of two netlayers of one transport it is stands in the hints.
 func TestNetworkOf(t *testing.T) {

@@ -19,10 +19,14 @@ Flags: hawser conformance -h
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process. It returns the exit status: 0 for success, 1 for
-// a clause that failed, 2 for wrong usage.
+// a clause that failed or a run that found out nothing, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "conformance" {
 		return checkConformance(args[1:], stdout, stderr)
+	}
+	if len(args) > 0 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
+		fmt.Fprint(stdout, usage)
+		return 0
 	}
 	fmt.Fprint(stderr, usage)
 	return 2

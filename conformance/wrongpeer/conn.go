@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -95,8 +96,9 @@ func (c *conn) read() {
 }
 
 func (c *conn) frame(dec *wire.Decoder, frame []byte) {
-	if trigger := killers[c.p.wrong]; trigger != nil && trigger(string(frame)) {
-		c.p.die()
+	if trigger := killers[strings.TrimSuffix(c.p.wrong, "/later")]; trigger != nil && trigger(string(frame)) {
+		c.p.dieOf(c)
+		return
 	}
 	if c.over {
 		return
@@ -242,6 +244,10 @@ func (c *conn) deliver(to *remote, args []any, result *promise) {
 		if c.p.is("answer-given-up") {
 			given++
 		}
+		if c.p.is("answer-given-up/none") {
+			c.send(&msg.GCAnswers{})
+			return
+		}
 		c.send(&msg.GCAnswers{Positions: []uint64{given}})
 	})
 	resolve, _ := c.describe(c.p.resolver(result))
@@ -289,4 +295,10 @@ func (c *conn) release(r *remote) {
 	}
 	given, c.owed = given+c.owed, 0
 	c.send(&msg.GCExports{Positions: []uint64{r.pos}, Deltas: []uint64{given}})
+	switch {
+	case c.p.is("one-receipt/twice"):
+		c.send(&msg.GCExports{Positions: []uint64{r.pos}, Deltas: []uint64{given}})
+	case c.p.is("receipts-of-one-message/around"): // more than there were, by as much as a counter holds
+		c.send(&msg.GCExports{Positions: []uint64{r.pos, r.pos}, Deltas: []uint64{1 << 63, 1 << 63}})
+	}
 }

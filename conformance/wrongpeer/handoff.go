@@ -89,6 +89,8 @@ func (p *Peer) fetch(args []any, result *promise) {
 	switch {
 	case object != nil && p.is("fetch"):
 		result.fulfill("an object")
+	case object != nil && p.is("fetch/another-object"):
+		result.fulfill(&local{call: func(_ []any, result *promise) { result.fulfill("you wanted?") }})
 	case object != nil:
 		result.fulfill(object)
 	case ok && p.is("fetch-unknown"):

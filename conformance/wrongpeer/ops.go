@@ -105,12 +105,22 @@ func (c *conn) greeting(op *msg.StartSession) error {
 	if d := p.dials[c.at.ID()]; d != nil && !c.dialled && d.conn != nil {
 		inboundWins := bytes.Compare(c.theirs[:], d.conn.ours[:]) > 0
 		switch {
+		case inboundWins && p.is("crossed-hellos-ours-wins/neither"), !inboundWins && p.is("crossed-hellos-theirs-wins/neither"):
+			loser := d.conn
+			d.conn = nil
+			loser.abort("crossed hellos")
+			return errors.New("crossed hellos")
 		case inboundWins && !p.is("crossed-hellos-ours-wins"):
 			loser := d.conn
 			d.conn = nil
 			loser.abort("crossed hellos")
 		case !inboundWins && !p.is("crossed-hellos-theirs-wins"):
 			return errors.New("crossed hellos")
+		}
+	}
+	for other := range p.conns {
+		if !c.dialled && other != c && other.greeted && !other.over && other.at.ID() == c.at.ID() && !p.is("second-session-refused") {
+			return errors.New("there is a session with this peer")
 		}
 	}
 	c.greeted = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,7 +44,8 @@ type dialling struct {
 
 // Config says how a peer is. The zero Config is a peer that keeps the rules.
 type Config struct {
-	// Wrong is the rule that is broken, the name of a check; "" is none.
+	// Wrong is the rule that is broken, the name of a check, or of a check and a
+	// variant such as "one-receipt/twice"; "" is none.
 	Wrong string
 	// Dialect is what the peer writes; nil is wire.OCapN10.
 	Dialect *wire.Dialect
@@ -106,6 +108,25 @@ func (p *Peer) die() {
 	for c := range p.conns {
 		c.drop()
 	}
+}
+
+// dieOf is die, at once or, in one variant, a little later: what came on c is not
+// handled any more.
+func (p *Peer) dieOf(c *conn) {
+	if !strings.HasSuffix(p.wrong, "/later") {
+		p.die()
+		return
+	}
+	c.over = true
+	p.work.Go(func() {
+		select {
+		case <-p.ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.die()
+	})
 }
 
 // reach calls ready with a session with whoever is at a location: one that is

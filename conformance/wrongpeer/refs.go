@@ -2,6 +2,7 @@ package wrongpeer
 
 import (
 	"io"
+	"slices"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
@@ -96,7 +97,7 @@ func (p *Peer) deliver(to any, args []any, result *promise) {
 			return
 		}
 		pending := !to.settled
-		to.when(func() {
+		forward := func() {
 			switch {
 			case !to.broken:
 				p.deliver(to.value, args, result)
@@ -106,7 +107,12 @@ func (p *Peer) deliver(to any, args []any, result *promise) {
 			default:
 				result.smash(to.value)
 			}
-		})
+		}
+		if pending && p.is("order-through-a-promise") {
+			to.waiting = slices.Insert(to.waiting, 0, forward)
+			return
+		}
+		to.when(forward)
 	default:
 		if p.is("values-take-no-messages") {
 			result.fulfill(passable.Undefined{})
