@@ -21,16 +21,18 @@ type far struct {
 	res   msg.Pos // where the resolver of a promise or a question is exported
 	asked *tables // in which a question has its position, nil before it is encoded
 	dead  error   // a question that could not be asked
+	// over is the last handover that its question was part of.
+	over *handover
 	// broken has those who sent a message nobody waits for that could not go out: none of their later ones may. The key
 	// of this process is nil.
 	broken map[*vat.Caller]error
-	late   *outcome // what has come while handing
+	then   *outcome // of farFlush and farAgain: what becomes of their vow
 
-	used     bool // something was sent there
-	kind     farKind
-	released bool // the position has been given back: the vow leads elsewhere
-	settled  bool // the outcome has come
-	handing  bool // an earlier session's message, being handed over: late keeps the outcome until that is done
+	used      bool // something was sent there
+	kind      farKind
+	released  bool // the position has been given back: the vow leads elsewhere
+	collected bool // the position is given back when the vow is collected
+	settled   bool // the outcome has come
 }
 
 type farKind uint8
@@ -40,8 +42,8 @@ const (
 	farBootstrap
 	farPromise  // a promise the peer exported
 	farQuestion // the answer to a call of ours
-	farFlush    // not a place: something there and back, behind what was sent; late has what becomes of its vow
-	farAgain    // not a place: the outcome of a promise, asked for once more; late has the promise
+	farFlush    // not a place: something there and back, behind what was sent; then has what becomes of its vow
+	farAgain    // not a place: the outcome of a promise, asked for once more; then has the promise
 )
 
 func newFar(s *Session, kind farKind, vow *vat.Vow) *far {

@@ -74,10 +74,17 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	if s.cfg.Patient {
 		var err error
 		s.withLock(func(l *locked) {
-			if l.hello != nil && l.state == live {
+			switch {
+			case l.state != live:
+				return
+			case l.leaving:
+				// What the peer's positions are called here names something else where the messages have gone.
+				err = &EndError{Peer: s.peer(), Kind: Closed, Reason: "another connection with this peer goes on"}
+				return
+			case l.hello != nil:
 				err, l.hello = l.t.append(l.hello), nil
 			}
-			if err == nil && l.state == live && s.movedTo.Load() == nil {
+			if err == nil {
 				l.patient = false
 				refused, due = l.catchUp(0), l.takeDue()
 			}

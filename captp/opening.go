@@ -23,7 +23,7 @@ func (s *Session) Early(info netlayer.Info, limit int) [][]byte {
 		return nil // Start says so
 	}
 	s.withLock(func(l *locked) {
-		if l.state != opening {
+		if l.state != opening || l.leaving {
 			return
 		}
 		l.attempt = nil

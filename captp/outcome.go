@@ -43,10 +43,7 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		if l.t != nil {
 			l.t.spend(q)
 		}
-		if q.handing {
-			late := o
-			q.late, later = &late, true
-		}
+		later = q.over.keeps(s, q, o)
 	})
 	switch {
 	case !first:
@@ -75,13 +72,13 @@ func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
 	case q.kind == farFlush:
-		q.vow.Resolve(q.late.value)
+		q.vow.Resolve(q.then.value)
 	case q.kind == farAgain:
-		asked := q.late.value.(*far)
+		asked := q.then.value.(*far)
 		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) })
 	case o.err != nil || !ok || ref.IsNull():
 		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
-	case !s.moves.Load() || s.hasGap(q):
+	case !s.moves.Load() || hasGap(q):
 		s.keep(q, o)
 	case !o.given && s.carries(ref):
 		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
@@ -93,8 +90,8 @@ func (s *Session) conclude(q *far, o outcome) {
 
 // hasGap reports whether a message sent down q was refused, so that those after it must be, too: they have to go on by q,
 // which knows.
-func (s *Session) hasGap(q *far) (gap bool) {
-	s.withLock(func(*locked) { gap = len(q.broken) > 0 })
+func hasGap(q *far) (gap bool) {
+	q.session().withLock(func(*locked) { gap = len(q.broken) > 0 })
 	return gap
 }
 
@@ -127,7 +124,7 @@ func (s *Session) flush(q *far, wait *vat.Vow, o outcome) {
 			if o.given {
 				f.kind, to, o.value = farAgain, q, q
 			}
-			f.late = &o
+			f.then = &o
 			_ = l.t.append(&msg.Listen{To: to.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
 		}
 	})
@@ -148,9 +145,11 @@ func (s *Session) flush(q *far, wait *vat.Vow, o outcome) {
 // message went.
 func (s *Session) keep(q *far, o outcome) {
 	q.vow.Settle(o.value, nil, false, func() { s.giveBack(q) })
-	kept := false
-	s.withLock(func(*locked) { kept = !q.released })
-	if kept && q.kind == farQuestion {
+	if q.kind != farQuestion {
+		return // an imported promise is looked for by the collector as it is
+	}
+	s.withLock(func(*locked) { q.collected = !q.released })
+	if q.collected {
 		vat.OnCollect(q.vow.Ref(), s.graves.add, grave{pos: q.pos, question: true})
 	}
 }
@@ -162,7 +161,7 @@ const FeatureMovesQueues = "moves-queues"
 // giveBack releases the position of a promise whose vow leads elsewhere now.
 func (s *Session) giveBack(q *far) {
 	s.withLock(func(l *locked) {
-		if l.state != live || q.released {
+		if l.state != live || q.released || q.collected {
 			return
 		}
 		q.released = true

@@ -13,8 +13,8 @@ type outgoing struct {
 	q  *far // the question m asks; made when the message is taken, nil if nobody waits for an answer
 	// late, if set, makes the message's only argument once the connection is known.
 	late func(netlayer.Info) (any, error)
-	// handed says that the message comes from a session that is being handed over.
-	handed bool
+	// over, if set, is the handover that the message is part of.
+	over *handover
 }
 
 // refusal is a message that cannot go out, to be refused when mu is released.
@@ -64,7 +64,7 @@ func (s *Session) send(o outgoing) {
 			err = l.transmit(&o)
 			due = l.takeDue()
 		}
-		if err != nil {
+		if err != nil && o.over == nil && l.state != closed { // behind the end nothing goes out in any case
 			o.failed(err)
 		}
 	})
@@ -72,6 +72,9 @@ func (s *Session) send(o outgoing) {
 	case next != nil:
 		next.send(o)
 	case err != nil:
+		if o.over != nil {
+			o.over.failed(&o, err)
+		}
 		if o.m.Answer == nil {
 			if omitted, ok := s.mishaps.Next(); ok {
 				s.log.Warn("a message nobody waits for could not be sent: its reference is broken", "peer", s.peer(), "method",
@@ -87,6 +90,14 @@ func (s *Session) send(o outgoing) {
 		s.poke()
 		s.deposit(due)
 	}
+}
+
+// refusal says why nothing more may go out where the message goes, nil if it may.
+func (o *outgoing) refusal() error {
+	if o.over != nil {
+		return o.over.gaps[stream{o.to, o.m.From}] // it was taken before whatever was refused since
+	}
+	return o.to.refusal(o.m.From)
 }
 
 // failed sees to it that nothing overtakes a message that could not be sent. It is called with mu held.
@@ -128,13 +139,13 @@ func (l *locked) admit(o *outgoing) error {
 	if o.q == nil {
 		o.q = newFar(s, farQuestion, o.m.Answer)
 	}
-	o.q.handing = o.handed
+	o.q.over = o.over
 	return nil
 }
 
 // postpone keeps a message for when there is a connection.
 func (l *locked) postpone(o *outgoing) error {
-	if err := o.to.refusal(o.m.From); err != nil {
+	if err := o.refusal(); err != nil {
 		return err
 	}
 	room := l.s.cfg.Limits.MaxOpening
@@ -153,7 +164,7 @@ func (l *locked) postpone(o *outgoing) error {
 
 // transmit encodes a message into the write buffer.
 func (l *locked) transmit(o *outgoing) error {
-	if err := o.to.refusal(o.m.From); err != nil {
+	if err := o.refusal(); err != nil {
 		return err
 	}
 	if err := l.admit(o); err != nil {

@@ -53,6 +53,7 @@ type node struct {
 	dialect  *wire.Dialect
 	tracer   vat.Tracer
 	handoffs captp.Handoffs
+	patient  bool
 	dials    int
 	vows     []*vat.Vow
 	outcomes chan settled
@@ -197,7 +198,7 @@ func (n *node) session() *end {
 	ref := n.do(func(ctx context.Context) vat.Ref { return bootFacet.Spawn(ctx, &lobby{n}) })
 	s, err := captp.New(captp.Config{
 		Bootstrap: ref, Location: n.host.Location(), Realm: n.realm, LazyRelease: true, Limits: n.limits, Logger: n.log, Tracer: n.tracer, Dialect: n.dialect,
-		Handoffs: n.handoffs,
+		Handoffs: n.handoffs, Patient: n.patient,
 	})
 	if err != nil {
 		n.w.t.Fatal(err)
