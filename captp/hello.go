@@ -49,7 +49,7 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	}
 	g := &Greeting{
 		Peer: op.Location, Key: op.PublicKey, Ours: s.PublicID(), Theirs: s.dialect.PublicID(op.PublicKey),
-		proven: info.Authenticated || s.cfg.TrustClaims,
+		proven: info.Authenticated || s.cfg.TrustClaims && op.Location.Transport == s.cfg.Location.Transport,
 	}
 	g.loopback, g.linkLocal = info.Near()
 	g.ID = wire.SessionID(g.Ours, g.Theirs)

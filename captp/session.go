@@ -63,8 +63,9 @@ type Config struct {
 	// Reticent sessions, if the peer has dialled and they are Patient, say even that only when Greeted has agreed: a dialler
 	// that is greeted knows then that its connection is the one that stays.
 	Reticent bool
-	// TrustClaims takes a peer that the netlayer has not authenticated for who it says it is, as the exporter of what is
-	// handed to others. Else what it exports is forwarded: a certificate would send others to where it only says that it is.
+	// TrustClaims takes a peer that the netlayer has not authenticated for who it says it is on the transport of Location, as
+	// the exporter of what is handed to others. Else what it exports is forwarded: a certificate would send others to where
+	// it only says that it is.
 	TrustClaims bool
 	// Greeted, if set, is told what the peer says of itself in op:start-session, on the reader's goroutine and before
 	// anything else of the peer's is looked at. An error ends the session with op:abort and the error's text.

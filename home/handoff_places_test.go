@@ -102,10 +102,12 @@ func TestWhereReceiversAreSent(t *testing.T) {
 func TestClaimedExportersAreNotGiven(t *testing.T) {
 	for name, c := range map[string]struct {
 		trusting, dialled, given bool
+		elsewhere                bool // it says that it is on another network
 	}{
-		"a dialler that proves nothing": {given: false},
-		"one that is believed":          {trusting: true, given: true},
-		"one that we have dialled":      {dialled: true, given: true},
+		"a dialler that proves nothing":    {},
+		"one that is believed":             {trusting: true, given: true},
+		"one that is, but not of all that": {trusting: true, elsewhere: true},
+		"one that we have dialled":         {dialled: true, given: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scene(t, func(t *testing.T, n *mem.Network) {
@@ -123,6 +125,9 @@ func TestClaimedExportersAreNotGiven(t *testing.T) {
 				host := n.Host(mem.HostConfig{Name: "e"})
 				defer host.Close()
 				at := renamed(host.Location(), claimed)
+				if c.elsewhere {
+					at.Transport = "another"
+				}
 				var e *script
 				if c.dialled {
 					g.Enliven(sturdyref.Ref{Peer: at, Swiss: sturdyref.SwissNumOf([]byte("anything"))})
@@ -142,7 +147,7 @@ func TestClaimedExportersAreNotGiven(t *testing.T) {
 				e.ask("fetch", []byte("pocket"))
 				e.send(&msg.Deliver{To: msg.Desc{Kind: msg.Answer, Pos: 1}, Selector: "put", Args: []any{msg.Desc{Kind: msg.ImportObject, Pos: 7}}})
 				time.Sleep(time.Second)
-				r := claims(t, n, open, renamed(n.Host(mem.HostConfig{Name: "r"}).Location(), claimed), nil)
+				r := claims(t, n, open, renamed(n.Host(mem.HostConfig{Name: "r"}).Location(), at.Transport), nil)
 				defer r.hangUp()
 				comesTo(t, "fetched", "", r.settled(r.ask("fetch", []byte("pocket"))))
 				r.send(&msg.Deliver{To: msg.Desc{Kind: msg.Answer, Pos: 1}, Selector: "get", Resolve: msg.Desc{Kind: msg.ImportObject, Pos: 1000}, HasResolve: true})
