@@ -62,11 +62,11 @@ func Resolve(ctx context.Context, host string, lookup LookupFunc) ([]netip.Addr,
 func SplitAddress(a string) (host string, port uint16, err error) {
 	host, digits, err := net.SplitHostPort(a)
 	if err != nil {
-		return "", 0, fmt.Errorf("%q is not host:port", a)
+		return "", 0, fmt.Errorf("%q is not host:port", OneLine(a, MaxLine))
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
 	if host == "" || err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q is not host:port with a host and a port from 1 to 65535", a)
+		return "", 0, fmt.Errorf("%q is not host:port with a host and a port from 1 to 65535", OneLine(a, MaxLine))
 	}
 	return host, uint16(n), nil
 }

@@ -64,9 +64,11 @@ func TestSplitAddress(t *testing.T) {
 	if host != "2001:db8::1" || port != 65535 || err != nil {
 		t.Errorf("taken apart as %q, %d, %v", host, port, err)
 	}
-	for _, bad := range []string{"", ":1", "host", "host:", "host:0", "host:65536", "host:-1", "host:http", "2001:db8::1:80"} {
+	for _, bad := range []string{"", ":1", "host", "host:", "host:0", "host:65536", "host:-1", "host:http", "2001:db8::1:80", strings.Repeat("x", 1000), "h:" + strings.Repeat("1", 1000)} {
 		if _, _, err := sockets.SplitAddress(bad); err == nil {
 			t.Errorf("%q is taken for an address", bad)
+		} else if len(err.Error()) > 300 {
+			t.Errorf("the error has %d bytes", len(err.Error()))
 		}
 	}
 }

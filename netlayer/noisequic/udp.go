@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // listenUDP opens the socket of a netlayer.
@@ -21,28 +23,19 @@ func listenUDP(address string) (net.PacketConn, error) {
 	}
 	c, err := net.ListenUDP("udp", a)
 	if err != nil {
-		if portInUse(err) {
-			return nil, fmt.Errorf("noisequic: UDP port %d is already in use on this machine, perhaps by a copy of this program: stop that one or listen at another port: %w", a.Port, err)
-		}
-		return nil, fmt.Errorf("noisequic: cannot listen at %s: %w", address, err)
+		return nil, fmt.Errorf("noisequic: %w", sockets.CannotListen("UDP", a.String(), err))
 	}
 	return &tolerantUDP{udpSocket: c}, nil
 }
 
 // Error numbers of sockets on Windows; nothing has them elsewhere.
 const (
-	wsaEADDRINUSE    = syscall.Errno(10048)
 	wsaEADDRNOTAVAIL = syscall.Errno(10049)
 	wsaENETDOWN      = syscall.Errno(10050)
 	wsaENETUNREACH   = syscall.Errno(10051)
 	wsaENOBUFS       = syscall.Errno(10055)
 	wsaEHOSTUNREACH  = syscall.Errno(10065)
 )
-
-func portInUse(err error) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno) && (errno == syscall.EADDRINUSE || errno == wsaEADDRINUSE)
-}
 
 // tolerantUDP is a UDP socket whose passing inability to send looks like a lost packet. QUIC recovers from lost packets,
 // but quic-go ends a connection at the first error of its socket (quic-go issue 2809). It has the methods by which

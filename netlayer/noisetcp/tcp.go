@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"syscall"
+
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 // listenTCP opens the socket of a netlayer. The system need not keep connections alive: those who need them do.
@@ -19,10 +21,7 @@ func listenTCP(address string) (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", a.String())
 	if err != nil {
-		if is(err, syscall.EADDRINUSE, wsaEADDRINUSE) {
-			return nil, fmt.Errorf("noisetcp: TCP port %d is already in use on this machine, perhaps by a copy of this program: stop that one or listen at another port: %w", a.Port, err)
-		}
-		return nil, fmt.Errorf("noisetcp: cannot listen at %s: %w", address, err)
+		return nil, fmt.Errorf("noisetcp: %w", sockets.CannotListen("TCP", a.String(), err))
 	}
 	return l, nil
 }
@@ -33,7 +32,6 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 
 // Error numbers of sockets on Windows; nothing has them elsewhere.
 const (
-	wsaEADDRINUSE   = syscall.Errno(10048)
 	wsaECONNABORTED = syscall.Errno(10053)
 	wsaECONNRESET   = syscall.Errno(10054)
 	wsaECONNREFUSED = syscall.Errno(10061)

@@ -74,7 +74,7 @@ func (n *Netlayer) reach(ctx context.Context, d netlayer.Dial) (*net.TCPConn, er
 		if err == nil {
 			return tcp, nil
 		}
-		failures = append(failures, addr.String()+": "+err.Error())
+		failures = append(failures, sockets.OneLine(addr.String(), sockets.MaxLine)+": "+err.Error())
 	}
 	switch {
 	case ctx.Err() != nil:

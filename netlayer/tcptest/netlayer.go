@@ -39,7 +39,7 @@ func Open(c *Config) (*Netlayer, error) {
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("tcptest: cannot listen: %w", err)
+		return nil, fmt.Errorf("tcptest: %w", sockets.CannotListen("TCP", cfg.Listen, err))
 	}
 	n := &Netlayer{
 		cfg:      cfg,

@@ -329,6 +329,17 @@ func TestDialAllowAsksAboutEachAddress(t *testing.T) {
 	c.Close("")
 }
 
+// TestAddressesDoNotCommandTheTerminal: the zone of an address can be any text.
+func TestAddressesDoNotCommandTheTerminal(t *testing.T) {
+	a := open(t, &tcptest.Config{})
+	_, err := a.Connect(t.Context(), netlayer.Dial{Peer: sturdyref.Peer{
+		Transport: tcptest.Transport, Designator: "x", Hints: map[string]string{"host": "fe80::1%\x1bc\n" + strings.Repeat("x", 1000), "port": "1"},
+	}})
+	if !errors.Is(err, netlayer.ErrUnreachable) || strings.ContainsAny(err.Error(), "\x1b\n") || len(err.Error()) > 500 {
+		t.Errorf("the error, of %d bytes, is %.200q", len(err.Error()), err)
+	}
+}
+
 func TestConfigIsChecked(t *testing.T) {
 	for _, c := range []tcptest.Config{
 		{Listen: "nowhere"},

@@ -32,8 +32,11 @@ func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.roster.Leave()
-	defer wire.release()
 	source := sockets.SourceName(wire.RemoteAddr())
+	// Pages of the host that is asked for are let in. The request's own word for it is not to be had: a page's host can
+	// have its name lead here, and a proxy can have a name of its own for us.
+	r = r.WithContext(r.Context())
+	r.Host = n.host
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"), OnPingReceived: wire.answers,
 	})
@@ -52,7 +55,9 @@ func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		n.cfg.Logger.Debug("dialler turned away", "source", source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))
 		g.refuse(err)
+		return
 	}
+	wire.release()
 }
 
 // guest is a dialler that has not been admitted.

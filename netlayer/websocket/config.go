@@ -35,7 +35,7 @@ type Config struct {
 	// DialTLS is used for wss URLs of others; nil means the roots of the system.
 	DialTLS *tls.Config
 	// Origins lists the hosts whose web pages may connect, as patterns of path.Match such as "*.example.org", beside the
-	// host of the request itself. "*" allows all.
+	// host in URL. "*" allows all.
 	Origins []string
 	// AllowGoblins017 answers the challenge of Goblins 0.17 and before, which is to sign any 64 bytes at all.
 	AllowGoblins017 bool

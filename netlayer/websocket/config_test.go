@@ -46,6 +46,18 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
+// TestPortInUse: who starts a program twice is told so.
+func TestPortInUse(t *testing.T) {
+	n := open(t, &websocket.Config{})
+	second, err := websocket.Open(&websocket.Config{Key: fixed, Listen: n.Addr().String()})
+	if err == nil {
+		second.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "is already in use") {
+		t.Errorf("Open: %v", err)
+	}
+}
+
 // TestConfigHidesItsKey prints one in every way there is.
 func TestConfigHidesItsKey(t *testing.T) {
 	c := websocket.Config{Key: fixed, Listen: "127.0.0.1:0"}

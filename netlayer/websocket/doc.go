@@ -32,5 +32,6 @@
 //
 // Nothing here trusts where a web page came from: there are no cookies, and a session can reach nothing without a swiss
 // number. Still a page should not knock at ports that only its reader can reach, so requests with an Origin other than the
-// host they go to are refused unless Config.Origins lists it. Programs that are no browsers send no Origin.
+// host in our URL, by whatever name they have come here, are refused unless Config.Origins lists it. Programs that are no
+// browsers send no Origin.
 package websocket

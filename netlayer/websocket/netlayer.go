@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -30,6 +31,7 @@ type Netlayer struct {
 	// Nil in a netlayer that only dials.
 	listener net.Listener
 	server   *http.Server
+	host     string // in the URL: "host" or "host:port"
 
 	incoming chan *netlayer.Incoming
 }
@@ -59,24 +61,28 @@ func Open(c *Config) (*Netlayer, error) {
 		return n, nil
 	}
 	if n.listener, err = cfg.listen("tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("websocket: cannot listen: %w", err)
+		return nil, fmt.Errorf("websocket: %w", sockets.CannotListen("TCP", cfg.Listen, err))
 	}
-	n.serveHTTP()
+	if err := n.serveHTTP(); err != nil {
+		return nil, errors.Join(err, n.listener.Close())
+	}
 	return n, nil
 }
 
 // serveHTTP starts the server.
-func (n *Netlayer) serveHTTP() {
+func (n *Netlayer) serveHTTP() error {
 	var l net.Listener = listener{n.listener, n}
 	scheme := "ws"
 	if n.cfg.TLS != nil {
 		l, scheme = tls.NewListener(l, n.cfg.TLS), "wss"
 	}
-	url := n.cfg.URL
-	if url == "" {
-		url = scheme + "://" + n.listener.Addr().String()
+	where := cmp.Or(n.cfg.URL, scheme+"://"+n.listener.Addr().String())
+	u, err := parseURL(where)
+	if err != nil {
+		return fmt.Errorf("websocket: %w", err)
 	}
-	n.peer.Hints = map[string]string{"url": url}
+	n.host = u.Host
+	n.peer.Hints = map[string]string{"url": where}
 	n.server = &http.Server{
 		Handler:           http.HandlerFunc(n.serve),
 		ReadTimeout:       n.cfg.handshake,
@@ -95,6 +101,7 @@ func (n *Netlayer) serveHTTP() {
 	n.server.Protocols.SetHTTP1(true)
 	n.server.SetKeepAlivesEnabled(false)
 	n.roster.Go(func() { _ = n.server.Serve(l) })
+	return nil
 }
 
 // wireKey is where a request keeps the connection it came by.

@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -302,6 +303,29 @@ func TestHandshakesAreBounded(t *testing.T) {
 	}
 }
 
+// TestRequestsAreBounded: a request that is no WebSocket counts until its connection is gone, which may last.
+func TestRequestsAreBounded(t *testing.T) {
+	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 1}})
+	raw, err := net.Dial("tcp", n.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(raw, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := bufio.NewReader(raw)
+	for line := ""; line != "\r\n"; { // the server waits for the rest of the request
+		if line, err = answer.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := foreign(t, n, nil); err == nil {
+		t.Error("a second connection has come in while the first was there")
+	}
+}
+
 // TestKeepAlive counts pings at a foreign dialler: there are some while they are wanted, and none else.
 func TestKeepAlive(t *testing.T) {
 	n := open(t, websocket.WithPing(websocket.Config{}, time.Millisecond))
@@ -369,24 +393,42 @@ func TestOrigins(t *testing.T) {
 	for _, c := range []struct {
 		allowed []string
 		origin  string
+		host    string
 		want    bool
 	}{
-		{nil, "", true},
-		{nil, "https://evil.example", false},
-		{nil, "null", false},
-		{nil, "http://HOST", true},
-		{[]string{"*.example"}, "https://good.example", true},
-		{[]string{"*.example"}, "https://evil.invalid", false},
-		{[]string{"*"}, "https://evil.invalid", true},
-		{[]string{"*"}, "null", true},
+		{nil, "", "", true},
+		{nil, "", "proxied.example", true},
+		{nil, "https://evil.example", "", false},
+		{nil, "null", "", false},
+		{nil, "http://HOST", "", true},
+		{nil, "http://HOST", "proxied.example", true},
+		{nil, "http://evil.example", "evil.example", false}, // whose name now leads here
+		{[]string{"*.example"}, "https://good.example", "", true},
+		{[]string{"*.example"}, "https://evil.invalid", "", false},
+		{[]string{"*"}, "https://evil.invalid", "", true},
+		{[]string{"*"}, "null", "", true},
 	} {
 		n := open(t, &websocket.Config{Origins: c.allowed})
 		header := http.Header{}
 		if c.origin != "" {
 			header.Set("Origin", strings.Replace(c.origin, "HOST", n.Addr().String(), 1))
 		}
-		if _, err := foreign(t, n, &ws.DialOptions{HTTPHeader: header}); (err == nil) != c.want {
-			t.Errorf("with %q a page of %q: %v", c.allowed, c.origin, err)
+		if _, err := foreign(t, n, &ws.DialOptions{HTTPHeader: header, Host: c.host}); (err == nil) != c.want {
+			t.Errorf("with %q a page of %q, by the name %q: %v", c.allowed, c.origin, c.host, err)
+		}
+	}
+}
+
+// TestOriginOfTheURL: pages of the host that is in the URL may connect, whatever a proxy in front calls us.
+func TestOriginOfTheURL(t *testing.T) {
+	n := open(t, &websocket.Config{URL: "wss://Chat.example/captp"})
+	for origin, want := range map[string]bool{"https://chat.example": true, "https://other.example": false} {
+		c, _, err := ws.Dial(within(t), "ws://"+n.Addr().String(), &ws.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+		if (err == nil) != want {
+			t.Errorf("a page of %s: %v", origin, err)
+		}
+		if err == nil {
+			c.CloseNow()
 		}
 	}
 }

@@ -39,7 +39,7 @@ func designatorKey(designator string) (key [32]byte, err error) {
 	}
 	key = [32]byte(b)
 	if !sturdyref.StrictEd25519(key) {
-		return key, errors.New("the designator is a key for which anybody can sign")
+		return key, errors.New("the designator spells no Ed25519 key, or one for which anybody can sign")
 	}
 	return key, nil
 }
