@@ -54,7 +54,11 @@ type event struct {
 // dial connects party n with the peer; nothing has been said yet.
 func (p *probe) dial(n netlayer.Netlayer) *line {
 	conn, err := n.Connect(p.ctx, netlayer.Dial{Peer: p.target.Peer})
-	if err != nil {
+	switch {
+	case err == nil:
+	case p.ctx.Err() != nil:
+		p.trouble("the peer cannot be dialled: nobody has answered in the time of a check")
+	default:
 		p.trouble("the peer cannot be dialled: %s", cut(err.Error()))
 	}
 	return p.line(n, conn)

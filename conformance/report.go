@@ -43,7 +43,7 @@ type Result struct {
 
 // Report is the outcome of a run.
 type Report struct {
-	Peer    string // its locator, hints redacted
+	Peer    string // its locator, without what is secret in its hints
 	Dialect string // in which the checker started
 	Draft   string // the commit of the draft
 	Started time.Time

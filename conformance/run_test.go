@@ -121,6 +121,7 @@ func TestWrongOtherwise(t *testing.T) {
 		"receipts-of-one-message/around":     "gc-1",
 		"crossed-hellos-ours-wins/neither":   "start-7",
 		"crossed-hellos-theirs-wins/neither": "start-7",
+		"nothing-after-abort/open":           "abort-1",
 		"garbage/later":                      "hostile-1",
 		"many-values/later":                  "hostile-2",
 	} {

@@ -22,6 +22,7 @@ type conn struct {
 	greeted  bool             // the other side's hello has been verified
 	over     bool
 	heedless bool // goes on although it has sent op:abort
+	deaf     bool // neither handles anything more nor closes
 
 	key              ed25519.PrivateKey
 	theirKey         [32]byte
@@ -100,7 +101,7 @@ func (c *conn) frame(dec *wire.Decoder, frame []byte) {
 		c.p.dieOf(c)
 		return
 	}
-	if c.over {
+	if c.over || c.deaf {
 		return
 	}
 	op, err := dec.Decode(frame, c.refer)

@@ -21,6 +21,8 @@ func (c *conn) handle(op msg.Op) error {
 			c.breakAll()
 			p.forgetGifts(c)
 		case !c.greeted && p.is("no-session-after-abort"):
+		case c.greeted && p.is("nothing-after-abort/open"):
+			c.deaf = true
 		default:
 			c.drop()
 		}
