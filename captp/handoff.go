@@ -34,6 +34,8 @@ const (
 	maxGiven = 4096
 	// givenFor is how long it remembers one.
 	givenFor = time.Minute
+	// maxGivenLocation is how long an exporter's location may be, in bytes: it stands in every certificate.
+	maxGivenLocation = 4096
 	// unreachableFor is how long it remembers that the receiver could not reach an exporter, and maxUnreachable how many of
 	// them; when there are more all are forgotten, and tried once more.
 	unreachableFor = time.Hour
@@ -75,7 +77,7 @@ func (t *tables) give(ref vat.Ref, f *far) (msg.Desc, bool) {
 	if !relays && from.Peer.Transport != to.Peer.Transport {
 		return msg.Desc{}, false
 	}
-	if !from.proven || !to.mayBeSentTo(from) || s.lk.given.outOfReach(from) || relays && len(s.lk.given.gifts) >= maxGiven {
+	if !from.giveable || !to.mayBeSentTo(from) || s.lk.given.outOfReach(from) || relays && len(s.lk.given.gifts) >= maxGiven {
 		return msg.Desc{}, false
 	}
 	g := gift{id: s.giftID(f, t.once), ref: ref, at: at, when: time.Now()}

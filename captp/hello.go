@@ -49,7 +49,8 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	}
 	g := &Greeting{
 		Peer: op.Location, Key: op.PublicKey, Ours: s.PublicID(), Theirs: s.dialect.PublicID(op.PublicKey),
-		proven: info.Authenticated || s.cfg.TrustClaims && op.Location.Transport == s.cfg.Location.Transport,
+		giveable: len(op.LocationBytes) <= maxGivenLocation &&
+			(info.Authenticated || s.cfg.TrustClaims && op.Location.Transport == s.cfg.Location.Transport),
 	}
 	g.loopback, g.linkLocal = info.Near()
 	g.ID = wire.SessionID(g.Ours, g.Theirs)
@@ -111,7 +112,7 @@ type Greeting struct {
 	// ID is the session's.
 	ID [32]byte
 
-	proven              bool // Peer is, or is taken to be
+	giveable            bool // others may be sent to Peer: it is proven, or taken, to be there, and is not too long
 	loopback, linkLocal bool // where the peer is: see netlayer.Info.Near
 }
 

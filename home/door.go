@@ -149,7 +149,7 @@ func (h *Home) evict(id [16]byte) {
 		}
 		delete(l.shown, id)
 		info := l.info()
-		if h.cfg.Door.Closed && len(l.shown) == 0 && !info.Outbound && !(identified(info) && h.known(l.peer)) {
+		if h.cfg.Door.Closed && len(l.shown) == 0 && !l.withdrew && !info.Outbound && !(identified(info) && h.known(l.peer)) {
 			over = append(over, l)
 		}
 	}

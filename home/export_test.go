@@ -27,7 +27,11 @@ func (h *Home) Credentials() (shown, proven int) {
 func (h *Home) Gifts() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.gifts.all)
+	n := 0
+	for _, own := range h.gifts.all {
+		n += len(own)
+	}
+	return n
 }
 
 // Sweep has every session say what the collector has found, and returns what they hold.

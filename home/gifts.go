@@ -47,10 +47,9 @@ type present struct {
 	since time.Time
 }
 
-// gifts are guarded by the Home's mu.
+// gifts are guarded by the Home's mu. They are found by session, so that the end of one costs what is there and no more.
 type gifts struct {
-	all   map[giftKey]*present
-	count map[[32]byte]int // by session
+	all   map[[32]byte]map[string]*present
 	timer *time.Timer
 }
 
@@ -68,20 +67,27 @@ func newGiftKey(session [32]byte, id any) (k giftKey, ok bool) {
 	return k, len(k.id) <= maxGiftID
 }
 
+// of returns the present of that name, nil if there is none.
+func (g *gifts) of(k giftKey) *present { return g.all[k.session][k.id] }
+
 // add keeps a present.
 func (g *gifts) add(k giftKey, p *present, sweep func()) error {
-	if g.count[k.session] >= maxGifts {
+	own := g.all[k.session]
+	if len(own) >= maxGifts {
 		return errManyGifts
 	}
 	if g.all == nil {
-		g.all, g.count = make(map[giftKey]*present), make(map[[32]byte]int)
+		g.all = make(map[[32]byte]map[string]*present)
 	}
 	if len(g.all) == 0 {
 		g.timer = time.AfterFunc(giftFor, sweep)
 	}
+	if own == nil {
+		own = make(map[string]*present)
+		g.all[k.session] = own
+	}
 	p.since = time.Now()
-	g.all[k] = p
-	g.count[k.session]++
+	own[k.id] = p
 	if p.by != nil {
 		if p.by.awaits == nil {
 			p.by.awaits = make(map[giftKey]struct{})
@@ -92,12 +98,12 @@ func (g *gifts) add(k giftKey, p *present, sweep func()) error {
 }
 
 func (g *gifts) remove(k giftKey) {
-	if p := g.all[k]; p.by != nil {
+	own := g.all[k.session]
+	if p := own[k.id]; p.by != nil {
 		delete(p.by.awaits, k)
 	}
-	delete(g.all, k)
-	if g.count[k.session]--; g.count[k.session] == 0 {
-		delete(g.count, k.session)
+	if delete(own, k.id); len(own) == 0 {
+		delete(g.all, k.session)
 	}
 	if len(g.all) == 0 {
 		g.timer.Stop()
@@ -107,21 +113,22 @@ func (g *gifts) remove(k giftKey) {
 // drop removes what belongs to a session, as the gifter's or as the receiver's, and returns those who waited.
 func (g *gifts) drop(l *link) (waited []*present) {
 	for k := range l.awaits {
-		waited = append(waited, g.all[k])
+		waited = append(waited, g.of(k))
 		g.remove(k)
 	}
-	if l.greeting == nil || g.count[l.greeting.ID] == 0 {
+	if l.greeting == nil {
 		return waited
 	}
-	return append(waited, g.dropIf(func(k giftKey, _ *present) bool { return k.session == l.greeting.ID })...)
+	return append(waited, g.dropIf(l.greeting.ID, func(*present) bool { return true })...)
 }
 
-func (g *gifts) dropIf(over func(giftKey, *present) bool) (waited []*present) {
-	for k, p := range g.all {
-		if !over(k, p) {
+// dropIf removes what was given in a session, or is waited for, and is over, and returns those who waited.
+func (g *gifts) dropIf(session [32]byte, over func(*present) bool) (waited []*present) {
+	for id, p := range g.all[session] {
+		if !over(p) {
 			continue
 		}
-		g.remove(k)
+		g.remove(giftKey{session, id})
 		if p.vow != nil {
 			waited = append(waited, p)
 		}
@@ -132,7 +139,10 @@ func (g *gifts) dropIf(over func(giftKey, *present) bool) (waited []*present) {
 // sweepGifts drops what has waited too long.
 func (h *Home) sweepGifts() {
 	h.mu.Lock()
-	waited := h.gifts.dropIf(func(_ giftKey, p *present) bool { return time.Since(p.since) >= giftFor })
+	var waited []*present
+	for session := range h.gifts.all {
+		waited = append(waited, h.gifts.dropIf(session, func(p *present) bool { return time.Since(p.since) >= giftFor })...)
+	}
 	if len(h.gifts.all) > 0 && !h.closed {
 		h.gifts.timer.Reset(giftFor)
 	}
@@ -147,7 +157,7 @@ func (h *Home) sweepGifts() {
 // may come again with the certificate of a later mention.
 func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	h.mu.Lock()
-	p := h.gifts.all[k]
+	p := h.gifts.of(k)
 	var err error
 	switch {
 	case h.greeted[k.session] == nil:
@@ -158,6 +168,7 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 		p.ref, p.times, p.since = ref, p.times+1, time.Now()
 	default:
 		h.gifts.remove(k)
+		p.by.withdrew = true
 	}
 	h.mu.Unlock()
 	if p != nil && p.vow != nil {
@@ -166,12 +177,12 @@ func (h *Home) deposit(k giftKey, ref vat.Ref) error {
 	return err
 }
 
-// take returns a gift, as often as it was deposited, or a promise for one that has not come yet. A receiver that was given one thing several
-// times may ask as often while it waits.
+// take returns a gift, as often as it was deposited, or a promise for one that has not come yet. A receiver that was given
+// one thing several times may ask as often while it waits. Whoever has something of ours may stay.
 func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch p := h.gifts.all[k]; {
+	switch p := h.gifts.of(k); {
 	case h.greeted[k.session] == nil:
 		return vat.Ref{}, errGifterGone
 	case by.lost:
@@ -183,6 +194,7 @@ func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
 		if p.times--; p.times == 0 {
 			h.gifts.remove(k)
 		}
+		by.withdrew = true
 		return p.ref, nil
 	case p.by == by:
 		return p.vow.Ref(), nil
@@ -208,7 +220,6 @@ func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
 	}
 	h.mu.Lock()
 	fresh := l.counts.use(r.Count)
-	l.withdrew = l.withdrew || fresh
 	h.mu.Unlock()
 	if !fresh {
 		return vat.Ref{}, ErrHandoff

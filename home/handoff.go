@@ -1,6 +1,7 @@
 package home
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -27,7 +28,17 @@ type HandoffPolicy struct {
 	MaxDials int
 }
 
+func (p HandoffPolicy) validated() (HandoffPolicy, error) {
+	if p.MaxDials < 0 {
+		return p, fmt.Errorf("home: HandoffPolicy.MaxDials is %d: give a positive number, or 0 for 16", p.MaxDials)
+	}
+	p.Transports, p.MaxDials = slices.Clone(p.Transports), cmp.Or(p.MaxDials, 16)
+	return p, nil
+}
+
 var errNotOurs = vat.NewError("home.handoff", "home: the certificate is for somebody else")
+
+var errLongGive = vat.NewError("home.handoff", "home: the certificate is too long")
 
 var errAnonymousGift = vat.NewError("home.handoff", "home: an anonymous node is handed nothing of third parties: use one with an identity")
 
@@ -41,8 +52,11 @@ type receiver struct {
 // several times shows that it is one. When the session it leads into has ended, what is given once more is had anew.
 func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	h, give := r.h, env.Signed.(*msg.HandoffGive)
-	if give.ReceiverKey != s.PublicKey() {
+	switch {
+	case give.ReceiverKey != s.PublicKey():
 		return broken(errNotOurs)
+	case len(env.Encoded) > maxCertificate:
+		return broken(errLongGive)
 	}
 	if h.isOwn(give.Exporter.ID()) {
 		k, _, err := h.gifted(env)
@@ -94,6 +108,8 @@ func (r receiver) remember(key [32]byte, ref vat.Ref) {
 }
 
 const (
+	// maxCertificate is how long a certificate may be, in bytes: some wait.
+	maxCertificate = 8 << 10
 	// queuedPerDial is how many certificates wait for each dial that a peer may cause.
 	queuedPerDial = 4
 	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
@@ -180,7 +196,7 @@ func (d *redemption) start() {
 // queue counts d among the dials that its gifter may cause, or has it wait until one of them has come to its end, which
 // it reports. It does neither if too many wait already.
 func (d *redemption) queue() (queued bool) {
-	h, from, most := d.h, d.from, d.h.cfg.Handoffs.maxDials()
+	h, from, most := d.h, d.from, d.h.cfg.Handoffs.MaxDials
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -201,7 +217,7 @@ func (h *Home) redeemQueued(from *link) {
 	for {
 		var next *redemption
 		h.mu.Lock()
-		if len(from.queued) > 0 && from.redeeming < h.cfg.Handoffs.maxDials() {
+		if len(from.queued) > 0 && from.redeeming < h.cfg.Handoffs.MaxDials {
 			next, from.queued = from.queued[0], from.queued[1:]
 		}
 		h.mu.Unlock()
@@ -210,13 +226,6 @@ func (h *Home) redeemQueued(from *link) {
 		}
 		next.start()
 	}
-}
-
-func (p HandoffPolicy) maxDials() int {
-	if p.MaxDials > 0 {
-		return p.MaxDials
-	}
-	return 16
 }
 
 // over withdraws the gift in a session with the exporter, as soon as that has been greeted. What it returns settles then.
@@ -240,7 +249,7 @@ func (d *redemption) withdraw(l *link) error {
 	count := l.count
 	l.count++
 	d.h.mu.Unlock()
-	env, err := d.from.current().session.Accept(d.env, l.session, count)
+	env, err := d.from.session.Accept(d.env, l.session, count)
 	if err != nil {
 		return err
 	}
@@ -250,7 +259,7 @@ func (d *redemption) withdraw(l *link) error {
 
 // relay has the gifter go on forwarding, if it is one that does, because of err.
 func (d *redemption) relay(err error) {
-	l := d.from.current()
+	l := d.from
 	id, ok := d.give.GiftID.([]byte)
 	if !ok || !slices.Contains(l.info().Features, captp.FeatureRelaysGifts) {
 		d.vow.Break(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -180,6 +181,32 @@ func TestHandoffsThatDialNothing(t *testing.T) {
 		comesTo(t, "after them", "", g.settled(a))
 		if d := r.layer.dialled.Load(); d != 0 {
 			t.Errorf("%d dials", d)
+		}
+	})
+}
+
+// A certificate that is too long is not taken: many may wait.
+func TestLongCertificates(t *testing.T) {
+	receiving(t, func(t *testing.T, n *mem.Network, r, e *party, g *script) {
+		var dials atomic.Int32
+		r.layer.connect = func(context.Context, netlayer.Dial, connector) (netlayer.Conn, error) {
+			dials.Add(1)
+			return nil, netlayer.ErrUnreachable
+		}
+		for i, want := range []int32{1, 1, 1} {
+			at := e.Location().Clone()
+			id := giftID(i)
+			switch i {
+			case 1:
+				at.Hints["words"] = strings.Repeat("w", 9000)
+			case 2:
+				id = make([]byte, 9000)
+			}
+			g.tell("no-method", g.give(g.greeting.PublicKey, at, id, nil))
+			time.Sleep(time.Second)
+			if d := dials.Load(); d != want {
+				t.Errorf("certificate %d: %d dials, want %d", i, d, want)
+			}
 		}
 	})
 }

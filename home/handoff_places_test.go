@@ -3,6 +3,7 @@ package home_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,11 +104,14 @@ func TestClaimedExportersAreNotGiven(t *testing.T) {
 	for name, c := range map[string]struct {
 		trusting, dialled, given bool
 		elsewhere                bool // it says that it is on another network
+		words                    int  // that it says it with
 	}{
 		"a dialler that proves nothing":    {},
 		"one that is believed":             {trusting: true, given: true},
 		"one that is, but not of all that": {trusting: true, elsewhere: true},
 		"one that we have dialled":         {dialled: true, given: true},
+		"one with something to say":        {dialled: true, given: true, words: 3000},
+		"one with too much to say":         {dialled: true, words: 5000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scene(t, func(t *testing.T, n *mem.Network) {
@@ -128,6 +132,7 @@ func TestClaimedExportersAreNotGiven(t *testing.T) {
 				if c.elsewhere {
 					at.Transport = "another"
 				}
+				at.Hints["words"] = strings.Repeat("w", c.words)
 				var e *script
 				if c.dialled {
 					g.Enliven(sturdyref.Ref{Peer: at, Swiss: sturdyref.SwissNumOf([]byte("anything"))})

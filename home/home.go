@@ -108,6 +108,9 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	if h.cfg.Door, err = cfg.Door.validated(); err != nil {
 		return nil, err
 	}
+	if h.cfg.Handoffs, err = cfg.Handoffs.validated(); err != nil {
+		return nil, err
+	}
 	if h.decoy, err = newDecoy(); err != nil {
 		return nil, err
 	}

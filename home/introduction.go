@@ -13,9 +13,11 @@ import (
 
 // introduction returns what to show to the exporter.
 func (d *redemption) introduction(info netlayer.Info) []byte {
-	s := d.from.current().session
-	env, err := s.Introduce(d.env, info.Binding)
-	if err != nil || info.Binding == ([32]byte{}) {
+	if info.Binding == ([32]byte{}) {
+		return nil
+	}
+	env, err := d.from.session.Introduce(d.env, info.Binding)
+	if err != nil {
 		return nil
 	}
 	b, err := wire.NewEncoder(wire.Hawser).Append(nil, &msg.Deliver{
@@ -53,6 +55,10 @@ func (h *Home) guest(l *link) {
 	l.stay = time.AfterFunc(giftFor, func() {
 		h.mu.Lock()
 		over := !l.withdrew && len(l.shown) == 0 && !h.closed
+		if over && len(l.awaits) > 0 {
+			over = false
+			l.stay.Reset(giftFor) // what it waits for comes by then, or not at all
+		}
 		h.mu.Unlock()
 		if over {
 			h.goroutine(func() { l.session.Close("no longer admitted") })

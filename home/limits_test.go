@@ -197,6 +197,7 @@ func TestBadConfigurations(t *testing.T) {
 		"no vat":             {},
 		"a negative limit":   {Vat: v, Identity: identity(t), Door: home.Door{MaxSessions: -1}},
 		"a negative time":    {Vat: v, DialTimeout: -1},
+		"negative dials":     {Vat: v, Handoffs: home.HandoffPolicy{MaxDials: -1}},
 		"a weak door secret": {Vat: v, Identity: identity(t), Door: home.Door{Secret: sturdyref.SwissNumOf([]byte("sesame"))}},
 	} {
 		if _, err := home.New(cfg, nil); err == nil {
