@@ -137,7 +137,7 @@ func TestErrors(t *testing.T) {
 		"directory with a ~":    {args: []string{"host", "--dir", "~/chat"}, code: 1, want: `"~/chat": a leading ~`},
 		"directory is a file":   {args: []string{"host", "--dir", file}, code: 1, want: `file: not a directory`},
 		"address to listen at":  {args: []string{"host", "--listen", "nowhere"}, code: 1, want: `"nowhere", expected host:port`},
-		"address for others":    {args: []string{"host", "--advertise", "nowhere"}, code: 1, want: `"nowhere" is not host:port`},
+		"address for others":    {args: []string{"host", "--advertise", "nowhere"}, code: 1, want: `chat: --advertise: "nowhere" is not host:port`},
 		"guest's directory, ~":  {args: []string{"join", "--dir", "~guest", somebody}, code: 1, want: `"~guest": a leading ~`},
 		"arguments of the demo": {args: []string{"demo", "now"}, code: 2, want: `one argument too many`},
 		"netlayer":              {args: []string{"host", "--netlayer", "quic"}, code: 2, want: `no --netlayer "quic", but noise-quic and websocket`},
@@ -145,10 +145,10 @@ func TestErrors(t *testing.T) {
 		"URL of noise-quic":     {args: []string{"host", "--url", "ws://a"}, code: 2, want: `--url is for --netlayer websocket`},
 		"version of noise-quic": {args: []string{"host", "--captp-version", "1.0"}, code: 2, want: `--captp-version is for --netlayer websocket`},
 		"version":               {args: []string{"host", "--netlayer", "websocket", "--captp-version", "2"}, code: 2, want: `there are 1.0 and goblins-0.16`},
-		"malformed URL":         {args: []string{"host", "--netlayer", "websocket", "--url", "http://a"}, code: 1, want: `ws://host:port`},
+		"malformed URL":         {args: []string{"host", "--netlayer", "websocket", "--url", "http://a"}, code: 1, want: `chat: --url: not a URL of the form ws://host:port`},
 		"advertised websocket":  {args: []string{"host", "--netlayer", "websocket", "--advertise", "a:1"}, code: 2, want: `websocket has --url`},
 		"every interface":       {args: []string{"host", "--netlayer", "websocket", "--listen", "0.0.0.0:0"}, code: 2, want: `every interface: say with --url`},
-		"websocket to listen":   {args: []string{"host", "--netlayer", "websocket", "--listen", "nowhere"}, code: 1, want: `"nowhere", expected host:port`},
+		"websocket to listen":   {args: []string{"host", "--netlayer", "websocket", "--listen", "nowhere"}, code: 1, want: `chat: --listen is "nowhere", expected host:port`},
 		"not over websocket":    {args: []string{"join", "--netlayer", "websocket"}, input: somebody + "?addr=127.0.0.1:9\n", code: 2, want: `over noise-quic, not over websocket: leave --netlayer out`},
 		"not over noise-quic":   {args: []string{"join", "--netlayer", "noise-quic"}, input: overWebSocket + "?url=ws://127.0.0.1:9\n", code: 2, want: `over websocket, not over noise-quic`},
 		"no URL":                {args: []string{"join"}, input: overWebSocket + "\n", code: 1, want: `cannot be reached: .*no url hint`},
@@ -197,6 +197,10 @@ func TestOccupied(t *testing.T) {
 	}
 	fails(t, command(t, "host", "--dir", dir), 1, "the directory is in use by another .*"+regexp.QuoteMeta(dir))
 	fails(t, command(t, "host", "--listen", "127.0.0.1:"+strings.TrimSpace(string(port))), 1, `UDP port \d+ is already in use`)
+	web, uri := open(t, "--netlayer", "websocket")
+	fails(t, command(t, "host", "--netlayer", "websocket", "--listen", uri[strings.LastIndex(uri, "127.0.0.1:"):]), 1, `TCP port \d+ is already in use`)
+	web.says("/quit")
+	web.ends(0)
 	host.says("/quit")
 	host.ends(0)
 	// Neither is kept longer than the process.

@@ -26,11 +26,16 @@ func explain(err error) string {
 	case disagreed(err) != "":
 		return "the peer speaks another version of CapTP (it says " + strconv.Quote(disagreed(err)) + "): try --captp-version, see --help"
 	}
-	return packages.ReplaceAllString(oneLine(cause(err)), "")
+	return settings.ReplaceAllStringFunc(packages.ReplaceAllString(oneLine(cause(err)), ""), func(setting string) string {
+		return "--" + strings.ToLower(strings.TrimPrefix(setting, "Config."))
+	})
 }
 
 // packages is what errors begin with for programmers' sake.
 var packages = regexp.MustCompile(`^((hawser|home|captp|netlayer|noisequic|websocket|sturdyref|vat): )+`)
+
+// settings are what a program sets and who runs this one gives as flags.
+var settings = regexp.MustCompile(`\bConfig\.(Listen|Advertise|URL)\b`)
 
 // refused reports whether there is no object for the secret that was shown. The code is the bootstrap object's when the
 // secret was shown over a session that was open, the last error the netlayer's when it was to open one; peers of other
