@@ -2,10 +2,12 @@ package home_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/home"
@@ -103,8 +105,8 @@ func (x *jealous) declines() {
 	}
 }
 
-// serves answers the Home's next dial: the withdrawal, and a message sent to the gift.
-func (x *jealous) serves() {
+// serves answers the Home's next dial: the withdrawal, or what is asked for in its place, and a message sent to that.
+func (x *jealous) serves(asked string) {
 	x.t.Helper()
 	s := x.dialled()
 	hello := &msg.StartSession{Version: "1.0", Location: x.at}
@@ -112,7 +114,7 @@ func (x *jealous) serves() {
 		x.t.Fatal(err)
 	}
 	s.send(hello)
-	for i, want := range []string{"withdraw-gift", "hello"} {
+	for i, want := range []string{asked, "hello"} {
 		d, ok := s.next().(*msg.Deliver)
 		if !ok || string(d.Selector) != want {
 			x.t.Fatalf("%v came, want %s", d, want)
@@ -137,9 +139,39 @@ func TestDisplaced(t *testing.T) {
 		if !other.ended() {
 			t.Error("the session that proves nothing did not end with op:abort")
 		}
-		x.serves()
+		x.serves("withdraw-gift")
 		if v, err := vat.Result[int](answer).Await(t.Context()); v != 5 || err != nil {
 			t.Errorf("%v, %v", v, err)
+		}
+	})
+}
+
+// So it is with what the node itself wants of such a peer.
+func TestDisplacedByOurOwnDial(t *testing.T) {
+	jealously(t, false, func(t *testing.T, n *mem.Network, x *jealous) {
+		ref := x.h.Enliven(sturdyref.Ref{Peer: x.at, Swiss: sturdyref.SwissNumOf([]byte("weak"))})
+		answer := ref.Send(t.Context(), "hello")
+		x.declines()
+		if !x.theirs.ended() {
+			t.Error("the session that proves nothing did not end with op:abort")
+		}
+		x.serves("fetch")
+		if v, err := vat.Result[int](answer).Await(t.Context()); v != 5 || err != nil {
+			t.Errorf("%v, %v", v, err)
+		}
+	})
+}
+
+// It ends, too.
+func TestDisplacingByOurOwnDialEnds(t *testing.T) {
+	jealously(t, false, func(t *testing.T, n *mem.Network, x *jealous) {
+		answer := x.h.Enliven(sturdyref.Ref{Peer: x.at, Swiss: sturdyref.SwissNumOf([]byte("weak"))}).Send(t.Context(), "hello")
+		for range 4 {
+			x.declines()
+		}
+		_, err := vat.Result[int](answer).Await(t.Context())
+		if end, ok := errors.AsType[*captp.EndError](err); !ok || end.Kind != captp.Aborted {
+			t.Errorf("it came to %v, want what the peer has aborted it with", err)
 		}
 	})
 }
@@ -152,7 +184,7 @@ func TestDisplacedAreOnlyTheExporters(t *testing.T) {
 		answer := x.handed(n).Send(t.Context(), "hello")
 		x.declines()
 		x.theirs.ended()
-		x.serves()
+		x.serves("withdraw-gift")
 		if _, err := vat.Result[int](answer).Await(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -203,7 +235,7 @@ func TestDisplacedAreAnsweredFirst(t *testing.T) {
 				if d := time.Since(start); d > 2*time.Second {
 					t.Errorf("the session ended after %v", d)
 				}
-				x.serves()
+				x.serves("withdraw-gift")
 				if _, err := vat.Result[int](answer).Await(t.Context()); err != nil {
 					t.Error(err)
 				}

@@ -56,7 +56,7 @@ func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref {
 		}
 	}
 	r.fetch = func(l *link) vat.Ref { return l.session.Fetch(fetchArgument(ref, l.over.TrustClaims)) }
-	return h.request(r)
+	return h.insist(r)
 }
 
 // EnlivenKey returns a reference to the object at a peer that is opened by a capability key, as Enliven does.

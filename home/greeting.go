@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // On some networks who the peer is, is known only once it has said op:start-session, and on some it is never proven.
@@ -153,6 +154,22 @@ func (h *Home) whenGreeted(l *link, then func(error)) {
 	case full:
 		then(errManyWaiting)
 	}
+}
+
+// onceGreeted calls then when the peer of l has said who it is. What it returns settles after that.
+func (h *Home) onceGreeted(l *link, then func(*link) error) vat.Ref {
+	w := vat.NewVow(nil)
+	h.whenGreeted(l, func(err error) {
+		if err == nil {
+			err = then(l.current())
+		}
+		if err != nil {
+			w.Break(err)
+			return
+		}
+		w.Resolve(nil)
+	})
+	return w.Ref()
 }
 
 // gone tells those who waited for a peer's greeting that there will be none, and drops the gifts made in the session.

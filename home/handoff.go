@@ -183,9 +183,12 @@ func (d *redemption) start() {
 		switch {
 		case errors.Is(err, errYielded):
 			d.start()
-		case err != nil && d.tries < maxDisplacing && d.aborted(err):
+		case err != nil && d.tries < maxDisplacing && h.displaces(d.give.Exporter.ID(), err):
 			d.tries++
-			h.goroutine(d.displace)
+			h.goroutine(func() {
+				h.displace(d.give.Exporter.ID())
+				d.start()
+			})
 		case err != nil:
 			d.relay(err)
 		}
@@ -228,21 +231,8 @@ func (h *Home) redeemQueued(from *link) {
 	}
 }
 
-// over withdraws the gift in a session with the exporter, as soon as that has been greeted. What it returns settles then.
-func (d *redemption) over(l *link) vat.Ref {
-	w := vat.NewVow(nil)
-	d.h.whenGreeted(l, func(err error) {
-		if err == nil {
-			err = d.withdraw(l.current())
-		}
-		if err != nil {
-			w.Break(err)
-			return
-		}
-		w.Resolve(nil)
-	})
-	return w.Ref()
-}
+// over withdraws the gift in a session with the exporter, as soon as that has been greeted.
+func (d *redemption) over(l *link) vat.Ref { return d.h.onceGreeted(l, d.withdraw) }
 
 func (d *redemption) withdraw(l *link) error {
 	d.h.mu.Lock()
