@@ -61,6 +61,7 @@ var promiseChecks = []check{
 		if d.Selector != "fulfill" || len(d.Args) != 1 {
 			p.fail("a resolver is sent %q with %d arguments", cut(string(d.Selector)), len(d.Args))
 		}
+		l.listenerTold(symFulfill)
 	}},
 	{"promise-2", "break-has-one-argument", func(p *probe) {
 		l := p.session()
@@ -73,6 +74,7 @@ var promiseChecks = []check{
 		if d.Selector != "break" || len(d.Args) != 1 {
 			p.fail("a resolver is sent %q with %d arguments", cut(string(d.Selector)), len(d.Args))
 		}
+		l.listenerTold(symBreak)
 	}},
 	{"promise-2", "reason-reaches-listeners", func(p *probe) {
 		l := p.session()
@@ -121,6 +123,19 @@ var promiseChecks = []check{
 			p.fail("a message to a list: %s", s)
 		}
 	}},
+}
+
+// listenerTold fails if a listener is told that a promise has settled by anything but
+// fulfill or break with one argument.
+func (l *line) listenerTold(how passable.Symbol) {
+	l.p.checking = false
+	promise, resolver := l.pair()
+	listener := l.listen(promise)
+	l.tell(resolver, how, passable.Symbol("so-it-is"))
+	d := l.message(listener, "outcome")
+	if d.Selector != symFulfill && d.Selector != symBreak || len(d.Args) != 1 {
+		l.p.fail("a listener to a promise settled by %s is sent %q with %d arguments", how, cut(string(d.Selector)), len(d.Args))
+	}
 }
 
 var deliverChecks = []check{

@@ -79,9 +79,10 @@ func (r Report) Count(v Verdict) int {
 // OK reports whether no clause failed.
 func (r Report) OK() bool { return r.Count(Fail) == 0 }
 
-// Reached reports whether anything was found out: whether a clause that has checks
-// is neither not reached nor not observable.
-func (r Report) Reached() bool { return r.Count(Pass)+r.Count(Fail)+r.Count(Unsupported) > 0 }
+// Conclusive reports whether the run has shown what is to be said of the peer: a
+// clause failed, or each that was asked for was reached. A run that is not OK and
+// Conclusive is none to rely on.
+func (r Report) Conclusive() bool { return !r.OK() || r.Count(NotReached) == 0 }
 
 // WriteText writes a table of one line for each clause, and a summary.
 func (r Report) WriteText(w io.Writer) error {
@@ -101,6 +102,9 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "%d %s", r.Count(v), v)
 	}
 	fmt.Fprintf(&b, ", in %s\n", r.Took.Round(time.Millisecond))
+	if !r.Conclusive() {
+		fmt.Fprintf(&b, "not conclusive: %s\n", r.missed())
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -165,9 +169,8 @@ type junitCase struct {
 
 // WriteJUnit writes the report as one JUnit test suite: a test case for each
 // check, named after it and classed by its clause. Every verdict that is neither
-// pass nor fail is a skipped case; if there are no others, so that nothing was found
-// out, a case more is in error, since many readers take a suite of skipped cases for
-// a good one.
+// pass nor fail is a skipped case. In a report that is not Conclusive one case more is
+// in error, since readers take a suite without failures for a good one.
 func (r Report) WriteJUnit(w io.Writer) error {
 	suite := struct {
 		XMLName  xml.Name    `xml:"testsuite"`
@@ -202,10 +205,10 @@ func (r Report) WriteJUnit(w io.Writer) error {
 			add(result.Clause.ID, chk.Name, chk.Verdict, chk.Detail, chk.Took)
 		}
 	}
-	if !r.Reached() {
+	if !r.Conclusive() {
 		suite.Tests++
 		suite.Errors++
-		suite.Cases = append(suite.Cases, junitCase{Class: "conformance", Name: "reached", Time: seconds(0), Error: &junitNote{"nothing was found out"}})
+		suite.Cases = append(suite.Cases, junitCase{Class: "conformance", Name: "conclusive", Time: seconds(0), Error: &junitNote{r.missed()}})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -217,6 +220,11 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
+}
+
+// missed says in what a report is not conclusive.
+func (r Report) missed() string {
+	return fmt.Sprintf("no clause failed, but %d of %d were not reached", r.Count(NotReached), len(r.Results))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -97,10 +97,10 @@ func TestWriteJUnit(t *testing.T) {
 	}
 }
 
-// TestNothingFoundOut: a run that never met the peer is no good run.
-func TestNothingFoundOut(t *testing.T) {
-	if !sample.Reached() {
-		t.Error("something was found out")
+// TestNotConclusive: a run that has not met the peer, or not got far with it, is no good run.
+func TestNotConclusive(t *testing.T) {
+	if !sample.Conclusive() {
+		t.Error("a clause failed, and that is not conclusive")
 	}
 	nothing := sample
 	nothing.Results = []conformance.Result{
@@ -111,8 +111,12 @@ func TestNothingFoundOut(t *testing.T) {
 	if err := nothing.WriteJUnit(&b); err != nil {
 		t.Fatal(err)
 	}
-	if nothing.Reached() || !strings.Contains(b.String(), `errors="1"`) || !strings.Contains(b.String(), `<error message=`) {
-		t.Errorf("Reached is %v:\n%s", nothing.Reached(), &b)
+	if nothing.Conclusive() || !nothing.OK() || !strings.Contains(b.String(), `errors="1"`) || !strings.Contains(b.String(), `<error message=`) {
+		t.Errorf("Conclusive is %v, OK %v:\n%s", nothing.Conclusive(), nothing.OK(), &b)
+	}
+	b.Reset()
+	if err := nothing.WriteText(&b); err != nil || !strings.HasSuffix(b.String(), "not conclusive: no clause failed, but 1 of 2 were not reached\n") {
+		t.Errorf("%v:\n%s", err, &b)
 	}
 }
 

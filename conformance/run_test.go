@@ -116,6 +116,8 @@ func TestWrongPeers(t *testing.T) {
 func TestWrongOtherwise(t *testing.T) {
 	for variant, clause := range map[string]string{
 		"fetch/another-object":               "bootstrap-2",
+		"fulfill-has-one-argument/listeners": "promise-1",
+		"break-has-one-argument/listeners":   "promise-2",
 		"answer-given-up/none":               "gc-3",
 		"one-receipt/twice":                  "gc-1",
 		"receipts-of-one-message/around":     "gc-1",

@@ -19,7 +19,7 @@ Flags: hawser conformance -h
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process. It returns the exit status: 0 for success, 1 for
-// a clause that failed or a run that found out nothing, 2 for wrong usage.
+// a clause that failed or a run that was not conclusive, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "conformance" {
 		return checkConformance(args[1:], stdout, stderr)

@@ -244,7 +244,12 @@ func (c *conn) listening(op *msg.Listen) error {
 		if list, ok := value.([]any); ok && !exported && len(list) == 1 && p.is("answer-promise") {
 			value = list[0]
 		}
-		c.tell(r, broken, value)
+		switch {
+		case !exported || !broken && !p.is("fulfill-has-one-argument/listeners") || broken && !p.is("break-has-one-argument/listeners"):
+			c.tell(r, broken, value)
+		default:
+			c.send(&msg.Deliver{To: export(r.pos), Args: []any{passable.Symbol("settled"), broken, value}})
+		}
 		if !exported && p.is("answers-stay") {
 			delete(c.answers, op.To.Pos)
 		}
