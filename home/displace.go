@@ -3,6 +3,7 @@ package home
 import (
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hawser-go/hawser/captp"
@@ -52,9 +53,11 @@ func (h *Home) displace(id sturdyref.PeerID) {
 		if patience > 0 && slices.ContainsFunc(claimed, owes) {
 			continue
 		}
+		var each sync.WaitGroup // anybody can say so, and be slow to end
 		for _, l := range claimed {
-			l.session.Close(errDisplaced.Error())
+			each.Go(func() { l.session.Close(errDisplaced.Error()) })
 		}
+		each.Wait()
 		return
 	}
 }

@@ -44,21 +44,24 @@ type jealous struct {
 
 func jealously(t *testing.T, trusting bool, fn func(t *testing.T, n *mem.Network, x *jealous)) {
 	t.Helper()
-	scene(t, func(t *testing.T, n *mem.Network) {
-		x := &jealous{t: t, host: n.Host(mem.HostConfig{Name: "jealous"}), given: make(chan vat.Ref, 1)}
-		defer x.host.Close()
-		x.at = renamed(x.host.Location(), claimed)
-		x.h, x.open = twofoldOver(t, n, "h", func(open *mem.Host) home.Layer {
-			return home.Layer{Netlayer: listening{claiming{open}}, Dialect: &wire.Hawser, TrustClaims: trusting}
-		})
-		defer x.h.leave()
-		conn, err := x.host.Connect(t.Context(), netlayer.Dial{Peer: x.open.Location()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		x.theirs = speak(t, conn, x.at, newKey())
-		fn(t, n, x)
+	scene(t, func(t *testing.T, n *mem.Network) { jealousOn(t, n, trusting, fn) })
+}
+
+func jealousOn(t *testing.T, n *mem.Network, trusting bool, fn func(t *testing.T, n *mem.Network, x *jealous)) {
+	t.Helper()
+	x := &jealous{t: t, host: n.Host(mem.HostConfig{Name: "jealous"}), given: make(chan vat.Ref, 1)}
+	defer x.host.Close()
+	x.at = renamed(x.host.Location(), claimed)
+	x.h, x.open = twofoldOver(t, n, "h", func(open *mem.Host) home.Layer {
+		return home.Layer{Netlayer: listening{claiming{open}}, Dialect: &wire.Hawser, TrustClaims: trusting}
 	})
+	defer x.h.leave()
+	conn, err := x.host.Connect(t.Context(), netlayer.Dial{Peer: x.open.Location()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.theirs = speak(t, conn, x.at, newKey())
+	fn(t, n, x)
 }
 
 // handed has a gifter hand the Home something of the jealous peer's.
@@ -244,6 +247,33 @@ func TestDisplacedAreAnsweredFirst(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Those who say that they are the peer and do not read delay this for as long as one of them can.
+func TestDisplacedWhoDoNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := mem.New(&mem.Config{Delay: 50 * time.Millisecond, Buffer: 4096})
+		defer n.Close()
+		jealousOn(t, n, false, func(t *testing.T, n *mem.Network, x *jealous) {
+			for range 5 {
+				liar := claims(t, n, x.open, x.at, nil)
+				defer liar.hangUp()
+				for range 60 {
+					liar.ask("challenge")
+				}
+			}
+			answer := x.handed(n).Send(t.Context(), "hello")
+			x.declines()
+			start := time.Now()
+			x.serves("withdraw-gift")
+			if d := time.Since(start); d > 8*time.Second {
+				t.Errorf("the next dial came after %v", d)
+			}
+			if _, err := vat.Result[int](answer).Await(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 }
 
 // A peer that aborts whatever is dialled is dialled so often and no more; where it can be said at once that it will not
