@@ -81,6 +81,7 @@ type reader struct {
 	// fresh are promises the message being read brought in, to be listened to.
 	fresh   []*far
 	given   vat.Ref   // what a certificate in it stands for
+	held    int64     // by promises, when the collector last looked
 	started bool      // the peer's op:start-session has come
 	seen    wire.Seen // shapes the peer has used
 	// ordinal and space name the messages received, in traces.
@@ -89,6 +90,9 @@ type reader struct {
 
 func (r *reader) handle(frame []byte) error {
 	r.given = vat.Ref{}
+	if err := r.relieve(); err != nil {
+		return err
+	}
 	op, err := r.dec.Decode(frame, r.in)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ type Limits struct {
 	// MaxPromises bounds the promises among the imports, and among the exports (default 65 536). They are held until they
 	// settle, whether or not anybody here still waits for them.
 	MaxPromises int
+	// MaxPromisedBytes bounds the memory of what promises of the peer's have come to that something here holds: a message
+	// that waits, a result that is not released, or an object (default 64 MiB). For a moment twice as much may be held.
+	MaxPromisedBytes int
 	// MaxAnswers bounds the peer's calls whose answers it has not released (default 65 536). It may wait for as many
 	// outcomes, and one more for each reference it was given.
 	MaxAnswers int
@@ -46,6 +49,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.MaxExports, 1<<20)
 	set(&l.MaxImports, 1<<20)
 	set(&l.MaxPromises, 1<<16)
+	set(&l.MaxPromisedBytes, 64<<20)
 	set(&l.MaxAnswers, 1<<16)
 	set(&l.MaxAnswerBytes, 64<<20)
 	set(&l.MaxQuestions, 1<<16)

@@ -40,6 +40,9 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 			return
 		}
 		first, q.settled = true, true
+		if q.kind == farPromise {
+			s.promised.keep(q, args)
+		}
 		if l.t != nil {
 			l.t.spend(q)
 		}

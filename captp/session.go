@@ -91,8 +91,10 @@ type Session struct {
 	budget  budget
 	inflow  inflow
 	graves  *graveyard
-	moves   atomic.Bool // the peer moves a promise's queue before it says what the promise is
-	mishaps meter.Meter // lines of the log that a peer can cause as often as it likes
+	// promised must not be part of the session, which the collector must not hold.
+	promised *promised
+	moves    atomic.Bool // the peer moves a promise's queue before it says what the promise is
+	mishaps  meter.Meter // lines of the log that a peer can cause as often as it likes
 
 	wake   chan struct{} // the writer has something to do
 	stop   chan struct{} // closed when the session ends: the writer finishes
@@ -174,7 +176,7 @@ func New(cfg Config) (*Session, error) {
 		}
 	}
 	s.inflow.limits, s.inflow.realm = &s.cfg.Limits, cfg.Realm
-	s.graves = new(graveyard)
+	s.graves, s.promised = new(graveyard), new(promised)
 	if !cfg.LazyRelease {
 		s.graves.session = weak.Make(s)
 	}
