@@ -38,7 +38,8 @@ func (n *Netlayer) serve(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(r.Context())
 	r.Host = n.host
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"), OnPingReceived: wire.answers,
+		OriginPatterns: n.cfg.Origins, InsecureSkipVerify: slices.Contains(n.cfg.Origins, "*"),
+		OnPingReceived: wire.answers, OnPongReceived: wire.answered,
 	})
 	if err != nil {
 		n.cfg.Logger.Debug("request turned away", "source", source, "why", sockets.OneLine(err.Error(), sockets.MaxLine))

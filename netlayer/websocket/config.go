@@ -51,8 +51,6 @@ type Config struct {
 
 	// handshake is handshakeTime, and shorter only in tests.
 	handshake time.Duration
-	// ping is pingInterval, and shorter only in tests.
-	ping time.Duration
 	// lookup resolves names and listen listens in place of the system, for tests.
 	lookup sockets.LookupFunc
 	listen func(network, address string) (net.Listener, error)
@@ -96,7 +94,6 @@ func (c *Config) validated() (Config, error) {
 	v.Limits.HandshakesPerSource = cmp.Or(v.Limits.HandshakesPerSource, 32)
 	v.Linger = cmp.Or(v.Linger, 3*time.Second)
 	v.handshake = cmp.Or(v.handshake, handshakeTime)
-	v.ping = cmp.Or(v.ping, pingInterval)
 	if v.Logger == nil {
 		v.Logger = hclog.NewNullLogger()
 	}

@@ -25,7 +25,7 @@ type conn struct {
 
 	inbox  *sockets.Inbox
 	end    atomic.Pointer[closedError] // set once, when the connection has ended in any way
-	failed atomic.Pointer[closedError] // set once, when a Write has failed; the pump ends the rest
+	failed atomic.Pointer[closedError] // set once, when a Write or the peer has failed; the pump ends the rest
 	done   chan struct{}               // closed when the pump is through and everything is released
 
 	writing sync.Mutex // held while something is written
@@ -109,6 +109,12 @@ func (c *conn) Write(frames [][]byte) error {
 	c.failed.CompareAndSwap(nil, &closedError{why: explain(err)})
 	c.wire.SetReadDeadline(time.Now().Add(c.n.cfg.Linger))
 	return c.broken()
+}
+
+// silent ends the connection because nothing is heard of the peer.
+func (c *conn) silent() {
+	c.failed.CompareAndSwap(nil, &closedError{why: "nothing was heard of the peer for long"})
+	c.wire.Close()
 }
 
 // broken returns why nothing can be written any more, or nil.

@@ -103,6 +103,7 @@ func (n *Netlayer) reach(ctx context.Context, u *url.URL, allow func(netip.Addr)
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		OnPingReceived: func(ctx context.Context, b []byte) bool { return used.answers(ctx, b) },
+		OnPongReceived: func(ctx context.Context, b []byte) { used.answered(ctx, b) },
 	})
 	if err != nil {
 		var wrapped *url.Error // which shows the whole URL

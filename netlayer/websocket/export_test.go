@@ -39,12 +39,6 @@ func WithHandshakeTime(c Config, d time.Duration) *Config {
 	return &c
 }
 
-// WithPing returns c for a netlayer that pings so often.
-func WithPing(c Config, d time.Duration) *Config {
-	c.ping = d
-	return &c
-}
-
 // WithListener returns c for a netlayer that listens at l.
 func WithListener(c Config, l net.Listener) *Config {
 	c.listen = func(string, string) (net.Listener, error) { return l, nil }

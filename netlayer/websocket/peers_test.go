@@ -326,39 +326,6 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 }
 
-// TestKeepAlive counts pings at a foreign dialler: there are some while they are wanted, and none else.
-func TestKeepAlive(t *testing.T) {
-	n := open(t, websocket.WithPing(websocket.Config{}, time.Millisecond))
-	pings := make(chan struct{}, 1000)
-	f, err := foreign(t, n, &ws.DialOptions{OnPingReceived: func(context.Context, []byte) bool {
-		pings <- struct{}{}
-		return true
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
-	c := accept(t, n)
-	receive(t, f)
-	reading := f.CloseRead(within(t)) // so that pings are answered
-	c.(netlayer.KeepAliver).KeepAlive(true)
-	for range 3 {
-		select {
-		case <-pings:
-		case <-reading.Done():
-			t.Fatal("the connection ended")
-		}
-	}
-	c.(netlayer.KeepAliver).KeepAlive(false)
-	c.(netlayer.KeepAliver).KeepAlive(true)
-	<-pings
-	c.Close("")
-	c.(netlayer.KeepAliver).KeepAlive(true)
-	for len(pings) > 0 {
-		<-pings
-	}
-}
-
 // TestCloseEndsHandshakes: whoever is on the way in when the netlayer closes is turned away, and nothing stays behind.
 func TestCloseEndsHandshakes(t *testing.T) {
 	n := open(t, &websocket.Config{})

@@ -3,8 +3,10 @@ package websocket_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -51,6 +53,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 type slow struct {
 	*ws.Conn
 	raw          net.Conn
+	mute         atomic.Bool  // it does not answer pings; the library could not while it writes
 	pings, pongs atomic.Int64 // that it has heard
 }
 
@@ -66,7 +69,7 @@ func piped(t *testing.T) (*slow, netlayer.Conn) {
 	var err error
 	f.Conn, err = foreign(t, n, &ws.DialOptions{
 		HTTPClient:     &http.Client{Transport: transport},
-		OnPingReceived: func(context.Context, []byte) bool { f.pings.Add(1); return true },
+		OnPingReceived: func(context.Context, []byte) bool { f.pings.Add(1); return !f.mute.Load() },
 		OnPongReceived: func(context.Context, []byte) { f.pongs.Add(1) },
 	})
 	if err != nil {
@@ -164,6 +167,91 @@ func TestPingsAreBounded(t *testing.T) {
 		}
 		if conn.More() {
 			t.Error("the connection has ended")
+		}
+	})
+}
+
+// TestKeepAlive: while a connection is needed the peer is pinged, and at no other time.
+func TestKeepAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, conn := piped(t)
+		f.readAll(t)
+		keep := conn.(netlayer.KeepAliver).KeepAlive
+		for _, c := range []struct {
+			on   bool
+			want int64
+		}{{false, 0}, {true, 4}, {false, 4}, {true, 8}} {
+			keep(c.on)
+			time.Sleep(101 * time.Second)
+			if got := f.pings.Load(); got != c.want {
+				t.Errorf("there were %d pings, expected %d", got, c.want)
+			}
+		}
+		conn.Close("")
+		keep(true)
+	})
+}
+
+// TestPeerFallsSilent: where a connection is needed, and the peer does not answer pings any more, it ends; one who has never
+// answered any may go on.
+func TestPeerFallsSilent(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f, conn := piped(t)
+			f.mute.Store(!answered)
+			f.readAll(t)
+			conn.(netlayer.KeepAliver).KeepAlive(true)
+			time.Sleep(10 * time.Minute)
+			if conn.More() {
+				_, err := conn.Read()
+				t.Fatalf("it has ended: %v", err)
+			}
+			if !answered {
+				return
+			}
+			f.mute.Store(true)
+			began := time.Now()
+			_, err := conn.Read()
+			if took := time.Since(began); !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "nothing was heard") || took < time.Minute || took > 150*time.Second {
+				t.Errorf("after %v: %v", took, err)
+			}
+		})
+	}
+}
+
+// TestReaderIsBusy: who does not listen, because nobody reads what has come, does not think that the peer is gone, and goes
+// on telling it that there is somebody.
+func TestReaderIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, conn := piped(t)
+		f.mute.Store(true)
+		f.readAll(t)
+		conn.(netlayer.KeepAliver).KeepAlive(true)
+		sent := make(chan error, 1)
+		go func() {
+			for range 4 {
+				if err := f.Write(t.Context(), ws.MessageBinary, make([]byte, 100_000)); err != nil {
+					sent <- err
+					return
+				}
+			}
+			sent <- nil
+		}()
+		for range 5 {
+			before := f.pings.Load()
+			time.Sleep(time.Minute)
+			if f.pings.Load() == before {
+				t.Fatal("the peer has heard nothing for a minute")
+			}
+		}
+		conn.(netlayer.KeepAliver).KeepAlive(false)
+		if len(sent) > 0 {
+			t.Fatalf("the reader is not busy: %v", <-sent)
+		}
+		for range 4 {
+			if m, err := conn.Read(); err != nil || len(m.Bytes) != 100_000 {
+				t.Fatalf("Read: %d bytes, %v", len(m.Bytes), err)
+			}
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/sockets"
@@ -14,7 +15,10 @@ import (
 // have whoever answers a ping wait behind a message that the peer is slow to take, and end the connection after 5 s.
 type wire struct {
 	net.Conn
-	release func() // gives back its share of the budget for handshakes; may be called more than once
+	release func()       // gives back its share of the budget for handshakes; may be called more than once
+	reads   atomic.Int64 // how many have ended
+	reading atomic.Bool  // one is in progress
+	ponged  atomic.Bool  // the peer has answered a ping
 
 	mu       sync.Mutex
 	buf      *[]byte // what is gathered; nil when nothing is
@@ -36,6 +40,17 @@ const (
 func newWire(c net.Conn, release func()) *wire {
 	return &wire{Conn: c, release: release}
 }
+
+func (w *wire) Read(b []byte) (int, error) {
+	w.reading.Store(true)
+	n, err := w.Conn.Read(b)
+	w.reads.Add(1)
+	w.reading.Store(false)
+	return n, err
+}
+
+// heard returns how often something has come, and whether somebody listens at the moment.
+func (w *wire) heard() (times int64, listening bool) { return w.reads.Load(), w.reading.Load() }
 
 func (w *wire) Write(b []byte) (int, error) {
 	w.mu.Lock()
@@ -106,6 +121,9 @@ func (w *wire) answers(context.Context, []byte) bool {
 	defer w.mu.Unlock()
 	return len(w.behind) < maxBehind
 }
+
+// answered is told of the peer's answers to pings.
+func (w *wire) answered(context.Context, []byte) { w.ponged.Store(true) }
 
 // cut makes a write in progress fail, and all that follow.
 func (w *wire) cut() { w.SetWriteDeadline(time.Unix(1, 0)) }
