@@ -35,13 +35,25 @@
 //     key of the swiss number, of the door's secret, or, for a capability key, the one that the holder gets with
 //     ProofKey(static, static), where static is this side's static key.
 //   - challenge(): the key to which proofs of capability keys are bound in this session, made when first asked for.
+//   - deposit-gift(id, reference), withdraw-gift(certificate): the exporter's part in handoffs, as in the CapTP
+//     Specification. A gift can be withdrawn as often as it was deposited, and a withdrawal may come first.
+//   - relay-gift(id): what the peer was given under that id, by way of this node; for peers that announce
+//     captp.FeatureRelaysGifts.
 //
-// Every refusal is the same: an unknown, a revoked, an unpublished and a wrong secret cannot be told apart, neither by
-// the answer nor by the work it takes. The answer of prove for a name that is unknown looks like any other.
+// Every refusal of a secret is the same: an unknown, a revoked, an unpublished and a wrong one cannot be told apart,
+// neither by the answer nor by the work it takes. The answer of prove for a name that is unknown looks like any other.
+//
+// # Handoffs
+//
+// What a peer sends of a third party's comes with a certificate, which the Home takes to that party: it dials it if there
+// is no session, where [HandoffPolicy] allows, and gives way to what this node itself wants of the same peer. Messages
+// wait meanwhile. What cannot be had so comes by way of the one who sent it, if it announces that; else the reference
+// breaks. A certificate opens a closed door.
 //
 // # Limits
 //
 // What others can make a Home hold is bounded: their sessions in all, from one source and without a name ([Door]), those
-// of one identity that are coming to their ends, and what each may hold (captp.Limits). So is what this side's own
-// Enliven can pile up: dials under way, and enlivenings that wait for one.
+// of one identity that are coming to their ends, what each may hold (captp.Limits), and the gifts that wait in each. So
+// are the dials that certificates cause, and what this side's own Enliven can pile up: dials under way, and enlivenings
+// that wait for one.
 package home
