@@ -20,9 +20,9 @@ import (
 
 // Config configures a node. Nil, and the zero value of each field, mean the defaults; Open copies it.
 type Config struct {
-	// Dir is where the node keeps its identity, the names of what it publishes and its port. It is made if it does not
-	// exist, readable by its owner alone, and belongs to one process at a time. Empty keeps everything in memory: a new
-	// identity each time.
+	// Dir is where the node keeps its identity, the keys of its networks, the names of what it publishes and its port. It is
+	// made if it does not exist, readable by its owner alone, and belongs to one process at a time. Empty keeps everything
+	// in memory: a new identity each time.
 	Dir string
 	// Identity is whom the node acts as. Nil uses the one in Dir, made at the first Open.
 	Identity sturdyref.Identity

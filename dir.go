@@ -26,6 +26,7 @@ var ErrDirInUse = errors.New("hawser: the directory is in use by another node, p
 //	lock           held while a process has it open
 //	identity       the secret keys, 0600
 //	publications   names and their swiss numbers, 0600
+//	key-NAME       the key of a network that wants one of its own, 0600
 //	port           the UDP port in use last
 type dir struct {
 	path string
