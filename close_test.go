@@ -7,10 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/netlayer/websocket"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -149,6 +151,23 @@ func TestBadNodes(t *testing.T) {
 		} else if c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	// Of several networks one is missing: the others do not stay open.
+	inner, err := websocket.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := hawser.Open(ctx, &hawser.Config{Networks: func(hawser.NetworkConfig) ([]hawser.Layer, error) {
+		return []hawser.Layer{{Netlayer: inner}, {}}, nil
+	}}); err == nil {
+		_ = n.Close()
+		t.Error("half a network: opened")
+	}
+	waiting, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	if _, err := inner.Accept(waiting); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a network of a node that could not be opened: %v", err)
+		_ = inner.Close()
 	}
 	n := open(t, quiet())
 	for what, id := range map[string]sturdyref.Identity{"none": nil, "the zero": sturdyref.KeyPair{}} {

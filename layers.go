@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
@@ -30,15 +31,14 @@ var (
 func (c *Config) networks(nc NetworkConfig) ([]Layer, error) {
 	if c.Networks != nil {
 		layers, err := c.Networks(nc)
-		for _, l := range layers {
-			if l.Netlayer == nil {
-				return nil, cmp.Or(err, errNoNetlayer)
-			}
+		missing := func(l Layer) bool { return l.Netlayer == nil }
+		if err != nil || len(layers) > 0 && !slices.ContainsFunc(layers, missing) {
+			return layers, err
 		}
-		if len(layers) == 0 {
-			err = cmp.Or(err, errNoNetlayer)
+		for _, l := range slices.DeleteFunc(layers, missing) {
+			err = errors.Join(err, l.Close())
 		}
-		return layers, err
+		return nil, errors.Join(errNoNetlayer, err)
 	}
 	nl, err := c.Network(nc)
 	if nl == nil {
