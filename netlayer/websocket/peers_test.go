@@ -1,7 +1,6 @@
 package websocket_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -9,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +16,6 @@ import (
 
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/websocket"
-	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // within bounds what should take no time at all.
@@ -238,94 +234,6 @@ func TestBadMessagesEndTheConnection(t *testing.T) {
 	}
 }
 
-// TestEmptyMessagesAreBounded: messages that hold nothing take memory too, so a peer that pours them has to wait.
-func TestEmptyMessagesAreBounded(t *testing.T) {
-	n := open(t, &websocket.Config{})
-	var raw net.Conn
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (c net.Conn, err error) {
-		raw, err = new(net.Dialer).DialContext(ctx, network, address)
-		return raw, err
-	}}
-	f, err := foreign(t, n, &ws.DialOptions{HTTPClient: &http.Client{Transport: transport}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
-	c := accept(t, n)
-	receive(t, f)
-	pour, poured := bytes.Repeat([]byte{0x82, 0x80, 0, 0, 0, 0}, 10_000), 0 // each an empty binary message
-	for poured < 32<<20 {                                                   // more than the kernel holds
-		raw.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		n, err := raw.Write(pour)
-		if poured += n; err != nil {
-			break
-		}
-	}
-	if poured >= 32<<20 {
-		t.Fatal("32 MiB of empty messages were taken")
-	}
-	for range 10_000 {
-		if m, err := c.Read(); err != nil || len(m.Bytes) != 0 {
-			t.Fatalf("Read: %q, %v", m.Bytes, err)
-		}
-	}
-}
-
-// TestHandshakesAreBounded: there is room for one handshake; it is taken until the dialler is admitted or goes.
-func TestHandshakesAreBounded(t *testing.T) {
-	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 1}})
-	eventually := func() *ws.Conn { // what gives room back may be a little behind
-		ctx := within(t)
-		for ctx.Err() == nil {
-			if f, err := foreign(t, n, nil); err == nil {
-				return f
-			}
-		}
-		t.Fatal("the room is never given back")
-		return nil
-	}
-	for range 3 { // admitted, and staying
-		f := eventually()
-		if _, err := foreign(t, n, nil); err == nil {
-			t.Fatal("a second handshake may begin")
-		}
-		send(t, f, ws.MessageBinary, websocket.Hello(make([]byte, 32)))
-		accept(t, n)
-		receive(t, f)
-	}
-	for range 3 { // gone without a word
-		raw, err := net.Dial("tcp", n.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw.Close()
-		eventually().CloseNow()
-	}
-}
-
-// TestRequestsAreBounded: a request that is no WebSocket counts until its connection is gone, which may last.
-func TestRequestsAreBounded(t *testing.T) {
-	n := open(t, &websocket.Config{Limits: websocket.Limits{HandshakesPerSource: 1}})
-	raw, err := net.Dial("tcp", n.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := io.WriteString(raw, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	answer := bufio.NewReader(raw)
-	for line := ""; line != "\r\n"; { // the server waits for the rest of the request
-		if line, err = answer.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := foreign(t, n, nil); err == nil {
-		t.Error("a second connection has come in while the first was there")
-	}
-}
-
 // TestCloseEndsHandshakes: whoever is on the way in when the netlayer closes is turned away, and nothing stays behind.
 func TestCloseEndsHandshakes(t *testing.T) {
 	n := open(t, &websocket.Config{})
@@ -400,62 +308,6 @@ func TestOriginOfTheURL(t *testing.T) {
 	}
 }
 
-// at returns the locator of somebody who has a key and is at a URL.
-func at(key ed25519.PrivateKey, url string) sturdyref.Peer {
-	return sturdyref.Peer{
-		Transport: websocket.Transport, Designator: websocket.Designator(key.Public().(ed25519.PublicKey)),
-		Hints: map[string]string{"url": url},
-	}
-}
-
-// TestImpostors dials servers that do not do what they should: they make the peer unreachable, never more.
-func TestImpostors(t *testing.T) {
-	_, reasons := websocket.Refusals(make([]byte, 32), fixed)
-	upgrade := func(then func(*ws.Conn, []byte)) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			c, err := ws.Accept(w, r, nil)
-			if err != nil {
-				return
-			}
-			defer c.CloseNow()
-			_, hello, err := c.Read(r.Context())
-			if err != nil {
-				return
-			}
-			then(c, hello)
-			c.Read(r.Context())
-		}
-	}
-	for name, handler := range map[string]http.HandlerFunc{
-		"no websocket": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) },
-		"forbidden":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
-		"redirection": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
-		},
-		"refusal without a signature": upgrade(func(c *ws.Conn, _ []byte) { c.Close(4403, "refused") }),
-		"refusal of another dial":     upgrade(func(c *ws.Conn, _ []byte) { c.Close(4403, reasons[4403]) }),
-		"echo":                        upgrade(func(c *ws.Conn, hello []byte) { c.Write(context.Background(), ws.MessageBinary, hello) }),
-		"another's proof": upgrade(func(c *ws.Conn, hello []byte) {
-			c.Write(context.Background(), ws.MessageBinary, websocket.Envelope(hello, ed25519.Sign(newKey(t), hello)))
-		}),
-		"a proof as text": upgrade(func(c *ws.Conn, hello []byte) {
-			c.Write(context.Background(), ws.MessageText, websocket.Envelope(hello, ed25519.Sign(fixed, hello)))
-		}),
-		"too much": upgrade(func(c *ws.Conn, _ []byte) { c.Write(context.Background(), ws.MessageBinary, make([]byte, 1<<16)) }),
-	} {
-		server := httptest.NewServer(handler)
-		n := open(t, &websocket.Config{})
-		c, err := n.Connect(within(t), netlayer.Dial{Peer: at(fixed, "ws"+strings.TrimPrefix(server.URL, "http")+"/?secret=1")})
-		if c != nil || !errors.Is(err, netlayer.ErrUnreachable) || errors.Is(err, netlayer.ErrRefused) {
-			t.Errorf("%s: %v, %v", name, c, err)
-		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: the error reads %q", name, err)
-		}
-		server.CloseClientConnections()
-		server.Close()
-	}
-}
-
 // nobodyComes turns whoever is announced away, and fails the test for it. The function returned ends that.
 func nobodyComes(t *testing.T, n *websocket.Netlayer) (end func()) {
 	ctx, cancel := context.WithCancel(within(t))
@@ -470,67 +322,5 @@ func nobodyComes(t *testing.T, n *websocket.Netlayer) (end func()) {
 	return func() {
 		cancel()
 		<-done
-	}
-}
-
-// TestRedirectionsAreNotFollowed, not even to the peer itself: nobody has asked whether one may go there.
-func TestRedirectionsAreNotFollowed(t *testing.T) {
-	b, a := open(t, &websocket.Config{Key: fixed}), open(t, &websocket.Config{})
-	server := httptest.NewServer(http.RedirectHandler("http://"+b.Addr().String(), http.StatusTemporaryRedirect))
-	defer server.Close()
-	nobody := nobodyComes(t, b)
-	peer := at(fixed, "ws"+strings.TrimPrefix(server.URL, "http"))
-	if _, err := a.Connect(within(t), netlayer.Dial{Peer: peer}); !errors.Is(err, netlayer.ErrUnreachable) {
-		t.Errorf("Connect: %v", err)
-	}
-	nobody()
-}
-
-func TestDialGoesWhereItMay(t *testing.T) {
-	b := open(t, &websocket.Config{})
-	_, port, _ := net.SplitHostPort(b.Addr().String())
-	a := open(t, websocket.WithLookup(websocket.Config{}, func(_ context.Context, host string) ([]netip.Addr, error) {
-		if host != "two.example" {
-			t.Errorf("looked up %q", host)
-		}
-		return []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("127.0.0.1")}, nil
-	}))
-	peer := b.Location()
-	peer.Hints["url"] = "ws://two.example:" + port
-	var asked []string
-	go func() {
-		if in, err := b.Accept(within(t)); err == nil {
-			in.Accept(nil)
-		}
-	}()
-	c, err := a.Connect(within(t), netlayer.Dial{Peer: peer, Allow: func(ip netip.Addr) bool {
-		asked = append(asked, ip.String())
-		return ip.IsLoopback()
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(asked, " "); got != "192.0.2.1 127.0.0.1" || c.Info().Source != "127.0.0.1/32" {
-		t.Errorf("Allow was asked about %s, the source is %s", got, c.Info().Source)
-	}
-	for _, url := range []string{
-		"", "two.example", "http://two.example", "ws://", "ws:///x", "ws://user:pass@two.example", "ws://two.example/#x", "ws:opaque", "wss://" + strings.Repeat("x", 600),
-	} {
-		peer.Hints["url"] = url
-		if _, err := a.Connect(within(t), netlayer.Dial{Peer: peer}); !errors.Is(err, netlayer.ErrUnreachable) {
-			t.Errorf("%.40q: %v", url, err)
-		}
-	}
-}
-
-// TestCertificateIsChecked: a key that is proven does not replace the certificate of a wss URL.
-func TestCertificateIsChecked(t *testing.T) {
-	certificate, _ := selfSigned(t)
-	b, a := open(t, &websocket.Config{TLS: certificate}), open(t, &websocket.Config{})
-	if url := b.Location().Hints["url"]; !strings.HasPrefix(url, "wss://") {
-		t.Errorf("the url is %s", url)
-	}
-	if _, err := a.Connect(within(t), netlayer.Dial{Peer: b.Location()}); !errors.Is(err, netlayer.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a certificate of nobody: %v", err)
 	}
 }
