@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/noiselink"
+	"github.com/hawser-go/hawser/internal/sockets"
 )
 
 func (n *Netlayer) acceptLoop() {
 	var pause time.Duration
+	var told time.Time
 	for {
 		c, err := n.listener.Accept()
 		switch {
@@ -24,6 +26,10 @@ func (n *Netlayer) acceptLoop() {
 			return
 		}
 		// The system is short of something, files perhaps. It passes.
+		if time.Since(told) > time.Minute {
+			told = time.Now()
+			n.cfg.Logger.Warn("no connection can be accepted", "why", sockets.OneLine(err.Error(), sockets.MaxLine))
+		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		timer := time.NewTimer(pause)
 		select {

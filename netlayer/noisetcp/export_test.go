@@ -11,6 +11,18 @@ func SetNetwork(c *Config, listen func(address string) (net.Listener, error), di
 	c.listen, c.dial = listen, dial
 }
 
+// WrapListener makes netlayers opened with c, after SetNetwork, listen through what wrap returns.
+func WrapListener(c *Config, wrap func(net.Listener) net.Listener) {
+	listen := c.listen
+	c.listen = func(address string) (net.Listener, error) {
+		l, err := listen(address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(l), nil
+	}
+}
+
 // SetLookup makes netlayers opened with c resolve names as the test says.
 func SetLookup(c *Config, lookup func(ctx context.Context, host string) ([]netip.Addr, error)) {
 	c.lookup = lookup

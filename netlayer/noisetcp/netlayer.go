@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/hawser-go/hawser/internal/noiselink"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -30,6 +32,9 @@ func Open(c *Config) (*Netlayer, error) {
 		return nil, err
 	}
 	n := &Netlayer{cfg: *c, node: node}
+	if n.cfg.Logger == nil {
+		n.cfg.Logger = hclog.NewNullLogger()
+	}
 	if n.cfg.dial == nil {
 		n.cfg.dial = dialTCP
 	}

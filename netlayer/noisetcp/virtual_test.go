@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/hawser-go/hawser/internal/noisetest"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/noisetcp"
@@ -325,5 +327,34 @@ func TestCutPing(t *testing.T) {
 			t.Errorf("after the ping was cut came %x", b)
 		}
 		c.Close()
+	})
+}
+
+// short is a listener of a system that is short of something for a while.
+type short struct {
+	net.Listener
+	fails int
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if s.fails--; s.fails >= 0 {
+		return nil, syscall.EMFILE
+	}
+	return s.Listener.Accept()
+}
+
+// TestSystemIsShort: a system that cannot give us connections for a while is asked again, and the log says so once.
+func TestSystemIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		a := &air{}
+		cfg := a.on(2, noisetcp.Config{Logger: hclog.New(&hclog.LoggerOptions{Output: &log})})
+		noisetcp.WrapListener(&cfg, func(l net.Listener) net.Listener { return &short{l, 8} })
+		from, to := open(t, a.on(1, noisetcp.Config{})), open(t, cfg)
+		out, in := connect(t, from, to, netlayer.Dial{})
+		carries(t, "afterwards", out, in)
+		if n := strings.Count(log.String(), "no connection can be accepted"); n != 1 {
+			t.Errorf("the log says %d times that there are no connections:\n%s", n, log.String())
+		}
 	})
 }
