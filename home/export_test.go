@@ -45,13 +45,16 @@ func (h *Home) Sweep() (held []captp.Census) {
 	return held
 }
 
-// Redeemed counts the certificates remembered, and what waits for greetings.
+// Redeemed counts the certificates remembered, and what waits for greetings, gifts and dials.
 func (h *Home) Redeemed() (n, waiting int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := range h.links {
 		n += len(l.redeemed)
-		waiting += len(l.waiting) + len(l.awaits) + len(l.queued)
+		waiting += len(l.waiting) + len(l.awaits)
+	}
+	for _, g := range h.gifters {
+		waiting += 1 + len(g.queued)
 	}
 	return n, waiting
 }

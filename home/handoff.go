@@ -110,8 +110,6 @@ func (r receiver) remember(key [32]byte, ref vat.Ref) {
 const (
 	// maxCertificate is how long a certificate may be, in bytes: some wait.
 	maxCertificate = 8 << 10
-	// queuedPerDial is how many certificates wait for each dial that a peer may cause.
-	queuedPerDial = 4
 	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
 	minRedeemed = 64
 	// maxRedeemed is how many are remembered; when there are more all are forgotten.
@@ -152,8 +150,8 @@ type redemption struct {
 	env   *msg.SigEnvelope
 	give  *msg.HandoffGive
 	vow   *vat.Vow
-	dials bool // counts among those of from
-	tries int  // dials that the exporter has aborted
+	dials *gifter // among whose it counts, nil if it does not
+	tries int     // dials that the exporter has aborted
 }
 
 func (d *redemption) start() {
@@ -166,20 +164,14 @@ func (d *redemption) start() {
 		if d.queue() {
 			return
 		}
-		if !d.dials {
+		if d.dials == nil {
 			d.relay(errManyDials)
 			return
 		}
 	}
 	reached := h.request(&request{peer: d.give.Exporter.Clone(), gifter: d.from, allow: d.allowed(), credential: d.introduction, fetch: d.over})
 	reached.PromiseCell().Subscribe(settled(func(_ any, err error) {
-		if d.dials {
-			h.mu.Lock()
-			d.from.redeeming--
-			h.redeeming--
-			h.mu.Unlock()
-			d.dials = false
-		}
+		waiting := d.dialled()
 		switch {
 		case errors.Is(err, errYielded):
 			d.start()
@@ -192,43 +184,8 @@ func (d *redemption) start() {
 		case err != nil:
 			d.relay(err)
 		}
-		h.redeemQueued(d.from)
+		h.redeemQueued(waiting)
 	}))
-}
-
-// queue counts d among the dials that its gifter may cause, or has it wait until one of them has come to its end, which
-// it reports. It does neither if too many wait already.
-func (d *redemption) queue() (queued bool) {
-	h, from, most := d.h, d.from, d.h.cfg.Handoffs.MaxDials
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case from.redeeming >= most:
-		if queued = len(from.queued) < queuedPerDial*most; queued {
-			from.queued = append(from.queued, d)
-		}
-	case h.redeeming < maxDials/2:
-		d.dials = true
-		from.redeeming++
-		h.redeeming++
-	}
-	return queued
-}
-
-// redeemQueued starts what waits for one of a gifter's dials to end.
-func (h *Home) redeemQueued(from *link) {
-	for {
-		var next *redemption
-		h.mu.Lock()
-		if len(from.queued) > 0 && from.redeeming < h.cfg.Handoffs.MaxDials {
-			next, from.queued = from.queued[0], from.queued[1:]
-		}
-		h.mu.Unlock()
-		if next == nil {
-			return
-		}
-		next.start()
-	}
 }
 
 // over withdraws the gift in a session with the exporter, as soon as that has been greeted.

@@ -3,6 +3,7 @@ package home_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,4 +90,47 @@ func TestGiftersTakeTurns(t *testing.T) {
 			t.Error("the gift of the other has not been withdrawn")
 		}
 	})
+}
+
+// A gifter that comes again and again has no more dials made for it than one that stays, whether it says who it is or not.
+func TestDialsOfAGifterThatComesAgain(t *testing.T) {
+	for name, host := range map[string]mem.HostConfig{"named": {Name: "again"}, "nobody": {Anonymous: true, Name: "x", Addr: "again"}} {
+		t.Run(name, func(t *testing.T) {
+			receiving(t, func(t *testing.T, n *mem.Network, r, e *party, g *script) {
+				var dials atomic.Int32
+				r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+					dials.Add(1)
+					<-ctx.Done()
+					return nil, fmt.Errorf("%w: %w", netlayer.ErrUnreachable, ctx.Err())
+				}
+				nobody := n.Host(mem.HostConfig{Name: "nobody"}).Location()
+				for i := range 10 {
+					at := n.Host(host)
+					conn, err := at.Connect(t.Context(), netlayer.Dial{Peer: r.Location()})
+					if err != nil {
+						t.Fatal(err)
+					}
+					again := speak(t, conn, conn.Info().Local, newKey())
+					for k := range 10 {
+						nobody.Designator = fmt.Sprint("nobody", i, k)
+						again.tell("no-method", again.give(again.greeting.PublicKey, nobody, giftID(k), nil))
+					}
+					time.Sleep(500 * time.Millisecond)
+					again.hangUp()
+					_ = at.Close()
+					time.Sleep(500 * time.Millisecond)
+				}
+				if d := dials.Load(); d != 16 {
+					t.Errorf("%d dials, want 16", d)
+				}
+				time.Sleep(5 * time.Minute)
+				if _, _, left, _ := r.Left(); left != 0 {
+					t.Errorf("%d dials are left", left)
+				}
+				if _, waiting := r.Redeemed(); waiting != 0 {
+					t.Errorf("%d wait", waiting)
+				}
+			})
+		})
+	}
 }

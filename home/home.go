@@ -72,8 +72,9 @@ type Home struct {
 	peers  map[sturdyref.PeerID]*peer
 	links  map[*link]struct{} // those that have a connection, or are about to
 	dials  int
-	// redeeming are those of the dials that peers' certificates have caused.
+	// redeeming are those of the dials that peers' certificates have caused, and gifters whose these are.
 	redeeming int
+	gifters   map[any]*gifter
 	crowd     crowd
 	// greeted are the sessions that have been greeted, by their ids; gifts is what was deposited in them.
 	greeted map[[32]byte]*link
@@ -100,7 +101,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	}
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
 	h.crowd.sources = make(map[string]int)
-	h.greeted = make(map[[32]byte]*link)
+	h.greeted, h.gifters = make(map[[32]byte]*link), make(map[any]*gifter)
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()
 	}

@@ -41,9 +41,6 @@ type link struct {
 	redeemed map[[32]byte]vat.WeakRef
 	// awaits are the gifts of others that this peer has asked for and that have not been deposited.
 	awaits map[giftKey]struct{}
-	// redeeming are the certificates of this peer's that are being redeemed and want a dial.
-	redeeming int
-	queued    []*redemption // that wait for one of these to end
 	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the
 	// peer's that it has.
 	shown, proven map[[16]byte]struct{}
