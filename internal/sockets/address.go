@@ -48,12 +48,13 @@ func Resolve(ctx context.Context, host string, lookup LookupFunc) ([]netip.Addr,
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip.Unmap()}, nil
 	}
-	ips, err := lookup(ctx, host)
-	if err != nil || len(ips) == 0 {
+	found, err := lookup(ctx, host)
+	if err != nil || len(found) == 0 {
 		return nil, fmt.Errorf("the name %q cannot be resolved", OneLine(host, MaxLine))
 	}
-	for i := range ips {
-		ips[i] = ips[i].Unmap()
+	ips := make([]netip.Addr, len(found))
+	for i, ip := range found {
+		ips[i] = ip.Unmap()
 	}
 	return ips, nil
 }

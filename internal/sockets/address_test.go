@@ -59,6 +59,15 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// What a lookup returns may be its own.
+func TestResolveKeepsNothing(t *testing.T) {
+	cached := []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1")}
+	ips, err := sockets.Resolve(t.Context(), "cached", func(context.Context, string) ([]netip.Addr, error) { return cached, nil })
+	if err != nil || ips[0].String() != "192.0.2.1" || cached[0].Is4() {
+		t.Errorf("resolved to %v, %v; the cache has %v", ips, err, cached)
+	}
+}
+
 func TestSplitAddress(t *testing.T) {
 	host, port, err := sockets.SplitAddress("[2001:db8::1]:65535")
 	if host != "2001:db8::1" || port != 65535 || err != nil {
