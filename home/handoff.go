@@ -23,8 +23,8 @@ type HandoffPolicy struct {
 	// Local lets every peer send the Home to loopback and link-local addresses, not only peers that it has dialled there:
 	// what listens there may trust whoever comes from this machine.
 	Local bool
-	// MaxDials bounds the dials under way because of one peer (default 16). Some more certificates wait for them; what is
-	// beyond that comes by way of the peer, if it forwards.
+	// MaxDials bounds the dials under way because of one peer, or of all from one source that have not said who they are
+	// (default 16). Some more certificates wait for them; what is beyond that comes by way of the peer, if it forwards.
 	MaxDials int
 }
 
