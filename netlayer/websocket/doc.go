@@ -15,6 +15,9 @@
 // that stays, and as reason a signature, in base64url without padding, over <18'hawser:refuse-peer7'refused32:RANDOM>, or
 // 'crossed, so that nobody but the server can refuse in its name. Others see a close frame.
 //
+// While somebody needs the connection it is pinged every 25 s. If the peer has ever answered, and nothing is heard of it
+// after four pings, it is taken to be gone.
+//
 // # What it proves, and what not
 //
 //   - The dialler knows that the holder of the designator's key has answered this connection's question. It is not known
