@@ -74,19 +74,24 @@ func (c *conn) Read() (netlayer.Frame, error) {
 // More reports whether Read would return at once.
 func (c *conn) More() bool { return !c.inbox.Empty() || c.end.Load() != nil }
 
+// overhead is more than what a message costs on the wire beside its bytes: its header, and what TLS adds to each record.
+const overhead = 14 + netlayer.MaxFrame/64
+
 // Write sends each frame as one binary message.
 func (c *conn) Write(frames [][]byte) error {
+	largest := 0
 	for _, f := range frames {
 		if len(f) > netlayer.MaxFrame {
 			return fmt.Errorf("websocket: a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
 		}
+		largest = max(largest, len(f))
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if err := c.broken(); err != nil || len(frames) == 0 {
 		return err
 	}
-	c.wire.gather()
+	c.wire.gather(largest + overhead)
 	var err error
 	for _, f := range frames {
 		if c.wire.gathered() >= maxGathered {

@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,11 +69,12 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// gather has what is written from now on wait.
-func (w *wire) gather() {
+// gather has what is written from now on wait, until it is about as much as expected.
+func (w *wire) gather(expected int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = buffers.Get().(*[]byte)
+	*w.buf = slices.Grow((*w.buf)[:0], expected)
 }
 
 // gathered returns how much waits to be flushed.
@@ -106,10 +108,7 @@ func (w *wire) spread() error {
 	if err == nil && len(*w.buf) > 0 {
 		_, w.err = w.Conn.Write(*w.buf)
 	}
-	if cap(*w.buf) <= 2*maxGathered { // one message may have made it large
-		*w.buf = (*w.buf)[:0]
-		buffers.Put(w.buf)
-	}
+	buffers.Put(w.buf)
 	w.buf = nil
 	return err
 }
