@@ -1,19 +1,18 @@
 package captp
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // lastWordsTimeout bounds how long an ended session tries to tell the peer.
 const lastWordsTimeout = 5 * time.Second
 
-// leaveBehind is how many bytes of the peer's messages may go on waiting for their turn when a session ends. If there
-// are more, those that wait on answers are refused: the call they wait for may never end, and the next session would
-// leave as many.
+// leaveBehind is how many bytes of the peer's messages, and of what its promises have come to, may go on waiting for their
+// turn when a session ends. If there are more, messages that wait on promises are refused: those may never settle, and the
+// next session would leave as many.
 const leaveBehind = 1 << 20
 
 // fail ends the session, once.
@@ -58,7 +57,7 @@ func (l *locked) ending() error {
 // leftovers is what an ended session leaves to be broken.
 type leftovers struct {
 	promises []*far
-	answers  []*answer // on which more waits than may be left behind
+	crowded  []*vat.Vow // on which more waits than may be left behind
 	refused  []refusal
 	watches  []*watch
 }
@@ -75,8 +74,15 @@ func (l *locked) takeAll(end *EndError) leftovers {
 			}
 		}
 		calls = l.t.questions.len() - 1
-		if l.s.inflow.size.Load() > leaveBehind {
-			left.answers = slices.Collect(maps.Values(l.t.answers))
+		if l.s.inflow.size.Load()+l.s.promised.bytes.Load() > leaveBehind {
+			for _, a := range l.t.answers {
+				left.crowded = append(left.crowded, &a.vow)
+			}
+			for ref := range l.t.byRef {
+				if w, promise := ref.Target().(*vat.Vow); promise {
+					left.crowded = append(left.crowded, w)
+				}
+			}
 		}
 		out, ends := l.t.out, l.t.ends
 		l.t = newTables(l.s, l.t.info)
@@ -114,8 +120,8 @@ func (left leftovers) end(end *EndError) {
 		q.vow.Settle(nil, end, true, nil)
 	}
 	refuseAll(left.refused)
-	for _, a := range left.answers {
-		a.vow.Thin()
+	for _, w := range left.crowded {
+		w.Thin()
 	}
 	for _, w := range left.watches {
 		w.fire(end)

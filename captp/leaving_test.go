@@ -2,6 +2,7 @@ package captp_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -76,4 +77,46 @@ func TestLeaveBehind(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+// What waits on promises that may never settle is not kept when it takes much, whatever the promise is called and whatever
+// it takes: bytes of its own, or what the promises in it have come to.
+func TestLeaveBehindOnPromises(t *testing.T) {
+	for _, promised := range []bool{false, true} {
+		for _, exported := range []bool{false, true} {
+			t.Run(fmt.Sprintf("promised=%v/exported=%v", promised, exported), func(t *testing.T) {
+				scene(t, nil, func(t *testing.T, w *world) {
+					n := w.node("n")
+					never := n.promise("never")
+					n.serve("list", func() []vat.Ref { return []vat.Ref{never.Ref()} })
+					r, e := w.peer(n)
+					to := answerAt(7)
+					if exported {
+						r.call(r.fetch("list"), "", 8, 8)
+						to = export(expect[*msg.Deliver](r).Args[0].([]any)[0].(msg.Desc).Pos)
+					} else {
+						r.call(export(0), "fetch", 7, 0, "never")
+					}
+					if promised {
+						r.send(&msg.Deliver{To: to, Args: promises(20)})
+						for _, pos := range r.resolvers(20) {
+							r.send(&msg.Deliver{To: export(pos), Selector: "fulfill", Args: []any{make([]byte, 100_000)}})
+						}
+					} else {
+						for range 20 {
+							r.send(&msg.Deliver{To: to, Args: []any{make([]byte, 100_000)}})
+						}
+					}
+					synctest.Wait()
+					if c := e.Tables(); c.Waiting == 0 {
+						t.Error("nothing waits")
+					}
+					r.bye()
+					if c := e.Tables(); c.Waiting != 0 {
+						t.Errorf("%d messages wait, whose sender is gone", c.Waiting)
+					}
+				})
+			})
+		}
+	}
 }

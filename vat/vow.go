@@ -284,12 +284,19 @@ func (w *Vow) pass(m *Message) (next Target, landing bool) {
 	return next, landing
 }
 
-// Thin refuses the messages waiting on w whose senders are gone, as [Held] tells.
+// Thin refuses the messages whose senders are gone, as [Held] tells, that wait on w or on the promise that w leads to.
 func (w *Vow) Thin() {
-	w.mu.Lock()
-	gone := w.thin()
-	w.mu.Unlock()
-	refuseGone(gone)
+	for range 64 {
+		w.mu.Lock()
+		gone := w.thin()
+		w.mu.Unlock()
+		refuseGone(gone)
+		next, ok := w.ahead().(*Vow)
+		if !ok {
+			return
+		}
+		w = next
+	}
 }
 
 // thin takes the messages of the gone out of the queue. It is called with mu held.
