@@ -15,6 +15,7 @@ func keeps(clause, name string, values ...any) check {
 		echo := l.fetch(echoObject)
 		p.now()
 		for _, v := range values {
+			p.about = show(v)
 			s := l.ask(echo, v)
 			if list, ok := s.value.([]any); s.broken || !ok || len(list) != 1 || !passable.Equal(list[0], v) {
 				p.fail("%s comes back: %s", show(v), s)

@@ -22,7 +22,8 @@ type check struct {
 type probe struct {
 	*run
 	ctx      context.Context
-	checking bool // what goes wrong from now on contradicts the clause
+	checking bool   // what goes wrong from now on contradicts the clause
+	about    string // the value that is being tried, if it is one of several
 	closers  []func()
 	readers  sync.WaitGroup
 }
@@ -70,6 +71,9 @@ func (p *probe) unmet(format string, args ...any) { p.stop(NotReached, format, a
 
 // trouble ends the check with what trouble means at this point of it.
 func (p *probe) trouble(format string, args ...any) {
+	if p.about != "" {
+		format, args = "%s: "+format, append([]any{p.about}, args...)
+	}
 	if p.checking {
 		p.fail(format, args...)
 	}
