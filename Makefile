@@ -24,7 +24,7 @@ fuzz: ## every fuzz target, FUZZTIME each (5s)
 	bash .ci/fuzz
 
 .PHONY: model
-model: ## the exhaustive model of order, to its end (minutes, 6 GB)
+model: ## the exhaustive model of order, to its end (minutes, 1 GB)
 	go test -count=1 -v -timeout 60m ./conformance/model -args -full
 
 .PHONY: vet
