@@ -6,10 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
@@ -36,6 +34,9 @@ func (p HandoffPolicy) validated() (HandoffPolicy, error) {
 	return p, nil
 }
 
+// maxCertificate is how long a certificate may be, in bytes: some wait.
+const maxCertificate = 8 << 10
+
 var errNotOurs = vat.NewError("home.handoff", "home: the certificate is for somebody else")
 
 var errLongGive = vat.NewError("home.handoff", "home: the certificate is too long")
@@ -49,7 +50,7 @@ type receiver struct {
 }
 
 // Receive implements captp.Handoffs. The same gift is the same reference as long as somebody holds it: who gives one thing
-// several times shows that it is one. When the session it leads into has ended, what is given once more is had anew.
+// several times shows that it is one. When it was lost with its session, what is given once more is had anew.
 func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 	h, give := r.h, env.Signed.(*msg.HandoffGive)
 	switch {
@@ -74,13 +75,14 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		return r.redeem(env, give)
 	}
 	key := sha256.Sum256(append([]byte(give.Exporter.ID().String()+"\x00"), id...))
-	h.mu.Lock()
-	known, held := r.from.redeemed[key].Ref()
-	h.mu.Unlock()
-	if held && !isBroken(known) {
+	known, lost := r.known(key)
+	if !known.IsNull() && !lost {
 		return known
 	}
 	ref := r.redeem(env, give)
+	if lost {
+		ref = orElse(ref, known)
+	}
 	r.remember(key, ref)
 	// What it settles to is what programs keep, and so what is to be known again.
 	ref.PromiseCell().Subscribe(settled(func(v any, err error) {
@@ -89,45 +91,6 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 		}
 	}))
 	return ref
-}
-
-// remember keeps, weakly, what a certificate has come to.
-func (r receiver) remember(key [32]byte, ref vat.Ref) {
-	r.h.mu.Lock()
-	defer r.h.mu.Unlock()
-	if r.from.redeemed == nil {
-		r.from.redeemed = make(map[[32]byte]vat.WeakRef)
-	}
-	switch n := len(r.from.redeemed); {
-	case n >= maxRedeemed:
-		clear(r.from.redeemed)
-	case n >= minRedeemed && n&(n-1) == 0:
-		maps.DeleteFunc(r.from.redeemed, func(_ [32]byte, w vat.WeakRef) bool { _, held := w.Ref(); return !held })
-	}
-	r.from.redeemed[key] = ref.Weak()
-}
-
-const (
-	// maxCertificate is how long a certificate may be, in bytes: some wait.
-	maxCertificate = 8 << 10
-	// minRedeemed is how many certificates are remembered before those are looked for that nobody needs.
-	minRedeemed = 64
-	// maxRedeemed is how many are remembered; when there are more all are forgotten.
-	maxRedeemed = 1 << 16
-)
-
-// isBroken reports whether nothing can come of a reference any more: the promise is broken, or the session has ended.
-func isBroken(ref vat.Ref) bool {
-	if _, err, _ := ref.PromiseCell().Outcome(); err != nil {
-		return true
-	}
-	far, ok := ref.Target().(vat.Severable)
-	if !ok {
-		return false
-	}
-	var severed atomic.Bool // another goroutine may set it, if the session ends just now
-	far.OnSever(func(error) { severed.Store(true) })()
-	return severed.Load()
 }
 
 // redeem sets out for what a certificate stands for.

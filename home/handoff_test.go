@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,50 @@ func TestHandoffAfterLoss(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who has left is still known as who that was, at once: a chat is told that somebody is gone by the reference it has.
+func TestHandoffOfWhoHasLeft(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		w := threesome(t, n, nil, nil)
+		defer w.g.leave()
+		defer w.r.leave()
+		ref, err := w.shelf.Send(t.Context(), "get").Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		works(t, "handed off", ref)
+		var dials atomic.Int32
+		w.r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+			dials.Add(1)
+			return next(ctx, d)
+		}
+		w.e.leave()
+		again, err := w.shelf.Send(t.Context(), "get").Await(t.Context())
+		if err != nil || again != ref || dials.Load() != 0 {
+			t.Errorf("mentioned again: %v, %v, after %d dials; want %v after none", again, err, dials.Load(), ref)
+		}
+	})
+}
+
+// What was lost and cannot be had anew is still known as what it was.
+func TestHandoffLostForGood(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		w := threesome(t, n, nil, nil)
+		defer w.leave()
+		ref, err := w.shelf.Send(t.Context(), "get").Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		works(t, "handed off", ref)
+		for _, p := range []*party{w.g, w.r} {
+			n.Partition(p.host(), w.e.host())
+			n.Lose(p.host(), w.e.host())
+		}
+		if again, err := w.shelf.Send(t.Context(), "get").Await(t.Context()); err != nil || again != ref {
+			t.Errorf("mentioned again: %v, %v, want %v", again, err, ref)
+		}
+	})
 }
 
 // What comes home is the object itself, also when it was given away by somebody who has it by way of a third.
