@@ -96,6 +96,9 @@ func (c *claim) Settled(cell *promise.Cell) {
 	}
 }
 
+// Gone implements promise.Leaver: a session that has ended tells nobody anything.
+func (c *claim) Gone() bool { return c.s.inflow.ended.Load() != nil }
+
 // tell counts the memory of an outcome that the peer may still name, and says it to the peer's resolver, which is given
 // back. It returns why the session must end, if that is too much, or why it cannot be said.
 func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (*EndError, error) {

@@ -3,6 +3,7 @@ package captp_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -57,6 +58,48 @@ func TestWaitingOfTheGone(t *testing.T) {
 		}
 		r.bye()
 	})
+}
+
+// Nor is what they wanted to be told of it: who listened, and who called for it.
+func TestListeningOfTheGone(t *testing.T) {
+	for what, ask := range map[string]func(r *raw, i uint64){
+		"listeners": func(r *raw, i uint64) {
+			r.send(&msg.Listen{To: answerAt(7), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: i}})
+		},
+		"callers": func(r *raw, i uint64) { r.call(export(0), "fetch", i, i, "never") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			scene(t, nil, func(t *testing.T, w *world) {
+				n := w.node("n")
+				never := n.promise("never")
+				come := func(rounds int) uint64 {
+					for range rounds {
+						r, e := w.peer(n)
+						r.call(export(0), "fetch", 7, 0, "never")
+						for i := range uint64(2000) {
+							ask(r, 100+i)
+						}
+						synctest.Wait()
+						_ = r.conn.Close("")
+						<-e.Done()
+					}
+					synctest.Wait()
+					for range 3 { // what is only weakly known goes in the second
+						runtime.GC()
+					}
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					return m.HeapAlloc
+				}
+				before := come(5)
+				after := come(120) // of which 8 MiB are what the world remembers of them
+				if after > before+20<<20 {
+					t.Errorf("%d KiB more after 120 peers that asked 2000 times each", (after-before)>>10)
+				}
+				runtime.KeepAlive(never)
+			})
+		})
+	}
 }
 
 // A little that a peer has sent before it left is done all the same; a lot upon calls that may never end is not kept.

@@ -29,13 +29,14 @@ type Adopter interface {
 // A Cell is the untyped inside of a promise; package vat builds the promises of calls on it. Programs use [Promise] and
 // [Resolver]. The zero Cell is pending. A Cell must not be copied. All methods may be called from any goroutine.
 type Cell struct {
-	mu      sync.Mutex
-	state   state
-	model   bool   // value is a model value shared by all who look: hand out copies
-	adopted bool   // host is an Adopter
-	heeded  bool   // somebody who waited has lost interest: a break is nothing to report
-	waiter  Waiter // who is to be told; several of them are a *several
-	value   any    // what it was fulfilled with, or the error it broke with
+	mu       sync.Mutex
+	state    state
+	model    bool   // value is a model value shared by all who look: hand out copies
+	adopted  bool   // host is an Adopter
+	heeded   bool   // somebody who waited has lost interest: a break is nothing to report
+	deserted bool   // the cell it follows knows it weakly
+	waiter   Waiter // who is to be told; several of them are a *several
+	value    any    // what it was fulfilled with, or the error it broke with
 
 	next   atomic.Pointer[Cell] // the cell this one follows, for finding rings
 	host   any                  // what the cell is the inside of, or was passed as
@@ -175,11 +176,16 @@ func (c *Cell) Subscribe(w Waiter) {
 		case nil:
 			c.waiter = w
 		case *several:
-			first.ws = append(first.ws, w)
+			first.add(w)
 		default:
 			c.waiter = &several{[]Waiter{first, w}}
 		}
+		deserted := c.deserted
+		c.deserted = false
 		c.mu.Unlock()
+		if other := c.next.Load(); deserted && other != nil {
+			other.Subscribe(follower{c}) // somebody waits again
+		}
 		return
 	}
 	c.observe()
