@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"store":                 {},
 	"store/bolt":            {"store"},
 	"store/memory":          {"store"},
+	"store/storetest":       {"store"}, // for tests only
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
 	"internal/meter":        {},
