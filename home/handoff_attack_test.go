@@ -87,21 +87,26 @@ func receiving(t *testing.T, fn func(t *testing.T, n *mem.Network, r, e *party, 
 	})
 }
 
+// misled has a gifter send r as many times to places where e is not, and where nothing ever answers.
+func misled(r, e *party, g *script, times int) {
+	r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
+		if d.Peer.Hints["addr"] != "e" {
+			<-ctx.Done()
+			return nil, fmt.Errorf("%w: %w", netlayer.ErrUnreachable, ctx.Err())
+		}
+		return next(ctx, d)
+	}
+	for i := range times {
+		wrong := e.Location().Clone()
+		wrong.Hints["addr"] = fmt.Sprint("black hole ", i)
+		g.tell("no-method", g.give(g.greeting.PublicKey, wrong, giftID(i), nil))
+	}
+}
+
 // Where a gifter says that a peer is must not keep the node itself from finding it.
 func TestGiftersDoNotDelayOurDials(t *testing.T) {
 	receiving(t, func(t *testing.T, n *mem.Network, r, e *party, g *script) {
-		r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
-			if d.Peer.Hints["addr"] != "e" {
-				<-ctx.Done()
-				return nil, fmt.Errorf("%w: %w", netlayer.ErrUnreachable, ctx.Err())
-			}
-			return next(ctx, d)
-		}
-		for i := range 20 {
-			wrong := e.Location().Clone()
-			wrong.Hints["addr"] = fmt.Sprint("black hole ", i)
-			g.tell("no-method", g.give(g.greeting.PublicKey, wrong, giftID(i), nil))
-		}
+		misled(r, e, g, 20)
 		time.Sleep(time.Second)
 		start := time.Now()
 		works(t, "our own", r.Enliven(e.publish("x")))

@@ -68,18 +68,7 @@ func TestOwnDialBesideAGiftersThatMayNot(t *testing.T) {
 // A gifter that leads to nowhere again and again does not keep what another gives waiting for all of that.
 func TestGiftersTakeTurns(t *testing.T) {
 	receiving(t, func(t *testing.T, n *mem.Network, r, e *party, g *script) {
-		r.layer.connect = func(ctx context.Context, d netlayer.Dial, next connector) (netlayer.Conn, error) {
-			if d.Peer.Hints["addr"] != "e" {
-				<-ctx.Done()
-				return nil, fmt.Errorf("%w: %w", netlayer.ErrUnreachable, ctx.Err())
-			}
-			return next(ctx, d)
-		}
-		for i := range 16 {
-			wrong := e.Location().Clone()
-			wrong.Hints["addr"] = fmt.Sprint("black hole ", i)
-			g.tell("no-method", g.give(g.greeting.PublicKey, wrong, giftID(i), nil))
-		}
+		misled(r, e, g, 16)
 		time.Sleep(time.Second)
 		atE := scripted(t, n, "another gifter there", e.Location())
 		other := scripted(t, n, "another gifter", r.Location())

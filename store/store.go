@@ -97,14 +97,11 @@ func (s *Store) begin() error {
 		_, _ = rand.Read(s.id[:])
 	}
 	s.epoch++
-	var b Batch
-	for key, value := range map[string][]byte{
-		string(formatKey): binary.BigEndian.AppendUint64(nil, format),
-		string(idKey):     s.id[:],
-		string(epochKey):  binary.BigEndian.AppendUint64(nil, s.epoch),
-	} {
-		b.ops = append(b.ops, Op{meta, []byte(key), value})
-	}
+	b := Batch{ops: []Op{
+		{meta, formatKey, binary.BigEndian.AppendUint64(nil, format)},
+		{meta, idKey, s.id[:]},
+		{meta, epochKey, binary.BigEndian.AppendUint64(nil, s.epoch)},
+	}}
 	if err := s.backend.Apply([]*Batch{&b}); err != nil {
 		return failed(err)
 	}
@@ -119,8 +116,8 @@ func (s *Store) Epoch() uint64 { return s.epoch }
 
 // Submit takes a batch, which is written behind all that were submitted before. done, if not nil, is told once, by the
 // store's goroutine and in order, that it has been written or why it was not; it must return soon and call neither Submit,
-// which may wait for it, nor Close. Submit waits while very much is on its way; it returns an error, and done is not called, if the batch cannot
-// be stored or the store takes no more.
+// which may wait for it, nor Close. Submit waits while very much is on its way; it returns an error, and done is not
+// called, if the batch cannot be stored or the store takes no more.
 func (s *Store) Submit(b *Batch, done func(error)) error {
 	if b.err != nil {
 		return b.err

@@ -1,7 +1,6 @@
 package noiselink
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,9 +23,9 @@ type conn struct {
 	said    bool       // the farewell was written; under writing
 
 	inbox inbox
-	end   atomic.Pointer[closedError] // set once, when the connection has ended in any way
-	gone  chan struct{}               // closed when the peer will say no more
-	done  chan struct{}               // closed when the pump is through and everything is released
+	end   atomic.Pointer[sockets.EndError] // set once, when the connection has ended in any way
+	gone  chan struct{}                    // closed when the peer will say no more
+	done  chan struct{}                    // closed when the pump is through and everything is released
 
 	closing atomic.Bool
 	closed  chan struct{} // closed when the first Close is through
@@ -50,12 +49,6 @@ const maxReason = 200
 // writeChunk is how much is gathered before it is written, as much as one record of a carrier holds; larger frames are
 // not copied.
 const writeChunk = noisehs.MaxPlaintext
-
-// closedError is what Read and Write return after the end.
-type closedError struct{ carrier, why string }
-
-func (e *closedError) Error() string { return e.carrier + ": the connection is closed: " + e.why }
-func (e *closedError) Unwrap() error { return net.ErrClosed }
 
 func newConn(n *Node, l Link, info netlayer.Info, arrived []byte, release func()) *conn {
 	c := &conn{
@@ -134,7 +127,7 @@ func (c *conn) flush(b []byte) error {
 
 // ended records why the connection has ended, if it has not yet. A Write in progress is cut short.
 func (c *conn) ended(why string) {
-	if c.end.CompareAndSwap(nil, &closedError{c.n.cfg.Carrier.Package, why}) {
+	if c.end.CompareAndSwap(nil, &sockets.EndError{Netlayer: c.n.cfg.Carrier.Package, Why: why}) {
 		c.link.SetWriteDeadline(time.Unix(1, 0))
 		c.inbox.end()
 	}

@@ -3,6 +3,7 @@ package sockets_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,5 +111,27 @@ func TestBudget(t *testing.T) {
 	}
 	if _, ok := b.Take("d"); ok {
 		t.Error("what was given back once can be taken twice")
+	}
+}
+
+// What ended a connection first is what is said of it, and every such error is one of a closed connection.
+func TestEnding(t *testing.T) {
+	e, cause := sockets.Ending{Netlayer: "test"}, errors.New("the cause")
+	if e.Broken() != nil || e.Ended() != nil || e.Failed() != nil {
+		t.Error("it has ended before it began")
+	}
+	e.Fail("cut")
+	e.Fail("cut again")
+	if err := e.Broken(); err == nil || err.Error() != "test: the connection is closed: cut" || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("failed: %v", err)
+	}
+	if e.Ended() != nil || !e.End("over", cause) || e.End("over again", nil) {
+		t.Error("it does not end once")
+	}
+	if err := e.Broken(); !errors.Is(err, net.ErrClosed) || !errors.Is(err, cause) || err.Error() != "test: the connection is closed: over" || err != error(e.Ended()) {
+		t.Errorf("ended: %v", err)
+	}
+	if e.Failed().Why != "cut" {
+		t.Errorf("the writing failed since %q", e.Failed().Why)
 	}
 }

@@ -23,15 +23,14 @@ type conn struct {
 	first   chan struct{} // closed when the first byte has come; the splitter then knows the framing
 	spoke   chan struct{} // closed when the first whole message has come
 	inbox   *sockets.Inbox
-	split   splitter                    // the pump's
-	framing Framing                     // of what the peer sends; valid once first is closed
-	end     atomic.Pointer[closedError] // set once, when the connection has ended in any way
-	over    chan struct{}               // closed with it
-	done    chan struct{}               // closed when the pump is through and the socket closed
+	split   splitter // the pump's
+	framing Framing  // of what the peer sends; valid once first is closed
+	ending  sockets.Ending
+	over    chan struct{} // closed when it has ended
+	done    chan struct{} // closed when the pump is through and the socket closed
 
-	failed  atomic.Pointer[closedError] // set once, when a Write has failed; the pump ends the rest
-	writing sync.Mutex                  // held while something is written
-	writes  Framing                     // valid once chosen; under writing
+	writing sync.Mutex // held while something is written
+	writes  Framing    // valid once chosen; under writing
 	chosen  bool
 	checks  scanner // what is written raw; under writing
 
@@ -41,24 +40,9 @@ type conn struct {
 
 var _ netlayer.Conn = (*conn)(nil)
 
-// closedError is what Read and Write return after the end.
-type closedError struct {
-	why   string
-	cause error // ErrSyntax and the like, or nil
-}
-
-func (e *closedError) Error() string { return "tcptest: the connection is closed: " + e.why }
-
-func (e *closedError) Unwrap() []error {
-	if e.cause == nil {
-		return []error{net.ErrClosed}
-	}
-	return []error{net.ErrClosed, e.cause}
-}
-
 func newConn(n *Netlayer, tcp *net.TCPConn, info netlayer.Info) *conn {
 	c := &conn{
-		n: n, tcp: tcp, info: info, inbox: sockets.NewInbox(),
+		n: n, tcp: tcp, info: info, inbox: sockets.NewInbox(), ending: sockets.Ending{Netlayer: "tcptest"},
 		first: make(chan struct{}), spoke: make(chan struct{}), over: make(chan struct{}),
 		done: make(chan struct{}), closed: make(chan struct{}),
 	}
@@ -76,11 +60,11 @@ func (c *conn) Read() (netlayer.Frame, error) {
 	if m, ok := c.inbox.Next(); ok {
 		return netlayer.Frame{Bytes: m}, nil
 	}
-	return netlayer.Frame{}, c.end.Load()
+	return netlayer.Frame{}, c.ending.Ended()
 }
 
 // More reports whether Read would return at once.
-func (c *conn) More() bool { return !c.inbox.Empty() || c.end.Load() != nil }
+func (c *conn) More() bool { return !c.inbox.Empty() || c.ending.Ended() != nil }
 
 // firstByteTime is how long a Write waits for the dialler's first byte, which says how it wants to be spoken to.
 const firstByteTime = 250 * time.Millisecond
@@ -97,14 +81,14 @@ func (c *conn) Write(frames [][]byte) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.broken(); err != nil {
+	if err := c.ending.Broken(); err != nil {
 		return err
 	}
 	if len(frames) == 0 {
 		return nil
 	}
-	if c.choose(); c.broken() != nil {
-		return c.broken()
+	if c.choose(); c.ending.Broken() != nil {
+		return c.ending.Broken()
 	}
 	buf := writeBuffers.Get().(*[]byte)
 	defer writeBuffers.Put(buf)
@@ -121,20 +105,9 @@ func (c *conn) Write(frames [][]byte) error {
 	if _, err := c.tcp.Write(out); err != nil {
 		// Something may have been cut, so that nothing can follow it. What the peer has sent before it went can
 		// still come.
-		c.failed.CompareAndSwap(nil, &closedError{why: explain(err)})
+		c.ending.Fail(explain(err))
 		c.bound()
-		return c.broken()
-	}
-	return nil
-}
-
-// broken returns why nothing can be written any more, or nil.
-func (c *conn) broken() error {
-	if end := c.end.Load(); end != nil {
-		return end
-	}
-	if failed := c.failed.Load(); failed != nil {
-		return failed
+		return c.ending.Broken()
 	}
 	return nil
 }
@@ -164,7 +137,7 @@ func (c *conn) choose() {
 
 // ended records why the connection has ended, if it has not yet. A Write in progress is cut short.
 func (c *conn) ended(why string, cause error) {
-	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
+	if c.ending.End(why, cause) {
 		close(c.over)
 		_ = c.tcp.SetWriteDeadline(time.Unix(1, 0))
 		c.inbox.End()

@@ -25,10 +25,10 @@ func (c *conn) pump() {
 	for drained < maxDrained {
 		c.inbox.Room()
 		n, err := c.tcp.Read(chunk)
-		if n > 0 && c.end.Load() == nil {
+		if n > 0 && c.ending.Ended() == nil {
 			c.arrived(chunk[:n])
 		}
-		if c.end.Load() != nil {
+		if c.ending.Ended() != nil {
 			drained += n
 		}
 		if err != nil {
@@ -39,7 +39,7 @@ func (c *conn) pump() {
 			chunk = make([]byte, 2*n)
 		}
 	}
-	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.end.Load().why)
+	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.ending.Ended().Why)
 	c.tcp.Close()
 	c.n.roster.Remove(c)
 }
@@ -58,7 +58,7 @@ func (c *conn) arrived(b []byte) {
 		default:
 			close(c.spoke)
 			_ = c.tcp.SetReadDeadline(time.Time{})
-			if c.broken() != nil {
+			if c.ending.Broken() != nil {
 				c.bound() // which may have come just before
 			}
 		}
@@ -93,9 +93,9 @@ func (c *conn) takeApart(b []byte) (messages int, err error) {
 // lost says why nothing more can come, unless it is known already.
 func (c *conn) lost(err error) {
 	why := explain(err)
-	switch failed := c.failed.Load(); {
+	switch failed := c.ending.Failed(); {
 	case failed != nil:
-		why = failed.why
+		why = failed.Why
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		why = "no message came for " + c.n.cfg.Limits.SilentTime.String()
 	case c.split.within():

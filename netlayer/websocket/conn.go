@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,9 +23,8 @@ type conn struct {
 	info netlayer.Info
 
 	inbox  *sockets.Inbox
-	end    atomic.Pointer[closedError] // set once, when the connection has ended in any way
-	failed atomic.Pointer[closedError] // set once, when a Write or the peer has failed; the pump ends the rest
-	done   chan struct{}               // closed when the pump is through and everything is released
+	ending sockets.Ending
+	done   chan struct{} // closed when the pump is through and everything is released
 
 	writing sync.Mutex // held while something is written
 	closing atomic.Bool
@@ -39,23 +37,11 @@ var (
 	_ netlayer.KeepAliver = (*conn)(nil)
 )
 
-// closedError is what Read and Write return after the end.
-type closedError struct {
-	why   string
-	cause error // netlayer.ErrFrameTooLarge, or nil
-}
-
-func (e *closedError) Error() string { return "websocket: the connection is closed: " + e.why }
-
-func (e *closedError) Unwrap() []error {
-	if e.cause == nil {
-		return []error{net.ErrClosed}
-	}
-	return []error{net.ErrClosed, e.cause}
-}
-
 func newConn(n *Netlayer, ws *websocket.Conn, w *wire, info netlayer.Info) *conn {
-	c := &conn{n: n, ws: ws, wire: w, info: info, inbox: sockets.NewInbox(), done: make(chan struct{}), closed: make(chan struct{})}
+	c := &conn{
+		n: n, ws: ws, wire: w, info: info, inbox: sockets.NewInbox(), ending: sockets.Ending{Netlayer: "websocket"},
+		done: make(chan struct{}), closed: make(chan struct{}),
+	}
 	c.keep.conn = c
 	ws.SetReadLimit(netlayer.MaxFrame)
 	return c
@@ -68,11 +54,11 @@ func (c *conn) Read() (netlayer.Frame, error) {
 	if m, ok := c.inbox.Next(); ok {
 		return netlayer.Frame{Bytes: m}, nil
 	}
-	return netlayer.Frame{}, c.end.Load()
+	return netlayer.Frame{}, c.ending.Ended()
 }
 
 // More reports whether Read would return at once.
-func (c *conn) More() bool { return !c.inbox.Empty() || c.end.Load() != nil }
+func (c *conn) More() bool { return !c.inbox.Empty() || c.ending.Ended() != nil }
 
 // overhead is more than what a message costs on the wire beside its bytes: its header, and what TLS adds to each record.
 const overhead = 14 + netlayer.MaxFrame/64
@@ -88,7 +74,7 @@ func (c *conn) Write(frames [][]byte) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.broken(); err != nil || len(frames) == 0 {
+	if err := c.ending.Broken(); err != nil || len(frames) == 0 {
 		return err
 	}
 	c.wire.gather(largest + overhead)
@@ -111,26 +97,15 @@ func (c *conn) Write(frames [][]byte) error {
 		return nil
 	}
 	// Nothing can follow a message that was cut. What the peer has sent before it went can still come.
-	c.failed.CompareAndSwap(nil, &closedError{why: explain(err)})
+	c.ending.Fail(explain(err))
 	c.wire.SetReadDeadline(time.Now().Add(c.n.cfg.Linger))
-	return c.broken()
+	return c.ending.Broken()
 }
 
 // silent ends the connection because nothing is heard of the peer.
 func (c *conn) silent() {
-	c.failed.CompareAndSwap(nil, &closedError{why: "nothing was heard of the peer for long"})
+	c.ending.Fail("nothing was heard of the peer for long")
 	c.wire.Close()
-}
-
-// broken returns why nothing can be written any more, or nil.
-func (c *conn) broken() error {
-	if end := c.end.Load(); end != nil {
-		return end
-	}
-	if failed := c.failed.Load(); failed != nil {
-		return failed
-	}
-	return nil
 }
 
 // pump is the goroutine of a connection. It takes what arrives, so that it is there when somebody asks even if the
@@ -138,18 +113,18 @@ func (c *conn) broken() error {
 func (c *conn) pump() {
 	defer close(c.done)
 	err := c.receive()
-	switch failed := c.failed.Load(); {
+	switch failed := c.ending.Failed(); {
 	case errors.Is(err, errText):
 		c.ended("the peer broke the rules: "+err.Error(), nil)
 		c.goodbye(websocket.StatusUnsupportedData, "only binary messages")
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		c.ended("the peer broke the rules: a message larger than MaxFrame", netlayer.ErrFrameTooLarge)
 	case failed != nil:
-		c.ended(failed.why, nil)
+		c.ended(failed.Why, nil)
 	default:
 		c.ended(explain(err), nil)
 	}
-	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.end.Load().why)
+	c.n.cfg.Logger.Debug("connection ended", "peer", c.info.Remote.ID().String(), "source", c.info.Source, "why", c.ending.Ended().Why)
 	if !c.closing.Load() {
 		_ = c.ws.CloseNow()
 		c.wire.Close()
@@ -205,7 +180,7 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 
 // ended records why the connection has ended, if it has not yet.
 func (c *conn) ended(why string, cause error) {
-	if c.end.CompareAndSwap(nil, &closedError{why, cause}) {
+	if c.ending.End(why, cause) {
 		c.inbox.End()
 	}
 }
