@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,8 +42,7 @@ func TestMain(m *testing.M) {
 func count(path string) {
 	s, err := bolt.Open(path)
 	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+		giveUp(err)
 	}
 	n, _ := s.Get("a", []byte("n"))
 	for i := number(n) + 1; ; i++ {
@@ -50,18 +50,30 @@ func count(path string) {
 		b.Put("a", []byte("n"), binary.BigEndian.AppendUint64(nil, i))
 		b.Put("b", binary.BigEndian.AppendUint64(nil, i%1000), binary.BigEndian.AppendUint64(nil, i))
 		b.Put("c", []byte("n"), binary.BigEndian.AppendUint64(make([]byte, i%5000), i))
+		written := make(chan struct{})
 		if err := s.Submit(&b, func(err error) {
 			if err != nil {
-				fmt.Println(err)
-				os.Exit(1)
+				giveUp(err)
 			}
 			fmt.Println(i)
+			close(written)
 		}); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
+			giveUp(err)
+		}
+		if i == 1 { // on a slow disk the rest are one group, and a full disk would refuse that whole
+			<-written
 		}
 	}
 }
+
+// giveUp says why the process ends, once: a failed write is told to whoever waits for it and to whoever comes next.
+func giveUp(err error) {
+	givingUp.Lock()
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+var givingUp sync.Mutex
 
 func number(b []byte) uint64 {
 	if len(b) < 8 {
