@@ -80,6 +80,10 @@ type Info struct {
 	AdmittedBy [16]byte
 	// Credential is what Dial.Credential returned on the dialler's side, of an incoming connection; nil if nothing.
 	Credential []byte
+	// Resume is not nil if the connection goes on with something that an earlier one began: what the other end says of that,
+	// which is Dial.Resume of an incoming one, and of an outgoing one the first frame given to Incoming.Accept. Such a
+	// connection has no Binding, Identity, AdmittedBy or Credential of its own: they are those of the beginning.
+	Resume []byte
 }
 
 // A Conn carries frames between two parties. Read is called by one goroutine, Write by one other; the rest may be
@@ -127,7 +131,22 @@ type Dial struct {
 	// there. If it allows none Connect fails with an error that matches ErrUnreachable. It may be called by any goroutine.
 	// Netlayers whose addresses are no IP addresses do not call it.
 	Allow func(netip.Addr) bool
+	// Resume, if not nil, has the dial go on with something that an earlier connection between the same two began: at most
+	// MaxResume bytes that only the peer can read, and only from us, now. The other side sees them in Info.Resume, has proven
+	// its static key by then as we have, and answers with bytes of its own or refuses. Key, Early and Credential are not used.
+	// Netlayers that do not announce FeatureResume fail.
+	Resume []byte
+	// Previous is, with Resume, the connection that was lost, if this process had it: an anonymous dialler is the same only
+	// by the key that it made for that.
+	Previous Conn
 }
+
+// FeatureResume is announced by those whose connections may be resumed: see Dial.Resume. A netlayer that was not told to
+// announce it refuses who would resume.
+const FeatureResume = "resume"
+
+// MaxResume is the longest Dial.Resume, and the longest answer to one, in bytes.
+const MaxResume = 256
 
 // MaxCredential is the largest credential a dial carries, in bytes.
 const MaxCredential = 4096
@@ -156,12 +175,13 @@ type Doorkeeper interface {
 	Admit(info Info) error
 }
 
-// Incoming is a dialler that has proven itself and waits to be admitted.
+// Incoming is a dialler that has proven itself and waits to be admitted. Of one that would resume (Info.Resume) the
+// Doorkeeper was not asked: whoever knows what is to be resumed decides, by Info.Remote.
 type Incoming struct {
 	Info Info
 	// Accept admits it, sending the frames given with the admission, and returns the connection, whose first frames are
 	// those the dialler sent with its handshake. Call either Accept or Refuse, once, soon: the netlayer bounds how long
-	// and how many may wait.
+	// and how many may wait. To one that would resume the only frame is the answer, at most MaxResume bytes.
 	Accept func(first [][]byte) (Conn, error)
 	// Refuse turns it away with ErrRefused or ErrCrossed.
 	Refuse func(err error)
