@@ -94,6 +94,57 @@ func (x *xkpsk3) split() (fromInitiator, fromResponder []byte) {
 	return o[0], o[1]
 }
 
+// ik is Noise_IK_25519_ChaChaPoly_SHA256 in the same way; the key of what follows is had by split.
+type ik struct{ xkpsk3 }
+
+func newIK(initiator bool, s, e *ecdh.PrivateKey, responder, prologue []byte) *ik {
+	name := make([]byte, 32)
+	copy(name, "Noise_IK_25519_ChaChaPoly_SHA256") // as long as a hash: taken as it is
+	x := &ik{xkpsk3{s: s, e: e, initiator: initiator, h: name, ck: name}}
+	x.mixHash(prologue)
+	x.mixHash(responder)
+	if initiator {
+		x.rs = responder
+	}
+	return x
+}
+
+func (x *ik) message1(payload []byte) []byte {
+	e := x.e.PublicKey().Bytes()
+	x.mixHash(e)
+	x.mixKey(dh(x.e, x.rs)) // es
+	s := x.encrypt(x.s.PublicKey().Bytes())
+	x.mixKey(dh(x.s, x.rs)) // ss
+	return append(append(e, s...), x.encrypt(payload)...)
+}
+
+func (x *ik) read1(m []byte) (payload []byte, err error) {
+	x.re = m[:32]
+	x.mixHash(x.re)
+	x.mixKey(dh(x.s, x.re)) // es
+	if x.rs, err = x.decrypt(m[32:80]); err != nil {
+		return nil, err
+	}
+	x.mixKey(dh(x.s, x.rs)) // ss
+	return x.decrypt(m[80:])
+}
+
+func (x *ik) message2(payload []byte) []byte {
+	e := x.e.PublicKey().Bytes()
+	x.mixHash(e)
+	x.mixKey(dh(x.e, x.re)) // ee
+	x.mixKey(dh(x.e, x.rs)) // se
+	return append(e, x.encrypt(payload)...)
+}
+
+func (x *ik) read2(m []byte) ([]byte, error) {
+	x.re = m[:32]
+	x.mixHash(x.re)
+	x.mixKey(dh(x.e, x.re)) // ee
+	x.mixKey(dh(x.s, x.re)) // se
+	return x.decrypt(m[32:])
+}
+
 func (x *xkpsk3) mixHash(data []byte) { x.h = sum(append(append([]byte(nil), x.h...), data...)) }
 
 func (x *xkpsk3) mixKey(ikm []byte) {

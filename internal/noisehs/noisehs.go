@@ -6,7 +6,8 @@
 // key is an argument of the step that needs it, a handshake is over after its first error, each step checks its turn and
 // its lengths, and private keys are reached through a function, so that they may live elsewhere.
 //
-// There is one type for each pattern and role ([XKDialler], [XKAcceptor]); all rest on the same unexported core.
+// There is one type for each pattern and role ([XKDialler], [XKAcceptor], [IKDialler], [IKAcceptor]); all rest on the same
+// unexported core.
 package noisehs
 
 import (
@@ -59,6 +60,7 @@ type core struct {
 	lk   *noise.HandshakeState // nil once dead
 	keys *keys
 	step int
+	over *Transport // after the last message of the pattern
 }
 
 func newCore(c Config, pattern noise.HandshakePattern, psk3, initiator bool, peer []byte) (*core, error) {
@@ -150,7 +152,7 @@ func (c *core) ready(step int, psk *[32]byte) error {
 
 // dead ends the handshake: no error leaves a state that could be tried again.
 func (c *core) dead(err error) error {
-	c.lk = nil
+	c.lk, c.over = nil, nil
 	return err
 }
 
@@ -163,7 +165,23 @@ func (c *core) finish(cs1, cs2 *noise.CipherState, wroteLast bool) *Transport {
 	if initiator := wroteLast == (c.step%2 == 1); !initiator {
 		cs1, cs2 = cs2, cs1
 	}
-	return &Transport{seal: cs1, open: cs2}
+	c.over = &Transport{seal: cs1, open: cs2}
+	return c.over
+}
+
+// confirm makes or takes, by use, message number step: the first transport message, when the pattern is through.
+func (c *core) confirm(step int, use func(*Transport) ([]byte, error)) ([]byte, *Transport, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.ready(step, nil); err != nil {
+		return nil, nil, err
+	}
+	b, err := use(c.over)
+	if err != nil {
+		return nil, nil, c.dead(err)
+	}
+	c.step++
+	return b, c.over, nil
 }
 
 // hash returns the handshake hash after the messages so far.
