@@ -26,7 +26,7 @@ func (s *Session) read(conn netlayer.Conn) {
 			return
 		}
 		err = r.handle(frame.Bytes)
-		frame.Done()
+		frame.Done(nil)
 		if err != nil {
 			var end *EndError
 			if !errors.As(err, &end) {

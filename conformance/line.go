@@ -125,7 +125,7 @@ func (l *line) read(over context.Context) {
 			} else {
 				e.op, e.size = keep(op), len(frame.Bytes)
 			}
-			frame.Done()
+			frame.Done(nil)
 		}
 		select {
 		case l.events <- e:
