@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"store/storetest":       {"store"}, // for tests only
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
+	"internal/modelcbor":    {"passable", "internal/detcbor"},
 	"internal/meter":        {},
 	"internal/sockets":      {},
 	"internal/noiselink":    {"netlayer", "sturdyref", "internal/noisehs", "internal/sockets"},
@@ -42,7 +43,7 @@ var mayImport = map[string][]string{
 	"sturdyref":             {"passable", "internal/detcbor"},
 	"seal":                  {"internal/noisehs", "internal/detcbor", "store"},
 	"sturdyref/grant":       {"sturdyref", "store", "internal/detcbor"},
-	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/meter"},
+	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
 	"vat/caps":              {"passable", "promise", "store", "internal/detcbor", "vat"},
 	"vat/vattest":           {"passable", "promise", "store", "internal/detcbor", "vat", "store/memory"},
 	"netlayer":              {"sturdyref", "store"},

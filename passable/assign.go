@@ -148,6 +148,8 @@ func assign(p *plan, dst reflect.Value, model any, depth int) error {
 		return assignList(p, dst, model, depth)
 	case opMap:
 		return assignMap(p, dst, model, depth)
+	case opPairs:
+		return assignPairs(p, dst, model, depth)
 	case opStruct:
 		return assignStruct(p, dst, model, depth)
 	case opPointer:

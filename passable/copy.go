@@ -219,6 +219,8 @@ func (c *copier) reflected(p *plan, v reflect.Value, depth int) (any, error) {
 		return c.reflectedList(p, v, depth)
 	case opMap:
 		return c.reflectedMap(p, v, depth)
+	case opPairs:
+		return c.reflectedPairs(p, v, depth)
 	case opStruct:
 		return c.reflectedStruct(p, v, depth)
 	case opPointer:

@@ -46,6 +46,7 @@
 //	View                                 ByteArray, borrowed on arrival
 //	slices, arrays                       List; a nil slice is an empty List; an array wants exactly N
 //	map[K]T, K of kind string            Struct; a nil map is an empty Struct
+//	map[K]T, K a reference or a stub     Tagged MapTag, a List of pairs, each a List of two
 //	structs                              Struct, see below
 //	*T                                   as T; nil is Null
 //	interfaces                           as the value inside; nil is Null;

@@ -16,6 +16,7 @@ type plan struct {
 
 	refuse  error   // opRefuse: why
 	elem    *plan   // pointers, slices, arrays, maps, stubs
+	key     *plan   // opPairs
 	fields  []field // opStruct, sorted by wire name
 	bare    bool    // opReference: values of typ are references themselves
 	setter  bool    // opReference: *typ is a ReferenceSetter
@@ -45,6 +46,7 @@ const (
 	opSlice
 	opArray
 	opMap
+	opPairs
 	opStruct
 	opPointer
 	opInterface
@@ -147,11 +149,16 @@ func (b planner) fill(p *plan, t reflect.Type) {
 		}
 		p.op, p.elem = opArray, b.plan(t.Elem())
 	case reflect.Map:
-		if t.Key().Kind() != reflect.String {
-			p.refuse = cannotPass(t, "keys of a Struct are strings: use a map with string keys, or a list of pairs")
+		switch {
+		case t.Key().Kind() == reflect.String:
+			p.op = opMap
+		case b.keyed(t.Key()):
+			p.op, p.key = opPairs, b.plan(t.Key())
+		default:
+			p.refuse = cannotPass(t, "keys are strings or references: use a map with such keys, or a list of pairs")
 			return
 		}
-		p.op, p.elem = opMap, b.plan(t.Elem())
+		p.elem = b.plan(t.Elem())
 	case reflect.Pointer:
 		p.op, p.elem = opPointer, b.plan(t.Elem())
 	case reflect.Struct:
@@ -237,7 +244,7 @@ func checkPlan(p *plan, seen map[*plan]bool) error {
 	}
 	if p.elem != nil {
 		if err := checkPlan(p.elem, seen); err != nil {
-			if p.op == opSlice || p.op == opArray || p.op == opMap {
+			if p.op == opSlice || p.op == opArray || p.op == opMap || p.op == opPairs {
 				return under("[]", err)
 			}
 			return err

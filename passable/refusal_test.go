@@ -97,7 +97,7 @@ func TestWhatCannotPass(t *testing.T) {
 		"complex":                 {1i, passable.ErrCannotPass, "", "complex128"},
 		"uintptr":                 {uintptr(1), passable.ErrCannotPass, "", "uintptr"},
 		"unsafe pointer":          {unsafe.Pointer(&n), passable.ErrCannotPass, "", "unsafe.Pointer"},
-		"int keys":                {map[int]int{1: 1}, passable.ErrCannotPass, "", "keys of a Struct are strings"},
+		"int keys":                {map[int]int{1: 1}, passable.ErrCannotPass, "", "keys are strings or references"},
 		"deep":                    {holder{[]map[string]connHolder{{"ada": {}}}}, passable.ErrCannotPass, "members[0].ada.conn", "chan int"},
 		"odd key":                 {map[string]any{"a b": []any{1, make(chan int)}}, passable.ErrCannotPass, `["a b"][1]`, "chan int"},
 		"in a Struct":             {passable.Struct{{Key: "k", Value: 1i}}, passable.ErrCannotPass, "k", "complex128"},
