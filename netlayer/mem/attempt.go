@@ -39,6 +39,9 @@ type verdict struct {
 
 // newAttempt is the dialler's part of the last handshake message.
 func (h *Host) newAttempt(to *Host, d netlayer.Dial) (*attempt, error) {
+	if d.Resume != nil {
+		return h.newResumption(to, d)
+	}
 	a := &attempt{from: h, to: to, verdict: make(chan verdict, 1)}
 	dialler := h.self
 	if h.cfg.Anonymous {
@@ -141,6 +144,12 @@ func (a *attempt) judge() error {
 	if a.to.refusing.Load() {
 		return netlayer.ErrRefused
 	}
+	if a.resumes() {
+		if !slices.Contains(a.infos[1].Features, netlayer.FeatureResume) {
+			return netlayer.ErrRefused
+		}
+		return nil // it is not for the doorkeeper to say
+	}
 	door := a.to.cfg.Doorkeeper
 	if a.shows && (door == nil || !a.fits(door)) {
 		return netlayer.ErrRefused
@@ -189,6 +198,13 @@ func (a *attempt) accept(first [][]byte) (netlayer.Conn, error) {
 		return nil, errDecided
 	}
 	a.decided = true
+	if a.resumes() {
+		if err := a.answer(first); err != nil {
+			a.verdict <- verdict{err: netlayer.ErrRefused}
+			return nil, err
+		}
+		first = nil
+	}
 	w := a.from.net.connect(a.from, a.to, a.infos, a.early, first)
 	if w == nil {
 		a.verdict <- verdict{err: netlayer.ErrUnreachable}

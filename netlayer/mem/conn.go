@@ -61,6 +61,16 @@ func (w *wire) lose() {
 	}
 }
 
+// vanish loses the wire for one of its hosts alone.
+func (w *wire) vanish(h *Host) {
+	for i, p := range w.from {
+		if w.hosts[i] == h {
+			p.fallSilent(errLost)
+			w.from[1-i].fallDeaf(errLost)
+		}
+	}
+}
+
 // between returns the connections between two hosts. It is called with the network's mutex held.
 func (n *Network) between(a, b *Host) []*wire {
 	var found []*wire

@@ -43,6 +43,24 @@ func (p *pipe) lose(err error) {
 	p.wakeWriter()
 }
 
+// fallSilent breaks the pipe for its writer: what has arrived can be read, and then nothing comes.
+func (p *pipe) fallSilent(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop(p.arrived())
+	p.lk.silent = err
+	p.wakeWriter()
+}
+
+// fallDeaf breaks the pipe for its reader: what has arrived can be read, and what is written goes nowhere.
+func (p *pipe) fallDeaf(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop(p.arrived())
+	p.lk.deaf, p.lk.deafAt, p.lk.deafHere = true, never, err
+	p.wakeReader()
+}
+
 // stall holds back what has not arrived, and all that is sent, until resume.
 func (p *pipe) stall() {
 	p.mu.Lock()
@@ -80,6 +98,9 @@ func (p *pipe) resume() time.Duration {
 func (p *pipe) hear(at time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.lk.deafHere != nil {
+		return // there is nobody to hear from
+	}
 	p.lk.deafAt = at
 	p.wakeWriter()
 }
@@ -97,6 +118,8 @@ func (p *pipe) readEnd() error {
 	switch {
 	case p.lk.lost != nil:
 		return p.lk.lost
+	case p.lk.deafHere != nil:
+		return p.lk.deafHere
 	case p.lk.deaf:
 		return errClosedHere
 	case p.lk.shut && p.lk.shutAt <= p.net.now():
@@ -110,6 +133,8 @@ func (p *pipe) writeEnd() error {
 	switch {
 	case p.lk.lost != nil:
 		return p.lk.lost
+	case p.lk.silent != nil:
+		return p.lk.silent
 	case p.lk.shut:
 		return errClosedHere
 	case p.lk.deaf && p.lk.deafAt <= p.net.now():

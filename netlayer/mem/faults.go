@@ -119,5 +119,15 @@ func (n *Network) Lose(a, b *Host) {
 	}
 }
 
+// LoseSilently breaks every connection between two hosts for a alone, as when a has moved to another network: b hears
+// nothing, and what it writes goes nowhere. What was sent either way and has not arrived never does. Lose has b learn it.
+func (n *Network) LoseSilently(a, b *Host) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, w := range n.between(a, b) {
+		w.vanish(a)
+	}
+}
+
 // Refuse makes a host turn every dialler away, as if its doorkeeper did, until it is called with false.
 func (n *Network) Refuse(h *Host, refuse bool) { h.refusing.Store(refuse) }

@@ -612,3 +612,39 @@ func BenchmarkDelayedOneWay(b *testing.B) {
 	out.Close("")
 	<-done
 }
+
+// TestSilentLoss loses a connection for one end only.
+func TestSilentLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b, out, in := pair(t, mem.Config{Delay: 10 * time.Millisecond, Buffer: 1 << 10})
+		send(t, out, "arrived")
+		send(t, in, "arrived")
+		time.Sleep(20 * time.Millisecond)
+		send(t, out, "on its way")
+		send(t, in, "on its way")
+		n.LoseSilently(a, b)
+		if err := out.Write([][]byte{nil}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write of who has lost it: %v", err)
+		}
+		if got := rest(t, out); !slices.Equal(got, []string{"arrived"}) {
+			t.Errorf("who has lost it read %q", got)
+		}
+		if got := receive(t, in); got != "arrived" {
+			t.Errorf("the other read %q", got)
+		}
+		out.Close("")
+		n.Partition(a, b)
+		n.Heal(a, b)
+		time.Sleep(time.Hour)
+		for range 100 {
+			send(t, in, strings.Repeat("into the void", 10))
+		}
+		if in.More() {
+			t.Error("the other has learnt something")
+		}
+		n.Lose(a, b)
+		if got := rest(t, in); len(got) != 0 {
+			t.Errorf("the other read %q at the end", got)
+		}
+	})
+}

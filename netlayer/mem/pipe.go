@@ -43,12 +43,14 @@ type flow struct {
 	readTimer, writeTimer *time.Timer
 
 	lost     error // the connection was lost: set once, ends both sides after what is left in sent
+	silent   error // the writer has lost the connection, and the reader does not learn it: nothing arrives any more
 	shut     bool  // the writer has closed; the reader learns it at shutAt
 	shutAt   time.Duration
 	shutSaid error
 	deaf     bool // the reader has closed; the writer learns it at deafAt
 	deafAt   time.Duration
 	deafSaid error
+	deafHere error // why the reader is, if it has not closed
 }
 
 func newPipe(n *Network, l *link, rng *rand.Rand) *pipe {
@@ -178,7 +180,7 @@ func (p *pipe) push(frame []byte) {
 
 // arrival is when something sent now arrives.
 func (p *pipe) arrival() time.Duration {
-	if p.lk.stalled {
+	if p.lk.stalled || p.lk.silent != nil {
 		return never
 	}
 	d := p.link.sample(p.lk.rng)

@@ -65,6 +65,8 @@ type Lacks struct {
 	Features bool
 	// Addresses: those it dials are no IP addresses, so that Dial.Allow is never asked.
 	Addresses bool
+	// Resume: its connections cannot be resumed, and a dial with Resume fails.
+	Resume bool
 }
 
 // Run runs the whole suite, one subtest for each part of the contract.
@@ -114,6 +116,13 @@ func Run(t *testing.T, s Subject) {
 		{"CredentialTakesRoomFromEarly", credentialIsRoom},
 		{"CredentialTooLargeFails", credentialTooLarge},
 		{"CredentialDecides", credentialDecides},
+		{"ResumeGoesOn", resumed},
+		{"ResumeIsRefused", resumeRefused},
+		{"ResumeShowsWhoItIs", resumeByAnother},
+		{"ResumeByAnAnonymousDialler", resumeAnonymous},
+		{"ResumeIsAnnounced", resumeNotAnnounced},
+		{"ResumeKeepsToItsSize", resumeTooLong},
+		{"ResumeIsGivenUp", resumeGivenUp},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			if s.Bubble {

@@ -42,6 +42,8 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 		return nil, errors.New("tcptest: this is the designator of the local peer itself: its objects are reached without a connection")
 	case d.Key != nil:
 		return nil, errors.New("tcptest: a key cannot be shown on a netlayer that protects nothing")
+	case d.Resume != nil:
+		return nil, errors.New("tcptest: nothing is resumed on this netlayer")
 	}
 	tcp, err := n.reach(ctx, d)
 	if err != nil {

@@ -31,7 +31,7 @@ func open(t testing.TB, cfg *tcptest.Config) *tcptest.Netlayer {
 }
 
 var lacks = netlayertest.Lacks{
-	Authentication: true, Binding: true, Early: false, Credential: true, Verdict: true, Keys: true, Anonymity: true, Features: true,
+	Authentication: true, Binding: true, Early: false, Credential: true, Verdict: true, Keys: true, Anonymity: true, Features: true, Resume: true,
 }
 
 func TestNetlayer(t *testing.T) {

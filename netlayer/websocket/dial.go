@@ -44,6 +44,8 @@ func (n *Netlayer) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn,
 		return nil, errors.New("websocket: this is the local peer itself: its objects are reached without a connection")
 	case d.Key != nil:
 		return nil, errors.New("websocket: this netlayer cannot show a key")
+	case d.Resume != nil:
+		return nil, errors.New("websocket: nothing is resumed on this netlayer")
 	}
 	key, err := designatorKey(d.Peer.Designator)
 	if err != nil {

@@ -49,7 +49,7 @@ func open(t testing.TB, cfg *websocket.Config) *websocket.Netlayer {
 }
 
 var lacks = netlayertest.Lacks{
-	DiallerAuthentication: true, Binding: true, Early: true, Credential: true, Keys: true, Anonymity: true, Features: true,
+	DiallerAuthentication: true, Binding: true, Early: true, Credential: true, Keys: true, Anonymity: true, Features: true, Resume: true,
 }
 
 func TestNetlayer(t *testing.T) {
