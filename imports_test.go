@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"internal/meter":        {},
 	"internal/sockets":      {},
 	"internal/noiselink":    {"netlayer", "sturdyref", "internal/noisehs", "internal/sockets"},
-	"internal/noisetest":    {"sturdyref", "internal/detcbor"}, // for tests only
+	"internal/noisetest":    {"netlayer", "sturdyref", "internal/detcbor"}, // for tests only
 	"promise":               {"passable"},
 	"syrup":                 {"passable"},
 	"sturdyref":             {"passable", "internal/detcbor"},

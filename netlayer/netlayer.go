@@ -67,7 +67,8 @@ type Info struct {
 	Local, Remote sturdyref.Peer
 	// Authenticated says that the netlayer has proven Remote's designator.
 	Authenticated bool
-	// Anonymous says that the dialling side used a key made for this session only.
+	// Anonymous says that the dialling side used a key made for this session only. Of an incoming connection with Resume it
+	// is false: that was said at the beginning.
 	Anonymous bool
 	// Outbound says that the local side dialled.
 	Outbound bool
@@ -87,8 +88,8 @@ type Info struct {
 	// Credential is what Dial.Credential returned on the dialler's side, of an incoming connection; nil if nothing.
 	Credential []byte
 	// Resume is not nil if the connection goes on with something that an earlier one began: what the other end says of that,
-	// which is Dial.Resume of an incoming one, and of an outgoing one the first frame given to Incoming.Accept. Such a
-	// connection has no Binding, Identity, AdmittedBy or Credential of its own: they are those of the beginning.
+	// which is Dial.Resume of an incoming one, and of an outgoing one the frame given to Incoming.Accept. Such a connection
+	// has no Binding, Identity, AdmittedBy or Credential of its own: they are those of the beginning.
 	Resume []byte
 }
 
@@ -139,11 +140,17 @@ type Dial struct {
 	Allow func(netip.Addr) bool
 	// Resume, if not nil, has the dial go on with something that an earlier connection between the same two began: at most
 	// MaxResume bytes that only the peer can read, and only from us, now. The other side sees them in Info.Resume, has proven
-	// its static key by then as we have, and answers with bytes of its own or refuses. Key, Early and Credential are not used.
-	// Netlayers that do not announce FeatureResume fail.
+	// its static key by then as we have, and answers with bytes of its own or refuses. Key and Credential are not used; Early
+	// is asked as ever, with a limit of 0, as no frame travels with these bytes. Netlayers that do not announce FeatureResume
+	// fail.
+	//
+	// If whoever was to decide refuses, Connect fails with ErrRefused. ErrLost does not occur: if the answer was lost the error
+	// matches ErrUnreachable, as it may if the peer does not announce FeatureResume. Then the same can be said again, perhaps
+	// to one that has heard it.
 	Resume []byte
-	// Previous is, with Resume, the connection that was lost, if this process had it: an anonymous dialler is the same only
-	// by the key that it made for that.
+	// Previous is, with Resume, the connection that was lost, if this process had it, whichever of the two dialled it and on
+	// whichever netlayer of the same transport and identity: an anonymous dialler is the same only by the key that it made for
+	// that, and cannot do without.
 	Previous Conn
 }
 
@@ -187,7 +194,8 @@ type Incoming struct {
 	Info Info
 	// Accept admits it, sending the frames given with the admission, and returns the connection, whose first frames are
 	// those the dialler sent with its handshake. Call either Accept or Refuse, once, soon: the netlayer bounds how long
-	// and how many may wait. To one that would resume the only frame is the answer, at most MaxResume bytes.
+	// and how many may wait. To one that would resume exactly one frame is given, the answer, at most MaxResume bytes, which
+	// the dialler finds in Info.Resume and does not Read.
 	Accept func(first [][]byte) (Conn, error)
 	// Refuse turns it away with ErrRefused or ErrCrossed.
 	Refuse func(err error)

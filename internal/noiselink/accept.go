@@ -63,12 +63,24 @@ func (g *guest) receive(ctx context.Context) error {
 	if _, err := io.ReadFull(l, clear[:]); err != nil {
 		return err
 	}
-	if clear[0] != clearFresh {
-		return fmt.Errorf("%w: handshake of kind %d, expected %d", errMessage, clear[0], clearFresh)
+	switch {
+	case clear[0] == clearFresh:
+		return g.begin()
+	case clear[0] == clearResume && n.resumes():
+		return g.resume()
 	}
-	hs, err := noisehs.NewXKAcceptor(noisehs.Config{
-		Static: n.self.static, Prologue: n.cfg.Carrier.prologue(clear[0], l.Exporter()), Random: n.cfg.Random,
-	})
+	return fmt.Errorf("%w: handshake of unknown kind %d", errMessage, clear[0])
+}
+
+// handshake is what both roles of every handshake over a link are made with.
+func (n *Node) handshake(static noisehs.Static, clear byte, l Link) noisehs.Config {
+	return noisehs.Config{Static: static, Prologue: n.cfg.Carrier.prologue(clear, l.Exporter()), Random: n.cfg.Random}
+}
+
+// begin runs the handshake with a dialler that begins something.
+func (g *guest) begin() error {
+	n, l := g.n, g.link
+	hs, err := noisehs.NewXKAcceptor(n.handshake(n.self.static, clearFresh, l))
 	if err != nil {
 		return err
 	}
@@ -84,7 +96,7 @@ func (g *guest) receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.answer(hs); err != nil {
+	if err := g.answer(hs.Message2); err != nil {
 		return err
 	}
 	psk, err := n.psk(h.secret, hs)
@@ -113,8 +125,8 @@ func (g *guest) receive(ctx context.Context) error {
 	return nil
 }
 
-// answer sends the second message.
-func (g *guest) answer(hs *noisehs.XKAcceptor) error {
+// answer sends the second message, which message2 makes of its payload.
+func (g *guest) answer(message2 func(payload []byte) ([]byte, error)) error {
 	var token []byte
 	if !g.n.cfg.Carrier.Bound {
 		token = make([]byte, tokenSize)
@@ -122,7 +134,7 @@ func (g *guest) answer(hs *noisehs.XKAcceptor) error {
 			return err
 		}
 	}
-	m2, err := hs.Message2(appendFeatures(token[:len(token):len(token)], g.n.cfg.Features))
+	m2, err := message2(appendFeatures(token[:len(token):len(token)], g.n.cfg.Features))
 	if err != nil {
 		return err
 	}
@@ -161,11 +173,8 @@ func (n *Node) psk(secret [16]byte, hs *noisehs.XKAcceptor) ([32]byte, error) {
 
 // identify reads what a dialler says of itself and checks it against the static key it has proven.
 func (n *Node) identify(payload []byte, dialler, binding [32]byte) (info netlayer.Info, frames []byte, err error) {
-	switch {
-	case !sturdyref.CanonicalX25519(dialler):
-		return info, nil, errors.New("the dialler's key is not written in the canonical way")
-	case dialler == n.self.static.Public:
-		return info, nil, errors.New("the dialler has our own key")
+	if err := n.checkStatic(dialler); err != nil {
+		return info, nil, err
 	}
 	credential, err := cutCredential(&payload)
 	if err != nil {
@@ -190,4 +199,15 @@ func (n *Node) identify(payload []byte, dialler, binding [32]byte) (info netlaye
 		err = errMessage
 	}
 	return info, frames, err
+}
+
+// checkStatic refuses a static key with which nobody else can dial.
+func (n *Node) checkStatic(dialler [32]byte) error {
+	switch {
+	case !sturdyref.CanonicalX25519(dialler):
+		return errors.New("the dialler's key is not written in the canonical way")
+	case dialler == n.self.static.Public:
+		return errors.New("the dialler has our own key")
+	}
+	return nil
 }

@@ -16,7 +16,8 @@ import (
 // be between; it knows nothing of us yet.
 type attempt struct {
 	link  Link
-	hs    *noisehs.XKDialler
+	xk    *noisehs.XKDialler // nil if it resumes
+	ik    *noisehs.IKDialler // nil if it does not
 	info  netlayer.Info
 	token []byte // what a refusal must show, on carriers that need that
 }
@@ -37,6 +38,7 @@ type call struct {
 	acceptor [32]byte
 	remote   sturdyref.Peer
 	secret   [16]byte
+	resume   []byte // nil if it begins something
 	way      Way
 }
 
@@ -60,34 +62,28 @@ func (c *call) greet(ctx context.Context, l Link) (*attempt, error) {
 	stop := onDone(ctx, func() { l.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	carrier := c.n.cfg.Carrier
-	hs, err := noisehs.NewXKDialler(noisehs.Config{
-		Static: c.self.static, Prologue: carrier.prologue(clearFresh, l.Exporter()), Random: c.n.cfg.Random,
-	}, c.acceptor)
+	a := &attempt{link: l}
+	clear, m1, read, err := c.open(a)
 	if err != nil {
 		return nil, err
 	}
-	m1, err := hs.Message1(hello{c.secret, c.n.cfg.Features}.encode())
-	if err != nil {
-		return nil, err
-	}
-	if err := writeMessage(l, []byte{clearFresh}, m1); err != nil {
+	if err := writeMessage(l, []byte{clear}, m1); err != nil {
 		return nil, greetFailure(l, err)
 	}
+	carrier := c.n.cfg.Carrier
 	m2, err := readMessage(l, carrier.maxMessage2())
 	if err != nil {
 		return nil, greetFailure(l, err)
 	}
-	payload, err := hs.ReadMessage2(m2)
+	payload, err := read(m2)
 	if err != nil {
 		return nil, errStranger
 	}
-	var token []byte
 	if !carrier.Bound {
 		if len(payload) < tokenSize {
 			return nil, errStranger
 		}
-		token, payload = payload[:tokenSize], payload[tokenSize:]
+		a.token, payload = payload[:tokenSize], payload[tokenSize:]
 	}
 	theirs, err := parseFeatures(payload)
 	if err != nil {
@@ -97,20 +93,36 @@ func (c *call) greet(ctx context.Context, l Link) (*attempt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return &attempt{
-		link: l, hs: hs, token: token,
-		info: netlayer.Info{
-			Local:         c.local,
-			Remote:        c.remote,
-			Authenticated: true,
-			Anonymous:     c.self.id == nil,
-			Outbound:      true,
-			Source:        sockets.SourceName(l.RemoteAddr()),
-			Binding:       sessionBinding(hs.Hash(), c.self.static.Public, c.acceptor),
-			Features:      intersect(c.n.cfg.Features, theirs),
-			AdmittedBy:    c.secret,
-		},
-	}, nil
+	a.info = netlayer.Info{
+		Local:         c.local,
+		Remote:        c.remote,
+		Authenticated: true,
+		Anonymous:     c.self.id == nil,
+		Outbound:      true,
+		Source:        sockets.SourceName(l.RemoteAddr()),
+		Features:      intersect(c.n.cfg.Features, theirs),
+		AdmittedBy:    c.secret,
+	}
+	if a.xk != nil {
+		a.info.Binding = sessionBinding(a.xk.Hash(), c.self.static.Public, c.acceptor)
+	}
+	return a, nil
+}
+
+// open begins the handshake there is to be: it returns what goes out first and what takes the answer.
+func (c *call) open(a *attempt) (clear byte, m1 []byte, read func(m2 []byte) (payload []byte, err error), err error) {
+	if c.resume != nil {
+		if a.ik, err = noisehs.NewIKDialler(c.n.handshake(c.self.static, clearResume, a.link), c.acceptor); err != nil {
+			return 0, nil, nil, err
+		}
+		m1, err = a.ik.Message1([]byte{protocolVersion})
+		return clearResume, m1, a.ik.ReadMessage2, err
+	}
+	if a.xk, err = noisehs.NewXKDialler(c.n.handshake(c.self.static, clearFresh, a.link), c.acceptor); err != nil {
+		return 0, nil, nil, err
+	}
+	m1, err = a.xk.Message1(hello{c.secret, c.n.cfg.Features}.encode())
+	return clearFresh, m1, a.xk.ReadMessage2, err
 }
 
 func (a *attempt) abandon() { a.link.End(Done) }

@@ -17,6 +17,8 @@ type conn struct {
 	link    Link
 	info    netlayer.Info
 	release func() // what else the connection holds; may be nil
+	// anonymous is who dialled, if that is known by the key made for this session only: without it nobody could resume it.
+	anonymous *self
 
 	writing sync.Mutex // held while something is written to the link
 	torn    bool       // a Write was cut within a frame: nothing can follow it; under writing

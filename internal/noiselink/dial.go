@@ -35,7 +35,7 @@ type Way struct {
 //
 // A peer is only said to refuse if it has proven to be that peer; what anybody else does at one of its addresses makes it
 // unreachable there. Once frames of Early have gone out, a failure that leaves open whether the peer has them matches
-// netlayer.ErrLost.
+// netlayer.ErrLost. A dial that resumes has none.
 func (n *Node) Connect(ctx context.Context, d netlayer.Dial, way func() (Way, error)) (netlayer.Conn, error) {
 	if !n.Enter() {
 		return nil, n.ErrClosed
@@ -68,7 +68,13 @@ func (n *Node) prepare(d netlayer.Dial) (*call, error) {
 	if err != nil {
 		return nil, n.cfg.errorf("cannot dial: %w", err)
 	}
+	if !n.Anonymous() && acceptor == n.self.static.Public {
+		return nil, n.cfg.errorf("this is the local identity itself: its objects are reached without a connection")
+	}
 	c := &call{n: n, self: n.self, local: n.peer, acceptor: acceptor, remote: d.Peer.Clone()}
+	if d.Resume != nil {
+		return c, c.prepareResume(d)
+	}
 	if d.Key != nil {
 		if c.secret, err = d.Key.ID(acceptor); err != nil {
 			return nil, n.cfg.errorf("the key that is to be shown does not work: %w", err)
@@ -78,9 +84,6 @@ func (n *Node) prepare(d netlayer.Dial) (*call, error) {
 		}
 	}
 	if !n.Anonymous() {
-		if acceptor == n.self.static.Public {
-			return nil, n.cfg.errorf("this is the local identity itself: its objects are reached without a connection")
-		}
 		return c, nil
 	}
 	if c.self, err = anonymousSelf(); err != nil {
@@ -153,74 +156,114 @@ func (c *call) interrupted(ctx context.Context) error {
 	return nil
 }
 
+// last is the last message of a dialler's handshake.
+type last struct {
+	message []byte
+	ciphers *noisehs.Transport
+	early   bool // frames are in it
+}
+
 // finish sends the last message of the handshake and waits for the verdict.
 func (c *call) finish(ctx context.Context, a *attempt, d netlayer.Dial) (netlayer.Conn, error) {
-	psk, err := c.psk(a, d.Key)
+	say, hear := c.introduce, c.admitted
+	if c.resume != nil {
+		say, hear = c.confirm, c.resumed
+	}
+	m, err := say(a, d)
 	if err != nil {
 		return nil, err
 	}
-	head, err := c.credential(d, a.info)
+	verdict, err := c.verdict(ctx, a, m)
 	if err != nil {
 		return nil, err
+	}
+	frames, err := hear(a, verdict)
+	switch {
+	case errors.Is(err, netlayer.ErrCrossed):
+		return nil, netlayer.ErrCrossed
+	case err != nil:
+		return nil, c.unclear(err, m.early)
+	}
+	a.link.SetDeadline(time.Time{})
+	a.link.Secure(m.ciphers)
+	conn := newConn(c.n, a.link, a.info, frames, c.way.Release)
+	if c.n.Anonymous() {
+		conn.anonymous = &c.self
+	}
+	if !c.n.Add(conn, conn.pump) {
+		return nil, c.unclear(c.n.ErrClosed, m.early)
+	}
+	return conn, nil
+}
+
+// introduce makes the last message of a handshake that begins something.
+func (c *call) introduce(a *attempt, d netlayer.Dial) (last, error) {
+	psk, err := c.psk(a, d.Key)
+	if err != nil {
+		return last{}, err
+	}
+	head, err := c.credential(d, a.info)
+	if err != nil {
+		return last{}, err
 	}
 	var early, first []byte
 	if d.Early != nil {
 		limit := maxEarly - len(head)
 		if early, first, err = c.n.cfg.gather(d.Early(a.info, limit), limit); err != nil {
-			return nil, err
+			return last{}, err
 		}
 	}
 	p, err := c.self.prove(a.info.Binding, sturdyref.Dialler, first)
 	if err != nil {
-		return nil, err
+		return last{}, err
 	}
-	m3, ciphers, err := a.hs.Message3(&psk, append(appendSelf(head, p), early...))
-	if err != nil {
-		return nil, err
-	}
+	m3, ciphers, err := a.xk.Message3(&psk, append(appendSelf(head, p), early...))
+	return last{m3, ciphers, len(early) > 0}, err
+}
+
+// verdict sends the last message and returns what the verdict holds.
+func (c *call) verdict(ctx context.Context, a *attempt, m last) ([]byte, error) {
 	deadline, _ := ctx.Deadline()
 	a.link.SetDeadline(deadline)
 	stop := onDone(ctx, func() { a.link.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	err = writeMessage(a.link, nil, m3)
+	err := writeMessage(a.link, nil, m.message)
 	var verdict []byte
 	if err == nil {
 		verdict, err = readMessage(a.link, noisehs.MaxMessage)
 	}
 	stop()
 	if err != nil {
-		return nil, c.noVerdict(ctx, a.link, err, len(early) > 0)
+		return nil, c.noVerdict(ctx, a.link, err, m.early)
 	}
 	if a.token != nil && subtle.ConstantTimeCompare(verdict, a.token) == 1 {
 		return nil, netlayer.ErrRefused
 	}
-	payload, err := ciphers.Open(verdict)
+	payload, err := m.ciphers.Open(verdict)
 	switch {
 	case err == nil:
+		return payload, nil
 	case c.n.cfg.Carrier.Bound:
 		// It is the peer, but it cannot read what it was sent: it does not have the secret.
 		return nil, netlayer.ErrRefused
-	default:
-		// Anybody on the way may have said this in the place of the peer, which may have admitted us.
-		return nil, c.unclear(errForged, len(early) > 0)
 	}
-	says, theirs, frames, err := parseSelf(payload)
+	// Anybody on the way may have said this in the place of the peer, which may have admitted us.
+	return nil, c.unclear(errForged, m.early)
+}
+
+// admitted reads the verdict about one that begins something, and returns the acceptor's first frames.
+func (c *call) admitted(a *attempt, verdict []byte) (frames []byte, err error) {
+	says, theirs, frames, err := parseSelf(verdict)
 	switch {
-	case err != nil || says == sayAnonymous:
-		return nil, c.unclear(errMessage, len(early) > 0)
+	case err != nil:
+		return nil, err
 	case says == sayCrossed:
 		return nil, netlayer.ErrCrossed
+	case says != sayNamed:
+		return nil, errMessage
 	}
-	if a.info.Identity, err = c.n.verify(theirs, c.acceptor, a.info.Binding, sturdyref.Acceptor, firstFrame(frames)); err != nil {
-		return nil, c.unclear(err, len(early) > 0)
-	}
-	a.link.SetDeadline(time.Time{})
-	a.link.Secure(ciphers)
-	conn := newConn(c.n, a.link, a.info, frames, c.way.Release)
-	if !c.n.Add(conn, conn.pump) {
-		return nil, c.unclear(c.n.ErrClosed, len(early) > 0)
-	}
-	return conn, nil
+	a.info.Identity, err = c.n.verify(theirs, c.acceptor, a.info.Binding, sturdyref.Acceptor, firstFrame(frames))
+	return frames, err
 }
 
 // credential returns the credential of a dial as it stands in the last message.
@@ -239,7 +282,7 @@ func (c *call) psk(a *attempt, key netlayer.Key) ([32]byte, error) {
 	if key == nil {
 		return c.n.cfg.Carrier.publicPSK(c.acceptor)
 	}
-	psk, err := key.PSK(c.acceptor, a.hs.AcceptorEphemeral())
+	psk, err := key.PSK(c.acceptor, a.xk.AcceptorEphemeral())
 	if err != nil {
 		return psk, c.n.cfg.errorf("the key that is to be shown does not work: %w", err)
 	}

@@ -3,10 +3,12 @@ package noiselink
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
 
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -116,6 +118,32 @@ func ParseFeatures(b []byte) error {
 	_, err := parseFeatures(b)
 	return err
 }
+
+// ParseConfirm and ParseResumed parse what is said by one that resumes, and of it, and write it again.
+func ParseConfirm(b []byte) (again []byte, err error) {
+	said, features, err := parseConfirm(b)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeConfirm(said, features), nil
+}
+
+func ParseResumed(b []byte) (again []byte, err error) {
+	said, err := parseResumed(b)
+	switch {
+	case errors.Is(err, netlayer.ErrCrossed):
+		return []byte{sayCrossed}, nil
+	case err != nil:
+		return nil, err
+	}
+	return EncodeResumed(said), nil
+}
+
+func EncodeConfirm(said []byte, features []string) []byte {
+	return appendFeatures(appendSaid(nil, said), features)
+}
+
+func EncodeResumed(said []byte) []byte { return appendSaid([]byte{sayResumed}, said) }
 
 // RecordsKept verifies records as a netlayer does and returns how many it then remembers.
 func RecordsKept(records []*sturdyref.Record) (int, error) {

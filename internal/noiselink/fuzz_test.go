@@ -20,6 +20,9 @@ func FuzzPayloads(f *testing.F) {
 	f.Add([]byte{2})
 	f.Add(noisetest.Join(noisetest.Credential([]byte("credential")), noisetest.Anonymous("one")))
 	f.Add([]byte{3, 0, 0, 1})
+	f.Add(noisetest.Confirm([]byte("said"), "a", "b/1"))
+	f.Add(noisetest.Confirm(make([]byte, 256)))
+	f.Add(noisetest.Resumed([]byte("said")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if again, err := noiselink.ParseLast(b); err == nil && !bytes.Equal(again, b) {
 			t.Errorf("the last payload %x is written %x", b, again)
@@ -29,6 +32,13 @@ func FuzzPayloads(f *testing.F) {
 		}
 		if again, err := noiselink.ParseSelf(b); err == nil && !bytes.Equal(again, b) {
 			t.Errorf("self %x is written %x", b, again)
+		}
+		if again, err := noiselink.ParseConfirm(b); err == nil && !bytes.Equal(again, b) || (err == nil) != noisetest.IsConfirm(b) {
+			t.Errorf("confirmation %x is written %x, %v", b, again, err)
+		}
+		resumed := len(b) > 0 && b[0] == 4 && noisetest.IsSaid(b[1:]) || bytes.Equal(b, []byte{2})
+		if again, err := noiselink.ParseResumed(b); err == nil && !bytes.Equal(again, b) || (err == nil) != resumed {
+			t.Errorf("verdict %x is written %x, %v", b, again, err)
 		}
 	})
 }

@@ -17,7 +17,10 @@ import (
 // What both sides of a handshake compute (docs/noise-quic.md, section 5).
 
 // The dialler's first byte on the stream says which handshake follows. It is in the prologue, so nobody can change it.
-const clearFresh = 0
+const (
+	clearFresh  = 0 // the two begin something
+	clearResume = 1 // the two go on
+)
 
 const (
 	maxMessage1 = noisehs.XKOverhead1 + maxHello

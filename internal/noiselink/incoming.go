@@ -93,6 +93,9 @@ func (n *Node) announce(g *guest) error {
 
 // admit sends the verdict, with as many of the first frames as it holds, and then the others.
 func (g *guest) admit(first [][]byte) (*conn, error) {
+	if g.info.Resume != nil {
+		return g.goOn(first)
+	}
 	for _, f := range first {
 		if len(f) > netlayer.MaxFrame {
 			return nil, g.n.cfg.errorf("a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
@@ -113,19 +116,28 @@ func (g *guest) admit(first [][]byte) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.say(append(appendSelf(nil, p), frames...)); err != nil {
+	c, err := g.enter(append(appendSelf(nil, p), frames...))
+	if err != nil {
 		return nil, err
-	}
-	g.link.Secure(g.ciphers)
-	c := newConn(g.n, g.link, g.info, g.frames, nil)
-	if !g.n.Add(c, c.pump) {
-		return nil, g.n.ErrClosed
 	}
 	if fit < len(first) {
 		if err := c.Write(first[fit:]); err != nil {
 			c.Close("")
 			return nil, err
 		}
+	}
+	return c, nil
+}
+
+// enter sends the verdict that admits, and makes a connection of the link.
+func (g *guest) enter(verdict []byte) (*conn, error) {
+	if err := g.say(verdict); err != nil {
+		return nil, err
+	}
+	g.link.Secure(g.ciphers)
+	c := newConn(g.n, g.link, g.info, g.frames, nil)
+	if !g.n.Add(c, c.pump) {
+		return nil, g.n.ErrClosed
 	}
 	return c, nil
 }

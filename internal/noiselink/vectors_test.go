@@ -49,6 +49,7 @@ type vectors struct {
 	Identities []identityVector  `json:"identities"`
 	Secrets    []secretVector    `json:"secrets,omitempty"`
 	Handshakes []handshakeVector `json:"handshakes"`
+	Resumed    []resumeVector    `json:"resumptions"`
 }
 
 type identityVector struct {
@@ -178,6 +179,7 @@ func (p page) generate(t *testing.T) vectors {
 		}
 		v.Handshakes = append(v.Handshakes, p.handshake(t, h, secret))
 	}
+	v.Resumed = p.resumptions(t, secret)
 	if !p.carrier.Bound {
 		v.Secrets = nil // those of the other page
 	}
@@ -316,6 +318,9 @@ func (p page) check(t *testing.T) {
 	}
 	for _, h := range v.Handshakes {
 		p.checkHandshake(t, h, pairs)
+	}
+	for _, r := range v.Resumed {
+		p.checkResumption(t, r, pairs)
 	}
 }
 

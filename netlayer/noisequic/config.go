@@ -28,7 +28,8 @@ type Config struct {
 	Advertise []string
 	// Doorkeeper decides who comes in. Nil lets in everybody who knows our key and shows no secret.
 	Doorkeeper netlayer.Doorkeeper
-	// Features are announced to peers: at most 32, each of 1 to 64 lower-case letters, digits and "./-".
+	// Features are announced to peers: at most 32, each of 1 to 64 lower-case letters, digits and "./-". With
+	// netlayer.FeatureResume among them what a connection began can be resumed on another, from both sides.
 	Features []string
 	// Limits bound what strangers can cost.
 	Limits Limits

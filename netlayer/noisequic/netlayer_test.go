@@ -45,7 +45,7 @@ func open(t testing.TB, cfg noisequic.Config) *noisequic.Netlayer {
 }
 
 func TestNetlayer(t *testing.T) {
-	netlayertest.Run(t, netlayertest.Subject{Lacks: netlayertest.Lacks{Resume: true}, Open: func(testing.TB) func(netlayertest.Host) netlayer.Netlayer {
+	netlayertest.Run(t, netlayertest.Subject{Open: func(testing.TB) func(netlayertest.Host) netlayer.Netlayer {
 		return func(h netlayertest.Host) netlayer.Netlayer {
 			cfg := noisequic.Config{Features: h.Features, Linger: 500 * time.Millisecond}
 			if !h.Anonymous {

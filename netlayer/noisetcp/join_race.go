@@ -23,7 +23,8 @@ var errBeaten = errors.New("noisetcp: the peer was reached the other way")
 
 // A race is one dial made both ways. The one on which the peer first proves that it is there claims the dial, before
 // the last message of the handshake, and asks the dial what it has to say. The other one never sends that message: until
-// then the peer has not been told who dials, so that there is one session at most and nothing is said twice.
+// then the peer has not been told who dials, or, in a dial that resumes, what is resumed, so that there is one session at
+// most and nothing is said twice.
 type race struct {
 	cancel  [2]context.CancelFunc // by way
 	ctx     [2]context.Context

@@ -49,12 +49,12 @@ func (w withoutUDP) Location() sturdyref.Peer {
 
 func TestJoined(t *testing.T) {
 	t.Run("Both", func(t *testing.T) {
-		netlayertest.Run(t, netlayertest.Subject{Lacks: netlayertest.Lacks{Resume: true}, Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
+		netlayertest.Run(t, netlayertest.Subject{Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
 			return func(h netlayertest.Host) netlayer.Netlayer { return openBoth(t, h) }
 		}})
 	})
 	t.Run("WithoutUDP", func(t *testing.T) {
-		netlayertest.Run(t, netlayertest.Subject{Lacks: netlayertest.Lacks{Resume: true}, Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
+		netlayertest.Run(t, netlayertest.Subject{Open: func(t testing.TB) func(netlayertest.Host) netlayer.Netlayer {
 			return func(h netlayertest.Host) netlayer.Netlayer { return withoutUDP{openBoth(t, h)} }
 		}})
 	})
