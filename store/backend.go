@@ -22,7 +22,8 @@ type Reader interface {
 	// Scan calls fn with the keys of a bucket that are not before from, in the order of their bytes, and their values,
 	// until fn returns false.
 	Scan(bucket string, from []byte, fn func(key, value []byte) bool)
-	// Buckets returns the names of the buckets that have keys, or have had some, in order, but for the store's own.
+	// Buckets returns the names of the buckets that have keys, or have had some since they were dropped, in order, but for
+	// the store's own.
 	Buckets() []string
 }
 

@@ -17,7 +17,7 @@ type Batch struct {
 // An Op is one write of a batch.
 type Op struct {
 	Bucket string
-	Key    []byte
+	Key    []byte // nil removes the whole bucket
 	Value  []byte // nil deletes
 }
 
@@ -32,12 +32,21 @@ func (b *Batch) Put(bucket string, key, value []byte) {
 }
 
 // Delete removes a key from a bucket; there need not be one.
-func (b *Batch) Delete(bucket string, key []byte) { b.add(Op{Bucket: bucket, Key: key}) }
+func (b *Batch) Delete(bucket string, key []byte) {
+	if key == nil {
+		key = []byte{} // which is refused
+	}
+	b.add(Op{Bucket: bucket, Key: key})
+}
+
+// Drop removes a bucket with all it holds; there need not be one.
+func (b *Batch) Drop(bucket string) { b.add(Op{Bucket: bucket}) }
 
 func (b *Batch) add(op Op) {
 	switch {
 	case op.Bucket == "" || op.Bucket == meta:
 		b.refuse(badBucket(op.Bucket))
+	case op.Key == nil && op.Value == nil:
 	case len(op.Key) == 0 || len(op.Key) > MaxKey:
 		b.refuse(badKey(len(op.Key)))
 	case len(op.Value) > MaxValue:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"sync"
 )
 
@@ -32,6 +33,7 @@ type submission struct {
 	n     uint64
 }
 
+// place is where a value is; without a key it is the whole bucket, of which a write is that it is dropped.
 type place struct{ bucket, key string }
 
 // recent is the value of the last write to a place, nil for none, and which batch that was.
@@ -133,6 +135,9 @@ func (s *Store) Submit(b *Batch, done func(error)) error {
 	s.count++
 	s.pending += b.size
 	for _, op := range b.ops {
+		if op.Key == nil {
+			maps.DeleteFunc(s.unread, func(p place, _ recent) bool { return p.bucket == op.Bucket })
+		}
 		s.unread[place{op.Bucket, string(op.Key)}] = recent{op.Value, s.count}
 	}
 	s.waiting = append(s.waiting, submission{b, done, s.count})
@@ -153,6 +158,9 @@ func (s *Store) Write(b *Batch) error {
 func (s *Store) Get(bucket string, key []byte) ([]byte, error) {
 	s.mu.Lock()
 	last, ok := s.unread[place{bucket, string(key)}]
+	if !ok {
+		last, ok = s.unread[place{bucket: bucket}] // it is dropped
+	}
 	err := s.err
 	s.mu.Unlock()
 	if err != nil {

@@ -8,11 +8,10 @@ func (s *Store) write() {
 		if len(group) == 0 {
 			return
 		}
-		batches := make([]*Batch, len(group))
-		for i := range group {
-			batches[i] = group[i].batch
+		var err error
+		if batches := writes(group); len(batches) > 0 {
+			err = s.backend.Apply(batches)
 		}
-		err := s.backend.Apply(batches)
 		if err != nil {
 			err = failed(err)
 			group = append(group, s.stop(err)...)
@@ -28,6 +27,17 @@ func (s *Store) write() {
 			return
 		}
 	}
+}
+
+// writes returns the batches of a group, but for empty ones, which only wait for what was submitted before them.
+func writes(group []submission) []*Batch {
+	batches := make([]*Batch, 0, len(group))
+	for i := range group {
+		if len(group[i].batch.ops) > 0 {
+			batches = append(batches, group[i].batch)
+		}
+	}
+	return batches
 }
 
 // gather waits for batches and takes as many as one transaction should have; none when the store is closed and all are

@@ -75,6 +75,13 @@ func (b *backend) Apply(batches []*store.Batch) (err error) {
 }
 
 func apply(tx *bbolt.Tx, buckets map[string]*bbolt.Bucket, op store.Op) (err error) {
+	if op.Key == nil {
+		delete(buckets, op.Bucket)
+		if err := tx.DeleteBucket([]byte(op.Bucket)); !errors.Is(err, berrors.ErrBucketNotFound) {
+			return err
+		}
+		return nil
+	}
 	b := buckets[op.Bucket]
 	if b == nil {
 		if b = tx.Bucket([]byte(op.Bucket)); b == nil {

@@ -37,6 +37,9 @@ func (b *Backend) Apply(batches []*store.Batch) error {
 		for _, op := range batch.Ops() {
 			keys := b.buckets[op.Bucket]
 			switch {
+			case op.Key == nil:
+				delete(b.buckets, op.Bucket)
+				continue
 			case op.Value == nil:
 				delete(keys, string(op.Key))
 				continue

@@ -256,6 +256,11 @@ func testModel(t *testing.T, open func() (*store.Store, error)) {
 				var b store.Batch
 				for range rapid.IntRange(0, 4).Draw(rt, "writes") {
 					k, in := key.Draw(rt, "key"), bucket.Draw(rt, "bucket")
+					if rapid.IntRange(0, 9).Draw(rt, "drop") == 0 {
+						clear(model[in])
+						b.Drop(in)
+						continue
+					}
 					if rapid.Bool().Draw(rt, "delete") {
 						delete(model[in], k)
 						b.Delete(in, []byte(k))
