@@ -41,12 +41,6 @@ func (a *all[T]) Relay(c *Cell, cs *Cascade) {
 	a.out.settle(cs, pending, fulfilled, vs, false)
 }
 
-// An Outcome is how a promise settled: fulfilled with Value if Err is nil, else broken with Err. It can be passed.
-type Outcome[T any] struct {
-	Value T
-	Err   error
-}
-
 // Settled returns a promise for the outcomes of all the promises given, in their order. It is fulfilled once all of
 // them have settled, and never breaks.
 func Settled[T any](ps ...Promise[T]) Promise[[]Outcome[T]] {

@@ -305,7 +305,7 @@ func TestSettled(t *testing.T) {
 		t.Error("too early")
 	}
 	r.Break(bg, errB)
-	if os, err := all.Await(bg); fmt.Sprint(os) != "[{0 b} {0 a} {2 <nil>}]" || err != nil {
+	if os, err := all.Await(bg); fmt.Sprint(os) != "[broken: b broken: a 2]" || err != nil {
 		t.Errorf("%v, %v", os, err)
 	}
 	if os, err := promise.Settled[int]().Await(bg); len(os) != 0 || err != nil {
@@ -434,7 +434,7 @@ func TestCombinationsRace(t *testing.T) {
 			if v, err := race.Await(bg); v == 0 && err != errA {
 				t.Errorf("race: %v, %v", v, err)
 			}
-			if os, err := settled.Await(bg); fmt.Sprint(os) != "[{0 a} {1 <nil>} {2 <nil>}]" || err != nil {
+			if os, err := settled.Await(bg); fmt.Sprint(os) != "[broken: a 1 2]" || err != nil {
 				t.Errorf("settled: %v, %v", os, err)
 			}
 		}

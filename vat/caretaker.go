@@ -83,7 +83,7 @@ func (t *turn) forward(m *Message, r Ref, way *passage) (any, error) {
 	}
 	fwd := *m
 	fwd.hops++
-	fwd.way, fwd.Reserved, fwd.ID, fwd.Cause = way, nil, MessageID{}, m.ID
+	fwd.way, fwd.Reserved, fwd.ID, fwd.Cause, fwd.letter = way, nil, MessageID{}, m.ID, nil
 	m.Held = nil // it waits on elsewhere, and is still counted
 	t.send(r.n.target, &fwd)
 	return forwarded, nil

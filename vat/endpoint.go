@@ -27,6 +27,10 @@ func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 		}
 	}
 	answer := m.Answer
+	if l := m.letter; l != nil {
+		m.letter = nil
+		l.finish(answer, v, err)
+	}
 	m.Answer = nil
 	if err != nil {
 		m.refuse(cs, err)

@@ -90,6 +90,11 @@ var (
 	ErrTurnFailed = NewError("hawser.turn-failed", "vat: never sent, the turn that sent it failed")
 	// ErrLoop breaks a message that proxies pass on to each other without end.
 	ErrLoop = NewError("hawser.loop", "vat: passed on a thousand times: do proxies lead to each other in a ring?")
+	// ErrLost breaks what did not survive the restart of its process: a reference to an object of a vat that is not durable, a
+	// promise that nothing stored would settle. It unwraps to net.ErrClosed.
+	ErrLost = &Error{Code: "hawser.lost", Message: "vat: lost when its process ended", cause: net.ErrClosed}
+	// ErrPoison breaks a message in whose turn the process has died three times.
+	ErrPoison = NewError("hawser.poison", "vat: the process died each time it came to this message, three times: it is not tried again")
 	// ErrInternal is what a caller sees of an error without a code, or of a panic: its text stays in the local log.
 	ErrInternal = NewError("hawser.internal", "vat: internal error")
 )

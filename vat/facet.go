@@ -79,7 +79,11 @@ func (f Facet[I]) Spawn(ctx context.Context, impl I) Ref {
 	if any(impl) == nil {
 		panic("vat: Spawn of a nil " + f.plan.name)
 	}
-	return f.spawn(t.vat, impl)
+	r := f.spawn(t.vat, impl)
+	if t.vat.depot != nil {
+		t.spawned(r)
+	}
+	return r
 }
 
 // SpawnIn is Spawn for those who manage references rather than objects, outside turns: the object lives in v. It panics
@@ -92,18 +96,37 @@ func (f Facet[I]) SpawnIn(v *Vat, impl I) Ref {
 }
 
 func (f Facet[I]) spawn(v *Vat, impl I) Ref {
-	o := &facetObject[I]{plan: f.plan, impl: impl}
+	if v.depot != nil {
+		return v.depot.spawn(v, f, impl)
+	}
+	o := &facetObject[I]{view: view[I]{f.plan, impl}}
 	return o.init(v, o)
 }
+
+// fits implements AnyFacet.
+func (f Facet[I]) fits(t reflect.Type) error {
+	if i := reflect.TypeFor[I](); !t.Implements(i) {
+		return fmt.Errorf("the facet %s wants a %v, and %v is none", f.Name(), i, t)
+	}
+	return nil
+}
+
+// see implements AnyFacet.
+func (f Facet[I]) see(impl any) dispatcher { return &view[I]{f.plan, impl.(I)} }
 
 // facetObject is a Go value seen through a facet.
 type facetObject[I any] struct {
 	object
+	view[I]
+}
+
+// view gives messages to a Go value as a facet says.
+type view[I any] struct {
 	plan *plan[I]
 	impl I
 }
 
-func (o *facetObject[I]) invoke(t *turn, m *Message) (any, error) {
+func (o *view[I]) invoke(t *turn, m *Message) (any, error) {
 	m.Taken()
 	if m.Op != Deliver {
 		return nil, ErrBadSelect
@@ -132,5 +155,5 @@ func (o *facetObject[I]) invoke(t *turn, m *Message) (any, error) {
 	return meth.sig.call(t, reflect.ValueOf(&o.impl).Elem().Method(meth.index), args)
 }
 
-func (o *facetObject[I]) describe() string { return o.plan.name }
-func (o *facetObject[I]) near() any        { return o.impl }
+func (o *view[I]) describe() string        { return o.plan.name }
+func (o *view[I]) near(*turn) (any, error) { return o.impl, nil }

@@ -15,10 +15,11 @@ type frame struct {
 	msg  Message
 	job  promise.Job
 
-	out    []effect
-	undo   []func()
-	needs  needs // of the messages in out, while the turn commits
-	failed error // a commit in the middle of the turn failed: so has the turn
+	out     []effect
+	undo    []func()
+	touched []*body // durable objects that may have changed
+	needs   needs   // of the messages in out, while the turn commits
+	failed  error   // a commit in the middle of the turn failed: so has the turn
 
 	result   any
 	err      error
@@ -136,6 +137,10 @@ func (f *frame) end() {
 	if f.failed != nil {
 		err, f.keep = f.failed, false
 	}
+	if f.vat.depot != nil {
+		f.endDurable(err)
+		return
+	}
 	if err == nil || f.keep {
 		if e := f.commit(); e != nil {
 			err, f.keep = e, false
@@ -153,9 +158,7 @@ func (f *frame) end() {
 	if err != nil && job == nil && answer == nil {
 		f.logLost(err)
 	}
-	f.turn.f, f.turn = nil, nil
-	f.unload()
-	f.result, f.err, f.failed, f.keep, f.returned = nil, nil, nil, false, false
+	f.finish()
 	switch {
 	case job != nil:
 		job.Done(err)
@@ -165,6 +168,13 @@ func (f *frame) end() {
 	default:
 		answer.Resolve(result)
 	}
+}
+
+// finish leaves nothing of the turn in the frame.
+func (f *frame) finish() {
+	f.turn.f, f.turn = nil, nil
+	f.unload()
+	f.result, f.err, f.failed, f.keep, f.returned = nil, nil, nil, false, false
 }
 
 // logLost logs why a message failed that nobody waits for. What peers get wrong is not worth a line each.

@@ -44,7 +44,8 @@ type Message struct {
 	// message over gives the room back, or keeps it and sets this to nil.
 	Reserved Budget
 
-	way *passage // the gates it came through
+	way    *passage // the gates it came through
+	letter *letter  // if it is stored
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.
@@ -81,6 +82,10 @@ func (m *Message) Refuse(err error) { m.refuse(nil, err) }
 
 func (m *Message) refuse(cs *promise.Cascade, err error) {
 	m.Taken()
+	if l := m.letter; l != nil {
+		m.letter = nil
+		l.finish(m.Answer, nil, err)
+	}
 	if m.From != nil {
 		releaseUnseen(m.Args, m.From)
 	}

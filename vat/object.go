@@ -32,7 +32,7 @@ func (o *object) init(v *Vat, d dispatcher) Ref {
 }
 
 // nearer is a dispatcher with a Go value behind it.
-type nearer interface{ near() any }
+type nearer interface{ near(t *turn) (any, error) }
 
 // home follows r through settled promises, and caretakers of ctx's vat, to an object of that vat.
 func home(t *turn, r Ref) *object {
@@ -72,7 +72,8 @@ func home(t *turn, r Ref) *object {
 // through settled promises and through caretakers of the same vat. It panics outside a turn.
 func Near[I any](ctx context.Context, r Ref) (I, bool) {
 	var zero I
-	o := home(mustTurn(ctx, "Near"), r)
+	t := mustTurn(ctx, "Near")
+	o := home(t, r)
 	if o == nil {
 		return zero, false
 	}
@@ -80,7 +81,11 @@ func Near[I any](ctx context.Context, r Ref) (I, bool) {
 	if !ok {
 		return zero, false
 	}
-	i, ok := n.near().(I)
+	impl, err := n.near(t)
+	if err != nil {
+		return zero, false
+	}
+	i, ok := impl.(I)
 	return i, ok
 }
 
@@ -208,5 +213,5 @@ func (f *typedFunc) invoke(t *turn, m *Message) (any, error) {
 	return f.sig.call(t, f.fn, allArgs(m))
 }
 
-func (f *typedFunc) describe() string { return "function" }
-func (f *typedFunc) near() any        { return f.fn.Interface() }
+func (f *typedFunc) describe() string        { return "function" }
+func (f *typedFunc) near(*turn) (any, error) { return f.fn.Interface(), nil }

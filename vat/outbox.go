@@ -1,11 +1,14 @@
 package vat
 
-// effect is something that happens when a turn commits: a message leaves, or fn is called.
+// effect is something that happens when a turn commits: a message leaves, or fn is called. In a durable vat note, if not
+// nil, is called when the turn is stored, under the depot's mutex: it encodes something, which may fail, and returns what
+// then writes it.
 type effect struct {
 	to        Target
 	msg       Message
 	fn        func()
 	abandoned func(error)
+	note      func(x *tx) (carry func(), err error)
 }
 
 func (t *turn) send(to Target, m *Message) {
@@ -66,7 +69,8 @@ func (f *frame) rollback(err error) {
 func (f *frame) clear() {
 	clear(f.out)
 	clear(f.undo)
-	f.out, f.undo = f.out[:0], f.undo[:0]
+	clear(f.touched)
+	f.out, f.undo, f.touched = f.out[:0], f.undo[:0], f.touched[:0]
 }
 
 // reserve takes room for every message of the turn, where room is limited.

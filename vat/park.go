@@ -33,7 +33,10 @@ func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
 			"wait in its turn; for other goroutines use vat.Go, or a ctx that does not come from the turn")
 	}
 	v, f := t.vat, t.f
-	if f.failed != nil {
+	switch {
+	case v.depot != nil:
+		return ErrDurableTurn
+	case f.failed != nil:
 		return f.failed
 	}
 	settled := c.Settled()

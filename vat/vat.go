@@ -46,6 +46,10 @@ type Vat struct {
 	working bool // a goroutine owns the vat
 	closed  bool
 
+	depot  *Depot       // of a durable vat
+	number uint64       // its name there
+	late   atomic.Int32 // turns of which something waits for the disk
+
 	waiting    atomic.Int64 // how many are in in, for the owner to look at without the lock
 	refusing   atomic.Bool
 	messages   atomic.Uint64
@@ -59,9 +63,11 @@ type Vat struct {
 	turns     uint64
 	parked    int
 	parkedFor map[*Caller]int // those on behalf of peers, by session
+	roots     map[string]Ref
 	spare     *parked
 
 	logged atomic.Pointer[meters] // made when first needed
+	clock  clock
 }
 
 // limits are the numbers of a Config.
@@ -177,13 +183,7 @@ func (v *Vat) Enqueue(j promise.Job) { v.enqueue(j, MessageID{}, false) }
 // every goroutine of the vat has ended, or with an error when handlers still run after Config.CloseTimeout. It must not
 // be called inside a turn of the same vat.
 func (v *Vat) Close() error {
-	v.mu.Lock()
-	v.closed = true
-	v.refusing.Store(true)
-	v.mu.Unlock()
-	if l := v.life.Load(); l != nil {
-		l.cancel(ErrVatClosed)
-	}
+	v.refuse()
 	done := make(chan struct{})
 	go func() {
 		v.goroutines.Wait()
@@ -196,6 +196,18 @@ func (v *Vat) Close() error {
 		return nil
 	case <-timer.C:
 		return fmt.Errorf("vat: close %q: handlers still running after %v: %w", v.name, v.limits.close, errStillRunning)
+	}
+}
+
+// refuse begins the end of the vat.
+func (v *Vat) refuse() {
+	v.mu.Lock()
+	v.closed = true
+	v.refusing.Store(true)
+	v.mu.Unlock()
+	v.clock.end()
+	if l := v.life.Load(); l != nil {
+		l.cancel(ErrVatClosed)
 	}
 }
 

@@ -1,0 +1,233 @@
+package vat
+
+import (
+	"bytes"
+	"container/list"
+	"fmt"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+)
+
+// body is a durable object: a struct of some kind, behind one facet or several. Its slot is named by those of its facets.
+type body struct {
+	slot   *slot
+	kind   *storedKind
+	vat    *Vat
+	facets map[string]*slot // that are in memory
+
+	// While it is loaded.
+	impl  any
+	views map[string]dispatcher
+	saved []byte // the record of its state at the end of the last turn; nil before the first
+	names []*slot
+	place *list.Element // in Depot.loaded
+	turn  *turn         // that has touched it last
+}
+
+// facet returns the slot of a facet, a new one perhaps.
+func (b *body) facet(name string) *slot {
+	s := b.facets[name]
+	if s == nil {
+		s = &slot{rec: slotRecord{Sort: slotFacet, Facet: name}, body: b}
+		b.facets[name] = s
+	}
+	return s
+}
+
+// durable is a facet of a durable object, as references lead to it. The object itself may be in the store only.
+type durable struct {
+	object
+	slot *slot
+}
+
+func (k *durable) invoke(t *turn, m *Message) (any, error) {
+	b, err := t.touch(k)
+	if err != nil {
+		m.Taken()
+		return nil, err
+	}
+	return b.view(k.slot.rec.Facet).invoke(t, m)
+}
+
+func (k *durable) describe() string { return k.slot.rec.Facet }
+
+func (k *durable) near(t *turn) (any, error) {
+	b, err := t.touch(k)
+	if err != nil {
+		return nil, err
+	}
+	return b.impl, nil
+}
+
+// view returns what gets the messages to a facet.
+func (b *body) view(facet string) dispatcher {
+	v := b.views[facet]
+	if v == nil {
+		if b.views == nil {
+			b.views = make(map[string]dispatcher)
+		}
+		v = b.kind.facets[facet].see(b.impl)
+		b.views[facet] = v
+	}
+	return v
+}
+
+// touch loads the object behind k, if need be, and has the turn look at its end whether it has changed.
+func (t *turn) touch(k *durable) (*body, error) {
+	b := k.slot.body
+	if b.turn == t {
+		return b, nil
+	}
+	d := t.vat.depot
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.load(b); err != nil {
+		t.vat.fault("loading an object", err, "object", k.describe())
+		return nil, ErrInternal.due(err)
+	}
+	b.turn = t
+	t.f.touched = append(t.f.touched, b)
+	return b, nil
+}
+
+// spawned has the turn store the object it has made.
+func (t *turn) spawned(r Ref) {
+	if _, err := t.touch(r.n.target.(*object).disp.(*durable)); err != nil {
+		panic(err) // it is in memory
+	}
+}
+
+// load has the object in memory.
+func (d *Depot) load(b *body) error {
+	if b.impl != nil {
+		if b.place != nil {
+			d.loaded.MoveToFront(b.place)
+		}
+		return nil
+	}
+	record, err := d.store.Get(b.kind.bucket, numberKey(b.slot.id))
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return fmt.Errorf("%w: object %d has no state", errDamaged, b.slot.id)
+	}
+	impl := b.kind.make()
+	names, err := d.read(b.kind.kind, impl, record)
+	if err != nil {
+		return err
+	}
+	b.impl, b.saved, b.names = impl, record, names
+	d.impls[impl] = b
+	d.admit(b)
+	return nil
+}
+
+// read puts stored state into impl, and returns the slots it names.
+func (d *Depot) read(k *kind, impl any, record []byte) (names []*slot, err error) {
+	var r bodyRecord
+	if err := decodeRecord(record, &r); err != nil {
+		return nil, err
+	}
+	for _, id := range r.Names {
+		s, err := d.slotAt(id)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, s)
+	}
+	model, err := modelcbor.Decode(r.State, d.refAt)
+	if err != nil {
+		return nil, err
+	}
+	return names, k.put(impl, model)
+}
+
+// admit counts a loaded object.
+func (d *Depot) admit(b *body) {
+	b.place = d.loaded.PushFront(b)
+	d.bytes += len(b.saved) + bodySize
+}
+
+// bodySize is about what a loaded object takes beside its state.
+const bodySize = 512
+
+// resized notes that the state of a loaded object is now record.
+func (d *Depot) resized(b *body, record []byte) {
+	if b.place == nil {
+		b.saved = record
+		d.admit(b)
+		return
+	}
+	d.bytes += len(record) - len(b.saved)
+	b.saved = record
+}
+
+// unload lets go of the object in memory. It comes back from the store.
+func (d *Depot) unload(b *body) {
+	if b.impl == nil {
+		return
+	}
+	if b.place != nil {
+		d.loaded.Remove(b.place)
+		d.bytes -= len(b.saved) + bodySize
+	}
+	delete(d.impls, b.impl)
+	b.impl, b.views, b.saved, b.names, b.place, b.turn = nil, nil, nil, nil, nil, nil
+}
+
+// shrink unloads those objects that have not been used for longest, while there are too many. What is not in the store
+// stays, and so does what running turns use.
+func (d *Depot) shrink() {
+	for e := d.loaded.Back(); e != nil && (d.bytes > d.cfg.MaxLoaded || d.cfg.Amnesia); {
+		b := e.Value.(*body)
+		e = e.Prev()
+		if b.slot.stored && (b.turn == nil || b.turn.state.Load() == ended) {
+			d.unload(b)
+			d.forget(b.slot)
+		}
+	}
+}
+
+// encode returns the record of the state that model is.
+func (x *tx) encode(model any) (record []byte, names []*slot, err error) {
+	p := pen{x: x}
+	state, err := modelcbor.Encode(model, p.slot)
+	if err != nil {
+		return nil, nil, err
+	}
+	names = p.sorted()
+	r := bodyRecord{State: state, Names: make([]uint64, len(names))}
+	for i, s := range names {
+		r.Names[i] = s.id
+	}
+	record, err = encodeRecord(&r)
+	return record, names, err
+}
+
+// restore puts back the state that objects had before a turn that has failed.
+func (d *Depot) restore(touched []*body) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, b := range touched {
+		if b.saved == nil {
+			continue // made in the turn
+		}
+		if _, err := d.read(b.kind.kind, b.impl, b.saved); err != nil {
+			b.vat.fault("restoring an object after a failed turn", err, "object", b.kind.name)
+		}
+	}
+}
+
+// unchanged reports whether the object's state is what it was.
+func (b *body) unchanged(record []byte) bool { return bytes.Equal(record, b.saved) }
+
+// storableState copies the state of an object.
+func storableState(b *body) (any, error) {
+	m, err := passable.Copy(b.impl, asRef)
+	if err != nil {
+		return nil, ErrInternal.due(fmt.Errorf("the state of a %v cannot be stored: %w", b.kind.typ, err))
+	}
+	return m, nil
+}

@@ -1,0 +1,409 @@
+package vat
+
+import (
+	"fmt"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/promise"
+)
+
+// letter is a stored message, while it is in memory.
+type letter struct {
+	d      *Depot
+	number uint64
+}
+
+// outgoing is a message of a turn and where it goes.
+type outgoing struct {
+	e      *effect
+	atOnce bool // it stays in the depot; everything else waits for the disk
+	stored bool
+	to     *slot
+	args   []byte
+	names  []*slot
+}
+
+// written is a touched object as it is at the end of a turn.
+type written struct {
+	record []byte
+	names  []*slot
+}
+
+// endDurable is end for a turn of a durable vat: what the turn did is stored, or what is stored stays and only the message
+// is taken. What leaves the depot waits until that is on the disk.
+func (f *frame) endDurable(err error) {
+	d := f.vat.depot
+	var out []outgoing
+	p := &parting{vat: f.vat}
+	failure := err
+	if err == nil || f.keep {
+		if failure = f.reserve(); failure == nil {
+			out, failure = d.commit(f, err, p)
+		}
+		if failure != nil {
+			f.keep = false
+		} else {
+			failure = err
+		}
+	}
+	if failure != nil && !f.keep {
+		d.restore(f.touched)
+		f.rollback(failure)
+		out = nil
+		d.commitFailed(f, failure, p)
+	}
+	f.turn.state.Store(ended)
+	if f.vat.tracer != nil {
+		f.vat.traceEnd(f, failure)
+	}
+	f.msg.Taken()
+	if failure != nil && f.job == nil && f.msg.Answer == nil {
+		f.logLost(failure)
+	}
+	for i := range out {
+		if o := &out[i]; o.atOnce {
+			f.deliver(o.e)
+		}
+	}
+	f.clear()
+	f.finish()
+}
+
+// deliver hands a message over that a turn of this vat has sent.
+func (f *frame) deliver(e *effect) {
+	if o, ok := e.to.(*object); ok && o.vat == f.vat {
+		f.vat.deliverOwn(o, &e.msg)
+		return
+	}
+	hand(nil, e.to, &e.msg)
+}
+
+// commit stores what the turn did and leaves what waits for the disk to p, or returns why that cannot be: nothing has changed
+// then.
+func (d *Depot) commit(f *frame, broken error, p *parting) ([]outgoing, error) {
+	models := make([]any, len(f.touched))
+	for i, b := range f.touched {
+		var err error
+		if models[i], err = storableState(b); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	x := d.begin()
+	out, err := x.turn(f, models, broken)
+	if err == nil {
+		p.pack(f, out, broken)
+		x.post(p)
+	}
+	d.mu.Unlock()
+	x.close()
+	return out, err
+}
+
+// commitFailed stores that the message of a turn that has failed was taken, and what its answer broke with.
+func (d *Depot) commitFailed(f *frame, broken error, p *parting) {
+	d.mu.Lock()
+	x := d.begin()
+	if s := x.answerOf(f); s != nil && d.failed == nil {
+		x.broken(s, broken).carry(x)
+	}
+	x.take(f.msg.letter)
+	p.pack(f, nil, broken)
+	x.post(p)
+	d.mu.Unlock()
+	x.close()
+}
+
+// post submits the transaction; p is carried out when it has been written.
+func (x *tx) post(p *parting) {
+	done := p.done
+	if p.empty() {
+		done = nil
+	} else if len(p.effects) > 0 {
+		p.vat.late.Add(1)
+	}
+	if err := x.submit(done); err != nil {
+		d := x.d
+		d.courier.hand(func() {
+			d.fail(err)
+			p.done(err)
+		})
+	}
+}
+
+// turn makes the transaction of a turn that has not failed.
+func (x *tx) turn(f *frame, models []any, broken error) ([]outgoing, error) {
+	if x.d.failed != nil {
+		return nil, x.d.failed
+	}
+	states := make([]written, len(models))
+	for i, m := range models {
+		record, names, err := x.encode(m)
+		if err != nil {
+			return nil, ErrInternal.due(fmt.Errorf("the state of a %v: %w", f.touched[i].kind.typ, err))
+		}
+		states[i] = written{record, names}
+	}
+	out, err := x.route(f)
+	if err != nil {
+		return nil, err
+	}
+	var own *settlement
+	if s := x.answerOf(f); s != nil {
+		if own, err = x.settlement(s, f.result, broken); err != nil {
+			return nil, err
+		}
+	}
+	var notes []func()
+	for i := range f.out {
+		if note := f.out[i].note; note != nil {
+			carry, err := note(x)
+			if err != nil {
+				return nil, err
+			}
+			notes = append(notes, carry)
+		}
+	}
+
+	// From here on nothing fails.
+	for i, b := range f.touched {
+		x.update(b, states[i])
+	}
+	for _, carry := range notes {
+		carry()
+	}
+	if own != nil {
+		own.carry(x)
+	}
+	x.send(out)
+	x.take(f.msg.letter)
+	x.d.shrink()
+	return out, nil
+}
+
+// update notes the state of an object at the end of a turn.
+func (x *tx) update(b *body, w written) {
+	if b.unchanged(w.record) {
+		return
+	}
+	before := b.names
+	x.d.resized(b, w.record)
+	b.names = w.names
+	if b.slot.stored {
+		x.putState(b, w.record, before, w.names)
+	}
+}
+
+// route decides where each message of a turn goes, and encodes those that are to be stored: to durable objects, and to
+// promises that something stored will settle.
+func (x *tx) route(f *frame) ([]outgoing, error) {
+	out := make([]outgoing, 0, len(f.out))
+	var inside map[*Vow]bool // answers to messages that are stored
+	for i := range f.out {
+		e := &f.out[i]
+		if e.to == nil {
+			continue
+		}
+		o := outgoing{e: e}
+		switch t := end(e.to).(type) {
+		case *object:
+			if t.vat.depot != x.d {
+				break
+			}
+			// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
+			_, via := e.to.(*Vow)
+			o.atOnce = !via || f.vat.late.Load() == 0
+			if k, ok := t.disp.(*durable); ok {
+				o.stored, o.to = true, k.slot
+			}
+		case *Vow:
+			if s := x.d.refs[t.Ref().Weak()]; s != nil && s.awaited() || inside[t] {
+				o.atOnce, o.stored, o.to = true, true, x.d.slotOf(t.Ref())
+			}
+		}
+		if o.stored {
+			if err := x.encodeArgs(&o); err != nil {
+				return nil, err
+			}
+			if a := e.msg.Answer; a != nil {
+				if inside == nil {
+					inside = make(map[*Vow]bool)
+				}
+				inside[a] = true
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// end returns where a message would go, an object or a promise that is pending, say.
+func end(t Target) Target {
+	for range 64 {
+		w, ok := t.(*Vow)
+		if !ok {
+			return t
+		}
+		next := w.ahead()
+		if next == nil {
+			return t
+		}
+		t = next
+	}
+	return nil
+}
+
+func (x *tx) encodeArgs(o *outgoing) (err error) {
+	args := o.e.msg.Args
+	if args == nil {
+		args = []any{}
+	}
+	p := pen{x: x}
+	if o.args, err = modelcbor.Encode(args, p.slot); err != nil {
+		return ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
+	}
+	o.names = p.sorted()
+	x.numbered(o.to)
+	return nil
+}
+
+// send stores messages.
+func (x *tx) send(out []outgoing) {
+	for i := range out {
+		if o := &out[i]; o.stored {
+			x.keep(o.to)
+			for _, s := range o.names {
+				x.keep(s)
+			}
+		}
+	}
+	for i := range out {
+		o := &out[i]
+		if !o.stored {
+			continue
+		}
+		m := &o.e.msg
+		x.store(m, messageRecord{
+			To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m),
+		})
+	}
+}
+
+// store stores a message.
+func (x *tx) store(m *Message, r messageRecord) {
+	m.letter = &letter{x.d, x.number()}
+	x.put(bucketMessages, m.letter.number, &r)
+}
+
+// answered returns the number of the promise for a message's answer, 0 if nothing stored names it.
+func (x *tx) answered(m *Message) uint64 {
+	if m.Answer == nil {
+		return 0
+	}
+	s := x.d.refs[m.Answer.Ref().Weak()]
+	if s == nil || !s.stored {
+		return 0
+	}
+	s.inside = true
+	return s.id
+}
+
+// answerOf returns the slot of the promise for the answer to a turn's message, nil if nothing stored names it or somebody
+// else answers.
+func (x *tx) answerOf(f *frame) *slot {
+	if f.msg.Answer == nil || f.result == forwarded {
+		return nil
+	}
+	s := x.d.refs[f.msg.Answer.Ref().Weak()]
+	if s == nil || !s.stored || s.rec.Settled {
+		return nil
+	}
+	return s
+}
+
+// take notes that a stored message has been taken.
+func (x *tx) take(l *letter) {
+	if l == nil {
+		return
+	}
+	x.batch.Delete(bucketMessages, numberKey(l.number))
+	if past := &x.d.past; past.alone == l.number {
+		x.batch.Delete(bucketDepot, keyPoison)
+		x.after = append(x.after, past.next)
+		past.alone, past.next = 0, nil
+	}
+}
+
+// parting is what of a turn waits until the turn is on the disk.
+type parting struct {
+	vat     *Vat
+	effects []effect
+	job     promise.Job
+	answer  *Vow
+	result  any
+	err     error
+}
+
+// pack takes what waits out of the frame.
+func (p *parting) pack(f *frame, out []outgoing, err error) {
+	p.job, p.err = f.job, err
+	if err != nil || f.result != forwarded {
+		p.answer, p.result = f.msg.Answer, f.result
+	}
+	if p.answer != nil && err == nil {
+		if r, ok := f.result.(Ref); ok {
+			if o, ok := r.Target().(*object); ok && o.vat.depot == f.vat.depot {
+				p.answer.Route(o)
+			}
+		}
+	}
+	n := 0
+	for i := range f.out {
+		e := &f.out[i]
+		if e.to == nil {
+			if e.fn != nil {
+				p.effects = append(p.effects, *e)
+			}
+			continue
+		}
+		if n < len(out) && !out[n].atOnce {
+			p.effects = append(p.effects, *e)
+		}
+		n++
+	}
+}
+
+func (p *parting) empty() bool { return len(p.effects) == 0 && p.job == nil && p.answer == nil }
+
+// done is told that the turn is on the disk, or never will be.
+func (p *parting) done(err error) {
+	for i := range p.effects {
+		e := &p.effects[i]
+		switch {
+		case err == nil && e.to != nil:
+			hand(nil, e.to, &e.msg)
+		case err == nil:
+			e.fn()
+		case e.to != nil:
+			e.msg.letter = nil
+			e.msg.Refuse(ErrTurnFailed.due(err))
+		case e.abandoned != nil:
+			e.abandoned(ErrTurnFailed.due(err))
+		}
+	}
+	if len(p.effects) > 0 {
+		p.vat.late.Add(-1)
+	}
+	if err == nil {
+		err = p.err
+	}
+	switch {
+	case p.job != nil:
+		p.job.Done(err)
+	case p.answer == nil:
+	case err != nil:
+		p.answer.Break(err)
+	default:
+		p.answer.Resolve(p.result)
+	}
+}

@@ -1,0 +1,134 @@
+package vat
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+)
+
+// What a depot keeps in its store. Slots and messages are numbered by one counter.
+const (
+	bucketDepot    = "depot"    // the names below: what there is once
+	bucketVats     = "vats"     // name: number
+	bucketKinds    = "kinds"    // name: kindRecord
+	bucketSlots    = "slots"    // slot: slotRecord
+	bucketMessages = "messages" // number: messageRecord
+	bucketRoots    = "roots"    // number of a vat and name: slot
+	bucketState    = "state"    // and a number for each kind and upgrade; body: bodyRecord
+)
+
+var (
+	keyNext   = []byte("next")   // no number from here on was given out
+	keyClean  = []byte("clean")  // it was closed in order
+	keyPoison = []byte("poison") // poisonRecord
+)
+
+// What a slot is for.
+const (
+	slotFacet = 1 + iota // of a durable object
+	slotVow              // a promise
+	slotLost             // a reference that means nothing after a restart
+	slotBody             // a durable object, which only its facets name
+)
+
+// slotRecord is what is stored of a slot.
+type slotRecord struct {
+	_     struct{} `cbor:",toarray"`
+	Sort  int
+	Count uint64 // records that name it
+	// Of a facet: the object and which facet of it. Of an object: its vat and the number of its kind.
+	Body  uint64
+	Facet string
+	Vat   uint64
+	Kind  uint64
+	// Of a promise.
+	Settled   bool
+	Resolvers uint64 // records that hold its resolver
+	Names     []uint64
+	Value     []byte // encoded, of one that was fulfilled
+	Err       []errorRecord
+}
+
+// errorRecord is what a promise broke with.
+type errorRecord struct {
+	_       struct{} `cbor:",toarray"`
+	Code    string
+	Message string
+	Remote  bool
+	Closed  bool // it unwraps to net.ErrClosed
+}
+
+// bodyRecord is the state of a durable object.
+type bodyRecord struct {
+	_     struct{} `cbor:",toarray"`
+	Names []uint64 // slots in the state, ascending
+	State []byte
+}
+
+// kindRecord says how the objects of a kind are stored.
+type kindRecord struct {
+	_       struct{} `cbor:",toarray"`
+	Number  uint64
+	Version int
+	Bucket  uint64 // bucketState and this is where
+	Shape   string
+	Facets  []string
+}
+
+// messageRecord is a message that has not been taken by a turn that is stored.
+type messageRecord struct {
+	_        struct{} `cbor:",toarray"`
+	To       uint64
+	Op       uint8
+	Selector string
+	Pos      int64
+	Args     []byte
+	Answer   uint64 // a promise; 0 if nobody durable waits
+	Await    uint64 // a promise whose outcome is the last argument; 0 if none
+	Due      int64  // not before, nanoseconds since 1970; 0 if at once
+}
+
+// poisonRecord marks the message that runs alone after an unclean stop.
+type poisonRecord struct {
+	_       struct{} `cbor:",toarray"`
+	Message uint64
+	Tries   uint64
+}
+
+var recordCodec = func() *detcbor.Codec {
+	c, err := detcbor.New(detcbor.Limits{Bytes: 2 * modelcbor.MaxBytes, Elements: passable.MaxValues})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}()
+
+// errDamaged says that a record is not what this version writes.
+var errDamaged = errors.New("vat: the store is damaged: restore it from a backup, or use a new directory")
+
+func encodeRecord(v any) ([]byte, error) { return recordCodec.Marshal(v) }
+
+func decodeRecord(b []byte, v any) error {
+	if err := recordCodec.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: a record of %s: %w", errDamaged, reflect.TypeOf(v).Elem().Name(), err)
+	}
+	return nil
+}
+
+func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func keyNumber(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
+}
+
+func stateBucket(n uint64) string { return fmt.Sprintf("%s-%d", bucketState, n) }
+
+func rootKey(vat uint64, name string) []byte { return append(numberKey(vat), name...) }

@@ -1,0 +1,255 @@
+package vat
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/store"
+)
+
+// maxTries is how often the process may die at one message.
+const maxTries = 3
+
+// recovery is what was found in the store when it was opened.
+type recovery struct {
+	letters []recovered
+	clean   bool
+	poison  poisonRecord
+	alone   uint64 // the message that runs alone now, in whose transaction the mark goes
+	next    func() // what the courier does when that is on the disk
+}
+
+// recovered is a message that was stored before.
+type recovered struct {
+	to    Ref
+	m     Message
+	await *slot
+	due   time.Time
+}
+
+// found is what a first reading of the store brings.
+type found struct {
+	vats, kinds map[string][]byte
+	pending     []uint64
+	zero        []uint64
+	messages    []foundMessage
+	bad         error
+}
+
+type foundMessage struct {
+	number uint64
+	record messageRecord
+}
+
+// recover reads what the depot was when it was last open.
+func (d *Depot) recover() error {
+	var f found
+	if err := d.store.View(func(r store.Reader) error { return d.find(r, &f) }); err != nil {
+		return err
+	}
+	kinds, err := d.openKinds(f.kinds)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, number := range f.vats {
+		d.vat(name, keyNumber(number))
+	}
+	x := d.begin()
+	if err := kinds.finish(x); err != nil {
+		return err
+	}
+	if err := x.revive(&f); err != nil {
+		return err
+	}
+	x.batch.Delete(bucketDepot, keyClean)
+	written := make(chan error, 1)
+	if err := x.submit(func(err error) { written <- err }); err != nil {
+		return err
+	}
+	return <-written
+}
+
+// find reads the store from end to end, but for the state of objects.
+func (d *Depot) find(r store.Reader, f *found) error {
+	d.leased = max(keyNumber(r.Get(bucketDepot, keyNext)), 1)
+	d.next = d.leased
+	d.past.clean = r.Get(bucketDepot, keyClean) != nil
+	if b := r.Get(bucketDepot, keyPoison); b != nil {
+		if err := decodeRecord(b, &d.past.poison); err != nil {
+			return err
+		}
+	}
+	f.vats, f.kinds = all(r, bucketVats), all(r, bucketKinds)
+	r.Scan(bucketSlots, nil, func(key, value []byte) bool {
+		var s slotRecord
+		if f.bad = decodeRecord(value, &s); f.bad != nil {
+			return false
+		}
+		if s.Count == 0 {
+			f.zero = append(f.zero, keyNumber(key))
+		}
+		if s.Sort == slotVow && !s.Settled && s.Resolvers == 0 {
+			f.pending = append(f.pending, keyNumber(key))
+		}
+		return true
+	})
+	if f.bad == nil {
+		r.Scan(bucketMessages, nil, func(key, value []byte) bool {
+			m := foundMessage{number: keyNumber(key)}
+			f.bad = decodeRecord(value, &m.record)
+			f.messages = append(f.messages, m)
+			return f.bad == nil
+		})
+	}
+	return f.bad
+}
+
+func all(r store.Reader, bucket string) map[string][]byte {
+	m := make(map[string][]byte)
+	r.Scan(bucket, nil, func(key, value []byte) bool {
+		m[string(key)] = bytes.Clone(value)
+		return true
+	})
+	return m
+}
+
+// revive makes the stored messages again, breaks the promises that nothing will settle, and removes what nothing leads to.
+func (x *tx) revive(f *found) error {
+	d := x.d
+	for i := range f.messages {
+		if err := d.reviveMessage(&f.messages[i]); err != nil {
+			return fmt.Errorf("message %d: %w", f.messages[i].number, err)
+		}
+	}
+	for _, id := range f.pending {
+		s, err := d.slotAt(id)
+		if err != nil {
+			return err
+		}
+		if !s.inside {
+			x.broken(s, ErrLost).carry(x)
+		}
+	}
+	for _, id := range f.zero {
+		s, err := d.slotAt(id)
+		if err != nil {
+			return err
+		}
+		x.zero = append(x.zero, s)
+	}
+	return nil
+}
+
+func (d *Depot) reviveMessage(f *foundMessage) error {
+	r := &f.record
+	to, err := d.refAt(r.To)
+	if err != nil {
+		return err
+	}
+	args, err := modelcbor.Decode(r.Args, d.refAt)
+	if err != nil {
+		return err
+	}
+	list, ok := args.([]any)
+	if !ok {
+		return fmt.Errorf("%w: the arguments are no list", errDamaged)
+	}
+	l := recovered{to: to.(Ref), m: Message{
+		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d, f.number},
+	}}
+	if r.Answer != 0 {
+		s, err := d.slotAt(r.Answer)
+		if err != nil {
+			return err
+		}
+		w, ok := d.refOf(s).Target().(*Vow)
+		if !ok {
+			return fmt.Errorf("%w: the answer is no promise", errDamaged)
+		}
+		l.m.Answer, s.inside = w, true
+	}
+	if r.Await != 0 {
+		if l.await, err = d.slotAt(r.Await); err != nil {
+			return err
+		}
+		d.refOf(l.await)
+	}
+	if r.Due != 0 {
+		l.due = time.Unix(0, r.Due)
+	}
+	d.past.letters = append(d.past.letters, l)
+	return nil
+}
+
+// Start delivers the messages that the depot holds from before, in order. If it was not closed in order they get their turns
+// one after the other, each marked in the store: one at which the process has died three times breaks with ErrPoison.
+func (d *Depot) Start() {
+	d.mu.Lock()
+	letters := d.past.letters
+	d.past.letters = nil
+	x := d.begin()
+	var direct []recovered
+	for _, l := range letters {
+		k := d.keptBy(l.to)
+		switch {
+		case l.await != nil && k != nil:
+			x.watch(l.await, &watcher{to: &k.object, m: l.m})
+		case !l.due.IsZero() && k != nil:
+			d.remind(k, l.m, l.due)
+		default:
+			direct = append(direct, l)
+		}
+	}
+	d.mu.Unlock()
+	x.close()
+	if d.past.clean {
+		for i := range direct {
+			hand(nil, direct[i].to.Target(), &direct[i].m)
+		}
+		return
+	}
+	d.courier.hand(func() { d.oneByOne(direct) })
+}
+
+// oneByOne delivers the first of messages, and the others when its turn is on the disk. It is called by the courier.
+func (d *Depot) oneByOne(letters []recovered) {
+	for len(letters) > 0 && !d.closing.Load() {
+		l := letters[0]
+		letters = letters[1:]
+		p := &d.past.poison
+		if p.Message != l.m.letter.number {
+			*p = poisonRecord{Message: l.m.letter.number}
+		}
+		if p.Tries >= maxTries {
+			d.cfg.Vat.Logger.Error("a message is given up: the process has died each time it came to it", "method", clip(string(l.m.Selector), maxName))
+			l.m.Refuse(ErrPoison)
+			continue
+		}
+		if _, ok := end(l.to.Target()).(*object); !ok {
+			hand(nil, l.to.Target(), &l.m) // its turn comes later
+			continue
+		}
+		p.Tries++
+		var b store.Batch
+		mark, err := encodeRecord(p)
+		if err == nil {
+			b.Put(bucketDepot, keyPoison, mark)
+			err = d.store.Write(&b)
+		}
+		if err != nil {
+			d.fail(err)
+			return
+		}
+		rest := letters
+		d.mu.Lock()
+		d.past.alone, d.past.next = l.m.letter.number, func() { d.oneByOne(rest) }
+		d.mu.Unlock()
+		hand(nil, l.to.Target(), &l.m)
+		return
+	}
+}

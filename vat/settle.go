@@ -1,0 +1,255 @@
+package vat
+
+import (
+	"errors"
+	"net"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
+)
+
+// settlement is how a stored promise settles, encoded.
+type settlement struct {
+	s       *slot
+	value   any
+	err     error
+	encoded []byte
+	names   []*slot
+	broken  []errorRecord
+}
+
+// watcher waits for a stored promise: a message that lacks its last argument.
+type watcher struct {
+	to      *object
+	m       Message
+	promise Ref // kept in use
+}
+
+// awaited reports whether something stored will settle a promise.
+func (s *slot) awaited() bool { return !s.rec.Settled && (s.inside || s.rec.Resolvers > 0) }
+
+// settlement encodes how s settles: with an error, or else with a model value.
+func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
+	if err != nil {
+		return x.broken(s, err), nil
+	}
+	set := &settlement{s: s, value: v}
+	if r, ok := v.(Ref); ok && !r.IsNull() {
+		r = settledRef(r)
+		set.value = r
+		if _, ok := r.Target().(*Vow); ok && x.d.slotOf(r) == s {
+			return x.broken(s, promise.ErrCycle), nil
+		}
+	}
+	p := pen{x: x}
+	if set.encoded, err = modelcbor.Encode(set.value, p.slot); err != nil {
+		return nil, errResult.due(err)
+	}
+	set.names = p.sorted()
+	return set, nil
+}
+
+// broken is settlement with an error, which always can be stored.
+func (x *tx) broken(s *slot, err error) *settlement {
+	return &settlement{s: s, err: err, broken: []errorRecord{errorOf(err)}}
+}
+
+// carry settles the promise in the store, and has those told that are stored and wait for it.
+func (set *settlement) carry(x *tx) {
+	s := set.s
+	s.rec.Settled, s.rec.Value, s.rec.Err, s.rec.Names = true, set.encoded, set.broken, nil
+	for _, n := range set.names {
+		s.rec.Names = append(s.rec.Names, n.id)
+	}
+	if s.stored {
+		for _, n := range set.names {
+			x.name(n)
+		}
+		x.change(s)
+	}
+	s.inside, s.hold = false, Ref{}
+	watchers := s.watchers
+	s.watchers = nil
+	for i := range watchers {
+		x.watch(s, &watchers[i])
+	}
+}
+
+// watch has a watcher told how a promise has settled, now or when it has.
+func (x *tx) watch(s *slot, w *watcher) {
+	for range 1 << 10 {
+		v, err, settled := x.d.settled(s)
+		if !settled {
+			w.promise = x.d.refOf(s)
+			s.watchers = append(s.watchers, *w)
+			return
+		}
+		if r, ok := v.(Ref); ok && err == nil {
+			if _, ok := settledRef(r).Target().(*Vow); ok {
+				s = x.d.slotOf(r)
+				continue
+			}
+		}
+		w.m.Args = append(w.m.Args, outcomeModel(v, err))
+		x.ready = append(x.ready, ready{w.to, w.m})
+		return
+	}
+	w.m.Args = append(w.m.Args, outcomeModel(nil, promise.ErrCycle))
+	x.ready = append(x.ready, ready{w.to, w.m})
+}
+
+// settled returns how a promise has settled, in the store or in memory.
+func (d *Depot) settled(s *slot) (v any, err error, ok bool) { //nolint:revive // ok last, as in a map lookup
+	if s.rec.Settled {
+		v, err, bad := d.outcome(s)
+		if bad != nil {
+			err = ErrInternal.due(bad)
+		}
+		return v, err, true
+	}
+	if r, alive := s.alive(); alive {
+		if w, isVow := r.Target().(*Vow); isVow {
+			return w.cell.Outcome()
+		}
+	}
+	return nil, nil, false
+}
+
+// look encodes how a promise that nothing stored names yet has settled, if it has.
+func (x *tx) look(s *slot) error {
+	if s.rec.Sort != slotVow || s.rec.Settled || s.stored {
+		return nil
+	}
+	v, broken, ok := x.d.settled(s)
+	if !ok {
+		return nil
+	}
+	s.rec.Settled = true // what it holds may name it again
+	set, err := x.settlement(s, v, broken)
+	if err != nil {
+		s.rec.Settled = false
+		return err
+	}
+	s.rec.Value, s.rec.Err = set.encoded, set.broken
+	for _, n := range set.names {
+		s.rec.Names = append(s.rec.Names, n.id)
+	}
+	return nil
+}
+
+// finish stores that a message was taken by what is no turn, and what its answer is.
+func (l *letter) finish(answer *Vow, v any, err error) {
+	d := l.d
+	d.mu.Lock()
+	if d.closing.Load() || d.failed != nil {
+		d.mu.Unlock()
+		return // it is there for the next time
+	}
+	x := d.begin()
+	x.take(l)
+	if answer != nil {
+		if s := d.refs[answer.Ref().Weak()]; s != nil && s.stored && !s.rec.Settled {
+			set, bad := x.settlement(s, v, err)
+			if bad != nil {
+				set = x.broken(s, bad)
+			}
+			set.carry(x)
+		}
+	}
+	x.post(&parting{})
+	d.mu.Unlock()
+	x.close()
+}
+
+// outcomeModel is a promise.Outcome as a model value.
+func outcomeModel(v any, err error) any {
+	if err == nil {
+		if v, err = copyGuarded(v); err == nil {
+			return passable.Struct{{Key: "value", Value: v}}
+		}
+	}
+	r := errorOf(err)
+	var s passable.Struct
+	if r.Closed {
+		s = append(s, passable.Field{Key: "closed", Value: true})
+	}
+	s = append(s, passable.Field{Key: "err", Value: passable.Error{Code: r.Code, Message: r.Message}})
+	if !r.Remote {
+		s = append(s, passable.Field{Key: "local", Value: true})
+	}
+	return s
+}
+
+// keeper stores how a promise settles that is settled by what is not stored.
+type keeper struct {
+	d *Depot
+	s *slot
+}
+
+// Settled implements promise.Waiter.
+func (k keeper) Settled(c *promise.Cell) {
+	d, s := k.d, k.s
+	d.mu.Lock()
+	if s.rec.Settled || d.closing.Load() || d.failed != nil {
+		d.mu.Unlock()
+		return
+	}
+	v, err, _ := c.Outcome()
+	x := d.begin()
+	set, bad := x.settlement(s, v, err)
+	if bad != nil {
+		set = x.broken(s, bad)
+	}
+	set.carry(x)
+	x.post(&parting{})
+	d.mu.Unlock()
+	x.close()
+}
+
+// errorOf is an error as it is stored.
+func errorOf(err error) errorRecord {
+	var r errorRecord
+	if coded, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](err); ok {
+		r.Code = coded.ErrorCode()
+		if m, ok := coded.(interface{ ErrorMessage() string }); ok {
+			r.Message = m.ErrorMessage()
+		} else {
+			r.Message = coded.Error()
+		}
+	} else {
+		r.Code, r.Message = ErrInternal.Code, ErrInternal.Message
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		r.Remote = e.Remote
+	}
+	r.Closed = errors.Is(err, net.ErrClosed)
+	return r
+}
+
+// known are the errors that are recognised by themselves, not by their code.
+var known = []coded{promise.ErrCycle.(coded), promise.ErrNone.(coded), promise.ErrTimeout.(coded)}
+
+type coded interface {
+	error
+	ErrorCode() string
+}
+
+// revive returns a stored error.
+func revive(r errorRecord) error {
+	if !r.Remote {
+		for _, e := range known {
+			if e.ErrorCode() == r.Code {
+				return e
+			}
+		}
+	}
+	e := &Error{Code: r.Code, Message: r.Message, Remote: r.Remote}
+	if r.Closed {
+		e.cause = net.ErrClosed
+	}
+	return e
+}

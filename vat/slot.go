@@ -1,0 +1,243 @@
+package vat
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+)
+
+// slot is what stands for a reference in what is stored. It is in memory while somebody uses the reference, and in the store
+// while a stored record names it or a stored message might. What is in it belongs to the depot's mutex.
+type slot struct {
+	id      uint64 // 0 until it is first written somewhere
+	rec     slotRecord
+	stored  bool // there is a record
+	changed bool // which the present transaction writes
+	weak    WeakRef
+	hold    Ref // keeps what a stored record names: a promise that is pending, or something that cannot be made again
+
+	body *body // of a facet, or of the object itself
+
+	// Of a promise.
+	inside   bool // pending: a stored message will settle it
+	kept     bool // the keeper has been subscribed
+	watchers []watcher
+}
+
+// graveyard collects the slots of references that the collector has found unused.
+type graveyard struct {
+	mu    sync.Mutex
+	slots []*slot
+}
+
+// gravestone tells the graveyard that a reference is gone.
+type gravestone struct {
+	g *graveyard
+	s *slot
+}
+
+func (g gravestone) raise() {
+	g.g.mu.Lock()
+	g.g.slots = append(g.g.slots, g.s)
+	g.g.mu.Unlock()
+}
+
+func (g *graveyard) take() (slots []*slot) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	slots, g.slots = g.slots, nil
+	return slots
+}
+
+// alive returns the slot's reference while it is in use.
+func (s *slot) alive() (Ref, bool) {
+	if s.weak == (WeakRef{}) {
+		return Ref{}, false
+	}
+	return s.weak.Ref()
+}
+
+// slotOf returns the slot of a reference, a new one perhaps. A promise that has settled to a reference is that.
+func (d *Depot) slotOf(r Ref) *slot {
+	r = settledRef(r)
+	if o, ok := r.Target().(*object); ok {
+		if k, ok := o.disp.(*durable); ok && k.vat.depot == d {
+			return k.slot
+		}
+	}
+	w := r.Weak()
+	s := d.refs[w]
+	if s == nil {
+		s = &slot{weak: w, rec: slotRecord{Sort: slotLost}}
+		if _, ok := r.Target().(*Vow); ok {
+			s.rec.Sort = slotVow
+		}
+		d.refs[w] = s
+		OnCollect(r, gravestone.raise, gravestone{&d.gone, s})
+	}
+	return s
+}
+
+// numbered gives the slot a number, so that it can be written somewhere.
+func (x *tx) numbered(s *slot) uint64 {
+	if s.id == 0 {
+		s.id = x.number()
+		x.d.slots[s.id] = s
+	}
+	return s.id
+}
+
+// slotAt returns the slot of that number.
+func (d *Depot) slotAt(id uint64) (*slot, error) {
+	if s := d.slots[id]; s != nil {
+		return s, nil
+	}
+	b, err := d.store.Get(bucketSlots, numberKey(id))
+	if err != nil {
+		return nil, err
+	}
+	s := &slot{id: id, stored: true}
+	if b == nil {
+		return nil, fmt.Errorf("%w: slot %d is named and not there", errDamaged, id)
+	}
+	if err := decodeRecord(b, &s.rec); err != nil {
+		return nil, err
+	}
+	switch s.rec.Sort {
+	case slotFacet:
+		of, err := d.slotAt(s.rec.Body)
+		if err != nil {
+			return nil, err
+		}
+		if of.body == nil {
+			return nil, fmt.Errorf("%w: slot %d is no object", errDamaged, s.rec.Body)
+		}
+		s.body = of.body
+		s.body.facets[s.rec.Facet] = s
+	case slotBody:
+		v, k := d.names[s.rec.Vat], d.numbers[s.rec.Kind]
+		if v == nil || k == nil {
+			return nil, fmt.Errorf("%w: object %d has no vat or no kind", errDamaged, id)
+		}
+		s.body = &body{slot: s, kind: k, vat: v, facets: make(map[string]*slot)}
+	case slotVow, slotLost:
+	default:
+		return nil, fmt.Errorf("%w: slot %d is of sort %d", errDamaged, id, s.rec.Sort)
+	}
+	d.slots[id] = s
+	return s, nil
+}
+
+// refAt is slotAt and refOf, for decoding.
+func (d *Depot) refAt(id uint64) (passable.Reference, error) {
+	s, err := d.slotAt(id)
+	if err != nil {
+		return nil, err
+	}
+	r := d.refOf(s)
+	if r.IsNull() {
+		return nil, fmt.Errorf("%w: slot %d cannot be read", errDamaged, id)
+	}
+	return r, nil
+}
+
+// refOf returns the reference of a slot, made now if nobody uses it. It is null if the slot is damaged.
+func (d *Depot) refOf(s *slot) Ref {
+	if r, ok := s.alive(); ok {
+		return r
+	}
+	delete(d.refs, s.weak)
+	var r Ref
+	switch s.rec.Sort {
+	case slotFacet:
+		k := &durable{slot: s}
+		r = k.init(s.body.vat, k)
+	case slotVow:
+		r = d.vowOf(s)
+	case slotLost:
+		w := NewVow(nil)
+		w.Break(ErrLost)
+		r = w.Ref()
+	}
+	if r.IsNull() {
+		return r
+	}
+	s.weak = r.Weak()
+	if s.rec.Sort != slotFacet {
+		d.refs[s.weak] = s
+	}
+	OnCollect(r, gravestone.raise, gravestone{&d.gone, s})
+	return r
+}
+
+// vowOf makes the promise of a slot again.
+func (d *Depot) vowOf(s *slot) Ref {
+	w := NewVow(nil)
+	if !s.rec.Settled {
+		if s.rec.Count > 0 {
+			s.hold = w.Ref()
+		}
+		s.kept = true
+		w.cell.Subscribe(keeper{d, s})
+		return w.Ref()
+	}
+	v, err, bad := d.outcome(s)
+	switch {
+	case bad != nil:
+		d.cfg.Vat.Logger.Error("a stored promise cannot be read", "error", bad)
+		w.Break(ErrInternal.due(bad))
+	case err != nil:
+		w.Break(err)
+	default:
+		w.Resolve(v)
+	}
+	return w.Ref()
+}
+
+// outcome returns what a promise has settled with.
+func (d *Depot) outcome(s *slot) (v any, broken error, bad error) {
+	if len(s.rec.Err) > 0 {
+		return nil, revive(s.rec.Err[0]), nil
+	}
+	v, bad = modelcbor.Decode(s.rec.Value, d.refAt)
+	return v, nil, bad
+}
+
+// tend forgets the slots that nobody uses any more, and removes those that nothing names.
+func (x *tx) tend() {
+	for _, s := range x.d.gone.take() {
+		if _, ok := s.alive(); ok {
+			continue // it was made again
+		}
+		delete(x.d.refs, s.weak)
+		s.weak = WeakRef{}
+		if s.stored && s.rec.Count == 0 && len(s.watchers) == 0 {
+			x.remove(s)
+		}
+		x.d.forget(s)
+	}
+}
+
+// forget lets go of a slot that is in the store as it is here, or that nothing can lead to.
+func (d *Depot) forget(s *slot) {
+	if _, ok := s.alive(); ok || s.changed || len(s.watchers) > 0 {
+		return
+	}
+	switch {
+	case s.rec.Sort == slotBody:
+		if len(s.body.facets) > 0 || s.body.impl != nil {
+			return
+		}
+	case s.body != nil:
+		delete(s.body.facets, s.rec.Facet)
+		if b := s.body; len(b.facets) == 0 && !b.slot.stored {
+			d.unload(b)
+		}
+		defer d.forget(s.body.slot)
+	}
+	if s.id != 0 {
+		delete(d.slots, s.id)
+	}
+}

@@ -1,0 +1,257 @@
+package vat
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/store"
+)
+
+// tx is a transaction of a depot, under whose mutex it is made and submitted. It is made in two steps: first everything is
+// encoded, which may fail and leaves nothing behind but numbers that nobody uses; then it is carried out, which cannot.
+type tx struct {
+	d       *Depot
+	batch   store.Batch
+	changed []*slot
+	zero    []*slot  // named by nothing any more, perhaps
+	heed    []*slot  // promises whose keeper is to be subscribed when the mutex is free
+	ready   []ready  // messages to be handed over when the mutex is free
+	after   []func() // what the courier does when the transaction is on the disk
+}
+
+// ready is a message that its target may have at once.
+type ready struct {
+	to *object
+	m  Message
+}
+
+func (d *Depot) begin() *tx { return &tx{d: d} }
+
+// lease is how many numbers the store is told at a time to be given out.
+const lease = 1 << 12
+
+func (x *tx) number() uint64 {
+	d := x.d
+	if d.next == d.leased {
+		d.leased += lease
+		x.batch.Put(bucketDepot, keyNext, numberKey(d.leased))
+	}
+	d.next++
+	return d.next - 1
+}
+
+// put stores a record that always can be encoded: strings, bytes and numbers.
+func (x *tx) put(bucket string, n uint64, record any) {
+	b, err := encodeRecord(record)
+	if err != nil {
+		panic(err)
+	}
+	x.batch.Put(bucket, numberKey(n), b)
+}
+
+// pen writes values, and notes the slots it names.
+type pen struct {
+	x     *tx
+	names map[*slot]struct{}
+}
+
+func (p *pen) slot(r passable.Reference) (uint64, error) {
+	s := p.x.d.slotOf(r.(Ref))
+	if err := p.x.look(s); err != nil {
+		return 0, err
+	}
+	if p.names == nil {
+		p.names = make(map[*slot]struct{})
+	}
+	p.names[s] = struct{}{}
+	return p.x.numbered(s), nil
+}
+
+// sorted returns the slots named, each once, by number.
+func (p *pen) sorted() []*slot {
+	names := make([]*slot, 0, len(p.names))
+	for s := range p.names {
+		names = append(names, s)
+	}
+	slices.SortFunc(names, func(a, b *slot) int { return cmp.Compare(a.id, b.id) })
+	return names
+}
+
+// change notes that the slot's record is to be written.
+func (x *tx) change(s *slot) {
+	if !s.changed {
+		s.changed = true
+		x.changed = append(x.changed, s)
+	}
+}
+
+// name counts one record more that names the slot, and unname one less.
+func (x *tx) name(s *slot) {
+	s.rec.Count++
+	x.keep(s)
+	x.change(s)
+	if s.rec.Count == 1 && (s.rec.Sort == slotLost || s.rec.Sort == slotVow && !s.rec.Settled) {
+		s.hold, _ = s.alive()
+	}
+}
+
+func (x *tx) unname(s *slot) {
+	s.rec.Count--
+	x.change(s)
+	if s.rec.Count == 0 {
+		s.hold = Ref{}
+		x.zero = append(x.zero, s)
+	}
+}
+
+// keep has the slot in the store, where a record or a message is about to name it.
+func (x *tx) keep(s *slot) {
+	if s.stored {
+		return
+	}
+	s.stored = true
+	x.numbered(s)
+	x.change(s)
+	switch s.rec.Sort {
+	case slotFacet:
+		x.keep(s.body.slot)
+		x.name(s.body.slot)
+		s.rec.Body = s.body.slot.id
+	case slotBody:
+		if b := s.body; b.saved != nil {
+			x.putState(b, b.saved, nil, b.names)
+		}
+	case slotVow:
+		x.nameAll(s.rec.Names)
+		if !s.kept && !s.rec.Settled {
+			s.kept = true
+			x.heed = append(x.heed, s)
+		}
+	}
+}
+
+func (x *tx) nameAll(ids []uint64) {
+	for _, id := range ids {
+		if s, err := x.d.slotAt(id); err == nil {
+			x.name(s)
+		}
+	}
+}
+
+// putState writes an object's state and counts what it names.
+func (x *tx) putState(b *body, record []byte, before, after []*slot) {
+	x.batch.Put(b.kind.bucket, numberKey(b.slot.id), record)
+	for _, s := range after {
+		x.name(s)
+	}
+	for _, s := range before {
+		x.unname(s)
+	}
+}
+
+// remove takes a slot that nothing names out of the store.
+func (x *tx) remove(s *slot) {
+	s.stored = false
+	x.change(s)
+	switch s.rec.Sort {
+	case slotFacet:
+		x.unname(s.body.slot)
+	case slotBody:
+		b := s.body
+		if names, err := x.d.namesOf(b); err == nil {
+			for _, n := range names {
+				x.unname(n)
+			}
+		}
+		x.batch.Delete(b.kind.bucket, numberKey(s.id))
+		if b.impl != nil {
+			// Somebody has a reference yet, or a turn is about to end with one: it can be named again.
+			b.saved = slices.Clone(b.saved)
+		}
+	case slotVow:
+		for _, id := range s.rec.Names {
+			if n, err := x.d.slotAt(id); err == nil {
+				x.unname(n)
+			}
+		}
+	}
+}
+
+// namesOf returns the slots that an object's state names, loaded or not.
+func (d *Depot) namesOf(b *body) ([]*slot, error) {
+	if b.impl != nil {
+		return b.names, nil
+	}
+	record, err := d.store.Get(b.kind.bucket, numberKey(b.slot.id))
+	if err != nil || record == nil {
+		return nil, err
+	}
+	var r bodyRecord
+	if err := decodeRecord(record, &r); err != nil {
+		return nil, err
+	}
+	names := make([]*slot, 0, len(r.Names))
+	for _, id := range r.Names {
+		s, err := d.slotAt(id)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, s)
+	}
+	return names, nil
+}
+
+// submit writes the records of the slots that have changed and gives the batch to the store. done, if not nil, is handed over
+// when it has been written.
+func (x *tx) submit(done func(error)) error {
+	d := x.d
+	x.tend()
+	for len(x.zero) > 0 {
+		s := x.zero[len(x.zero)-1]
+		x.zero = x.zero[:len(x.zero)-1]
+		if _, ok := s.alive(); s.stored && s.rec.Count == 0 && !ok && len(s.watchers) == 0 {
+			x.remove(s)
+		}
+	}
+	for _, s := range x.changed {
+		s.changed = false
+		if !s.stored {
+			x.batch.Delete(bucketSlots, numberKey(s.id))
+			d.forget(s)
+			continue
+		}
+		x.put(bucketSlots, s.id, &s.rec)
+		d.forget(s)
+	}
+	after := x.after
+	return d.store.Submit(&x.batch, func(err error) {
+		if err == nil && done == nil && len(after) == 0 {
+			return
+		}
+		d.courier.hand(func() {
+			if err != nil {
+				d.fail(err)
+			}
+			if done != nil {
+				done(err)
+			}
+			for _, f := range after {
+				f()
+			}
+		})
+	})
+}
+
+// close does what waited for the mutex to be free.
+func (x *tx) close() {
+	for _, s := range x.heed {
+		if r, ok := s.alive(); ok {
+			r.Target().(*Vow).cell.Subscribe(keeper{x.d, s})
+		}
+	}
+	for i := range x.ready {
+		r := &x.ready[i]
+		r.to.vat.deliver(r.to, &r.m)
+	}
+}
