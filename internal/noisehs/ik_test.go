@@ -442,3 +442,32 @@ func BenchmarkIK(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStranger is what somebody of whom nothing is known can have an acceptor compute.
+func BenchmarkStranger(b *testing.B) {
+	ds, as := static(fresh()), static(fresh())
+	x, _ := noisehs.NewXKDialler(noisehs.Config{Static: ds}, as.Public)
+	begins, _ := x.Message1(nil)
+	i, _ := noisehs.NewIKDialler(noisehs.Config{Static: ds}, as.Public)
+	resumes, _ := i.Message1(nil)
+	b.Run("begins", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			a, _ := noisehs.NewXKAcceptor(noisehs.Config{Static: as})
+			a.ReadMessage1(begins)
+			if _, err := a.Message2(nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("resumes", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			a, _ := noisehs.NewIKAcceptor(noisehs.Config{Static: as})
+			a.ReadMessage1(resumes)
+			if _, err := a.Message2(nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

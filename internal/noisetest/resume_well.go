@@ -276,3 +276,50 @@ func (c Carrier) early(t *testing.T) {
 		t.Errorf("asked %d times in two dials", asked)
 	}
 }
+
+// Whoever stands in the way sees nothing alike in two dials that resume the same, nor any of what is said; and of several
+// addresses one is told.
+func (c Carrier) unlinkable(t *testing.T) {
+	k := freshIdentity(t)
+	own := SecretsOf(t, k)
+	from := c.Open(t, freshIdentity(t), features, nil)
+	sent := make(chan []byte, 4)
+	secret := []byte("something that nobody else must know")
+	serve := func(w Wire) {
+		r, _ := c.Acceptor(t, w, own.Static, make([]byte, 32), unchanged)
+		if r == nil {
+			return
+		}
+		if m, err := Message(w); err == nil {
+			sent <- m
+			w.Send(WithLength(r.Out.Seal(Resumed(secret))))
+			w.Rest()
+		}
+	}
+	d := netlayer.Dial{Peer: k.Public().Peer(), Resume: secret}
+	d.Peer.Hints = map[string]string{}
+	for i := range 3 {
+		for name, addr := range c.Serve(t, serve) {
+			d.Peer.Hints[fmt.Sprint(name, 2+i)] = addr
+		}
+	}
+	for range 2 {
+		conn, err := from.Connect(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close("")
+	}
+	if len(sent) != 2 {
+		t.Fatalf("%d confirmations were sent in two dials", len(sent))
+	}
+	a, b := <-sent, <-sent
+	for i := 0; i+4 <= len(a); i++ {
+		if bytes.Contains(b, a[i:i+4]) {
+			t.Errorf("two confirmations share %x", a[i:i+4])
+		}
+	}
+	if bytes.Contains(a, secret[:8]) {
+		t.Error("the confirmation shows what is said")
+	}
+}

@@ -376,3 +376,39 @@ func BenchmarkDial(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkResume is a connection that resumes, from nothing until the first frame is back, as in BenchmarkDial.
+func BenchmarkResume(b *testing.B) {
+	features := []string{netlayer.FeatureResume}
+	to := open(b, noisequic.Config{Features: features, Limits: noisequic.Limits{RatePerSource: 1e6}})
+	from := open(b, noisequic.Config{Features: features})
+	go func() {
+		for {
+			in, err := to.Accept(context.Background())
+			if err != nil {
+				return
+			}
+			c, err := in.Accept([][]byte{[]byte("answer")})
+			if err != nil {
+				return
+			}
+			go func() {
+				c.Write([][]byte{[]byte("y")})
+				c.Read()
+			}()
+		}
+	}()
+	d := netlayer.Dial{Peer: to.Location(), Resume: make([]byte, 100)}
+	b.ReportAllocs()
+	reportCPU(b)
+	for b.Loop() {
+		c, err := from.Connect(context.Background(), d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := c.Read(); err != nil {
+			b.Fatal(err)
+		}
+		c.Close("")
+	}
+}

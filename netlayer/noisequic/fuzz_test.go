@@ -156,3 +156,7 @@ func FuzzDial(f *testing.F) {
 		}
 	})
 }
+
+// The same of those that resume.
+func FuzzResume(f *testing.F)     { carrier().FuzzResume(f) }
+func FuzzResumeDial(f *testing.F) { carrier().FuzzResumeDial(f) }

@@ -166,9 +166,13 @@ func (d *rawDialler) last(psk, payload []byte) {
 // rawAcceptor listens and hands each connection to serve, in a goroutine of its own that the test joins.
 func rawAcceptor(t testing.TB, serve func(*wire)) (addr string) {
 	t.Helper()
+	return acceptorOn(t, newTransport(t), serve)
+}
+
+func acceptorOn(t testing.TB, tr *quic.Transport, serve func(*wire)) (addr string) {
+	t.Helper()
 	server, _ := rawTLS(t)
 	server.NextProtos = []string{"hawser/1"}
-	tr := newTransport(t)
 	l, err := tr.Listen(server, &quic.Config{MaxIncomingStreams: 1})
 	if err != nil {
 		t.Fatal(err)

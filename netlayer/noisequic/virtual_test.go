@@ -3,6 +3,7 @@ package noisequic_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,9 +16,11 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/testutils/simnet"
 
+	"github.com/hawser-go/hawser/internal/noisetest"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/netlayertest"
 	"github.com/hawser-go/hawser/netlayer/noisequic"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // What takes time is tested on a simulated network in a bubble, where time is virtual and exact.
@@ -316,23 +319,28 @@ func TestSlowloris(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &air{t: t}
 		k := &keeper{}
-		to := open(t, a.on(1, 4711, noisequic.Config{Doorkeeper: k, Limits: noisequic.Limits{Handshakes: 4, HandshakesPerSource: 4}}))
+		to := open(t, a.on(1, 4711, noisequic.Config{
+			Features: []string{"a", netlayer.FeatureResume}, Doorkeeper: k, Limits: noisequic.Limits{Handshakes: 4, HandshakesPerSource: 4},
+		}))
 		tr := &quic.Transport{Conn: a.socket(2, 0)}
 		defer tr.Close()
 		for name, drip := range map[string]func(w *wire) error{
 			"silence":       func(*wire) error { time.Sleep(100 * time.Millisecond); return nil },
 			"byte by byte":  func(w *wire) error { time.Sleep(100 * time.Millisecond); _, err := w.s.Write([]byte{0}); return err },
 			"first message": func(*wire) error { time.Sleep(100 * time.Millisecond); return nil },
+			"resuming":      func(*wire) error { time.Sleep(100 * time.Millisecond); return nil },
 		} {
 			begin := time.Now()
 			var wires []*wire
 			for range 4 {
 				w := dialWire(t, tr, "10.0.0.1:4711")
-				if name == "first message" {
-					acceptor := keyOf(t, to)
+				acceptor := keyOf(t, to)
+				switch name {
+				case "first message":
 					w = w.hello(freshKey(), acceptor, docHello([16]byte{})).wire
-				}
-				if name == "byte by byte" {
+				case "resuming":
+					carrier().Hello(t, resumeWire{w}, freshKey(), acceptor[:])
+				case "byte by byte":
 					w.send([]byte{0, 0, 100})
 				}
 				wires = append(wires, w)
@@ -357,6 +365,41 @@ func TestSlowloris(t *testing.T) {
 		}
 		from := open(t, a.on(3, 0, noisequic.Config{}))
 		out, in := connect(t, from, to, netlayer.Dial{})
+		out.Close("")
+		in.Close("")
+	})
+}
+
+// What resumes takes as long as what begins, and whoever says nothing has no longer.
+func TestResumeTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &air{t: t}
+		hosts := byte(0)
+		host := func() byte { hosts++; return hosts }
+		c := carrier()
+		c.Open = func(t testing.TB, id sturdyref.Identity, features []string, door netlayer.Doorkeeper) netlayer.Netlayer {
+			n := host()
+			return open(t, a.on(n, 4711, noisequic.Config{Identity: id, Features: features, Doorkeeper: door, Advertise: []string{fmt.Sprintf("10.0.0.%d:4711", n)}}))
+		}
+		transport := func(port int) *quic.Transport {
+			tr := &quic.Transport{Conn: a.socket(host(), port)}
+			t.Cleanup(func() { tr.Close() })
+			return tr
+		}
+		c.Dial = func(t testing.TB, to netlayer.Netlayer) noisetest.Wire {
+			return resumeWire{dialWire(t, transport(0), address(to))}
+		}
+		c.Serve = func(t testing.TB, serve func(noisetest.Wire)) map[string]string {
+			return map[string]string{"addr": acceptorOn(t, transport(4711), func(w *wire) { serve(resumeWire{w}) })}
+		}
+		c.ResumeTimes(t)
+
+		from, to := c.Open(t, identity(t), []string{netlayer.FeatureResume}, nil), c.Open(t, identity(t), []string{netlayer.FeatureResume}, nil)
+		begin := time.Now()
+		out, in := connect(t, from, to, netlayer.Dial{Resume: []byte("x")}, []byte("answer"))
+		if took := time.Since(begin); took != 6*oneWay {
+			t.Errorf("the answer came after %v, want %v", took, 6*oneWay)
+		}
 		out.Close("")
 		in.Close("")
 	})

@@ -69,3 +69,17 @@ func BenchmarkDial(b *testing.B) {
 		in.Close("")
 	}
 }
+
+// The same of one that resumes.
+func BenchmarkResume(b *testing.B) {
+	features := []string{netlayer.FeatureResume}
+	from := open(b, noisetcp.Config{Features: features})
+	to := open(b, noisetcp.Config{Features: features, Limits: noisetcp.Limits{RatePerSource: 1e9}})
+	said, answer := make([]byte, 100), make([]byte, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		out, in := connect(b, from, to, netlayer.Dial{Resume: said}, answer)
+		out.Close("")
+		in.Close("")
+	}
+}

@@ -246,3 +246,7 @@ func framesOf(b []byte) (frames [][]byte) {
 	}
 	return frames
 }
+
+// The same of those that resume.
+func FuzzResume(f *testing.F)     { carrier().FuzzResume(f) }
+func FuzzResumeDial(f *testing.F) { carrier().FuzzResumeDial(f) }
