@@ -47,7 +47,7 @@ func (c Carrier) Resume(t *testing.T) {
 		"Mistakes": c.mistakes, "Refusals": c.refusals, "Crossed": c.crossed, "Unannounced": c.unannounced, "Early": c.early,
 		"Lost": c.lost, "Malformed": c.malformed, "ChangedOnTheWayIn": c.changedIn, "ChangedOnTheWayOut": c.changedOut,
 		"Replayed": c.replayed, "OtherKeys": c.otherKeys, "Cost": c.cost, "CloseInTheMidst": c.closeInTheMidst,
-		"Unlinkable": c.unlinkable,
+		"Unlinkable": c.unlinkable, "OutOfReach": c.outOfReach,
 	} {
 		t.Run(name, f)
 	}

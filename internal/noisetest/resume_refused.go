@@ -87,11 +87,14 @@ func (c Carrier) unannounced(t *testing.T) {
 // counted counts what is computed with the static key.
 type counted struct {
 	sturdyref.KeyPair
-	n atomic.Int32
+	n      atomic.Int32
+	broken atomic.Bool
 }
 
 func (c *counted) ECDH(peer [32]byte) ([32]byte, error) {
-	c.n.Add(1)
+	if c.n.Add(1); c.broken.Load() {
+		return [32]byte{}, errors.New("the key is out of reach")
+	}
 	return c.KeyPair.ECDH(peer)
 }
 
@@ -117,6 +120,23 @@ func (c Carrier) cost(t *testing.T) {
 	RefusedAtOnce(t, w, "nonsense")
 	if n := counting.n.Load(); n != 3 {
 		t.Errorf("%d computations with the static key for nonsense, want 1", n-2)
+	}
+}
+
+// A static key that is elsewhere, and out of reach, ends the handshake as any mistake does, at either end.
+func (c Carrier) outOfReach(t *testing.T) {
+	id := &counted{KeyPair: freshIdentity(t)}
+	n := c.Open(t, id, features, &shut{t})
+	id.broken.Store(true)
+	pub := id.Public().Static
+	w := c.Dial(t, n)
+	w.Send(Join([]byte{1}, WithLength(NewIK(FreshKey(), FreshKey(), pub[:], Prologue(c.Label, 1, w.Exporter())).Write1([]byte{1}))))
+	RefusedAtOnce(t, w, "by one without its key")
+	to := c.host(t, features...)
+	infos := decide(t, to, refuse)
+	fails(t, n, to.dial([]byte("x")), netlayer.ErrUnreachable)
+	if len(infos()) > 0 {
+		t.Error("one without its key was announced")
 	}
 }
 
