@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"fmt"
+	"slices"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
@@ -76,7 +77,7 @@ func (b *body) view(facet string) dispatcher {
 // touch loads the object behind k, if need be, and has the turn look at its end whether it has changed.
 func (t *turn) touch(k *durable) (*body, error) {
 	b := k.slot.body
-	if b.turn == t {
+	if slices.Contains(t.f.touched, b) {
 		return b, nil
 	}
 	d := t.vat.depot

@@ -7,16 +7,19 @@ import (
 	"github.com/hawser-go/hawser/promise"
 )
 
-// letter is a stored message, while it is in memory.
+// letter is a stored message, while it is in memory. It holds the references that only its record names, until the message
+// has been taken.
 type letter struct {
-	d      *Depot
-	number uint64
+	d         *Depot
+	number    uint64
+	to, await Ref
 }
 
 // outgoing is a message of a turn and where it goes.
 type outgoing struct {
 	e      *effect
 	atOnce bool // it stays in the depot; everything else waits for the disk
+	behind bool // it waits until messages from before have been delivered
 	stored bool
 	to     *slot
 	args   []byte
@@ -61,12 +64,27 @@ func (f *frame) endDurable(err error) {
 		f.logLost(failure)
 	}
 	for i := range out {
-		if o := &out[i]; o.atOnce {
+		if o := &out[i]; o.atOnce && !o.behind {
 			f.deliver(o.e)
 		}
 	}
+	if failure == nil && f.msg.Answer != nil {
+		f.route()
+	}
 	f.clear()
 	f.finish()
+}
+
+// route has the messages that wait on a turn's answer go on to where that leads, if it is in the depot: that need not wait
+// for the disk, as those do who want to know the answer.
+func (f *frame) route() {
+	r, ok := f.result.(Ref)
+	if !ok {
+		return
+	}
+	if o, ok := r.Target().(*object); ok && o.vat.depot == f.vat.depot {
+		f.msg.Answer.Route(o)
+	}
 }
 
 // deliver hands a message over that a turn of this vat has sent.
@@ -286,12 +304,17 @@ func (x *tx) send(out []outgoing) {
 		x.store(m, messageRecord{
 			To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m),
 		})
+		m.letter.to, _ = o.to.alive()
+		if past := &x.d.past; !past.over {
+			o.behind = true
+			past.behind = append(past.behind, *o.e)
+		}
 	}
 }
 
 // store stores a message.
 func (x *tx) store(m *Message, r messageRecord) {
-	m.letter = &letter{x.d, x.number()}
+	m.letter = &letter{d: x.d, number: x.number()}
 	x.put(bucketMessages, m.letter.number, &r)
 }
 
@@ -350,13 +373,6 @@ func (p *parting) pack(f *frame, out []outgoing, err error) {
 	if err != nil || f.result != forwarded {
 		p.answer, p.result = f.msg.Answer, f.result
 	}
-	if p.answer != nil && err == nil {
-		if r, ok := f.result.(Ref); ok {
-			if o, ok := r.Target().(*object); ok && o.vat.depot == f.vat.depot {
-				p.answer.Route(o)
-			}
-		}
-	}
 	n := 0
 	for i := range f.out {
 		e := &f.out[i]
@@ -366,7 +382,7 @@ func (p *parting) pack(f *frame, out []outgoing, err error) {
 			}
 			continue
 		}
-		if n < len(out) && !out[n].atOnce {
+		if n < len(out) && !out[n].atOnce && !out[n].behind {
 			p.effects = append(p.effects, *e)
 		}
 		n++

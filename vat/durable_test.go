@@ -71,7 +71,7 @@ func (w *world) tryOpen() error {
 	w.cfg.Vat.Logger = hclog.New(&hclog.LoggerOptions{Output: w.log, Level: hclog.Warn})
 	s, err := store.Open(process{w.disk, w.dead})
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	d, err := vat.OpenDepot(s, w.cfg)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *world) close() {
 	if w.depot == nil {
 		return
 	}
-	if err := w.depot.Close(); err != nil && !w.dead.Load() {
+	if err := w.depot.Close(); err != nil && !errors.Is(err, errKilled) {
 		w.t.Error(err)
 	}
 	_ = w.store.Close()
@@ -150,6 +150,7 @@ type Teller interface {
 	Pass(ctx context.Context, n int) error
 	Through(ctx context.Context, n int) vat.Ref
 	Ask(ctx context.Context, selector string, n int) error
+	AskDie(ctx context.Context) error
 	AskFar(ctx context.Context, far vat.Ref) error
 	Told(o promise.Outcome[int]) error
 	Lines() []string
@@ -161,6 +162,8 @@ type Teller interface {
 	Want(p promise.Promise[int])
 	Wanted() promise.Promise[int]
 	Panic()
+	Die() int
+	Reset()
 }
 
 var TellerFacet = vat.FacetOf[Teller]("test.Teller")
@@ -184,6 +187,7 @@ func (t *teller) Lines() []string        { return t.Log }
 func (t *teller) note(format string, args ...any) {
 	t.Log = append(t.Log, fmt.Sprintf(format, args...))
 }
+
 func (t *teller) Fail(n int) error {
 	t.N += n
 	t.note("failing")
@@ -192,7 +196,12 @@ func (t *teller) Fail(n int) error {
 
 var errNo = vat.NewError("test.no", "no")
 
-func (t *teller) Panic() { t.N = -1; panic("oh") }
+// dying ends the process in the middle of a turn.
+var dying func()
+
+func (t *teller) Die() int { dying(); return 0 }
+func (t *teller) Reset()   { t.Next, t.Known, t.Log = vat.Ref{}, nil, nil }
+func (t *teller) Panic()   { t.N = -1; panic("oh") }
 func (t *teller) Link(next vat.Ref, name string) error {
 	t.Next = next
 	if t.Known == nil {
@@ -210,6 +219,7 @@ func (t *teller) Whois(name string) vat.Ref {
 	}
 	return vat.Ref{}
 }
+
 func (t *teller) Pass(ctx context.Context, n int) error {
 	t.N -= n
 	return t.Next.SendOnly(ctx, "add", n)
@@ -218,13 +228,20 @@ func (t *teller) Through(ctx context.Context, n int) vat.Ref { return t.Next.Sen
 func (t *teller) Ask(ctx context.Context, selector string, n int) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, selector, n)))
 }
+
+func (t *teller) AskDie(ctx context.Context) error {
+	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))
+}
+
 func (t *teller) AskFar(ctx context.Context, far vat.Ref) error {
 	return t.wait(ctx, vat.Result[int](far.Send(ctx, "get")))
 }
+
 func (t *teller) wait(ctx context.Context, p promise.Promise[int]) error {
 	vat.WhenSettled(ctx, p, vat.As[TellerRef](vat.Self(ctx)), TellerRef.Told)
 	return nil
 }
+
 func (t *teller) Told(o promise.Outcome[int]) error {
 	n, err := o.Get()
 	if err != nil {
@@ -234,9 +251,11 @@ func (t *teller) Told(o promise.Outcome[int]) error {
 	t.note("%d", n)
 	return nil
 }
+
 func (t *teller) Later(ctx context.Context, wait time.Duration) (vat.Timer, error) {
 	return vat.After(ctx, wait, vat.As[TellerRef](vat.Self(ctx)), TellerRef.Ring), nil
 }
+
 func (t *teller) Stop(ctx context.Context, timer vat.Timer) error {
 	timer.Stop(ctx)
 	return nil
@@ -245,6 +264,7 @@ func (t *teller) Ring(context.Context) error { t.note("ring"); return nil }
 func (t *teller) Make(ctx context.Context) vat.Ref {
 	return TellerFacet.Spawn(ctx, &teller{N: 100})
 }
+
 func (t *teller) Await(ctx context.Context) (int, error) {
 	return promise.Fulfilled(1).Await(ctx)
 }

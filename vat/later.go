@@ -106,6 +106,7 @@ func (x *tx) noteWatch(k *durable, m Message, on Ref) (func(), error) {
 		r := messageRecord{To: k.slot.id, Selector: string(m.Selector), Args: args, Await: s.id}
 		m.sent = true
 		x.store(&m, r)
+		m.letter.await = on
 		x.watch(s, &watcher{to: &k.object, m: m})
 	}, nil
 }
@@ -173,7 +174,7 @@ func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), 
 			x.keep(s)
 		}
 		m.sent = true
-		m.letter = &letter{x.d, n}
+		m.letter = &letter{d: x.d, number: n}
 		x.put(bucketMessages, n, &messageRecord{To: k.slot.id, Selector: string(m.Selector), Args: args, Due: due.UnixNano()})
 		x.d.remind(k, m, due)
 	}, nil

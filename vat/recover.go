@@ -20,6 +20,11 @@ type recovery struct {
 	poison  poisonRecord
 	alone   uint64 // the message that runs alone now, in whose transaction the mark goes
 	next    func() // what the courier does when that is on the disk
+
+	// over says that all of them have been delivered. Until then what is sent anew waits behind them: it may come from whom
+	// they come from.
+	over   bool
+	behind []effect
 }
 
 // recovered is a message that was stored before.
@@ -54,6 +59,16 @@ func (d *Depot) recover() error {
 	if err != nil {
 		return err
 	}
+	x, err := d.build(&f, kinds)
+	if err != nil {
+		kinds.discard()
+		return err
+	}
+	return d.store.Write(&x.batch)
+}
+
+// build makes what was found in the store again, and the transaction that begins the depot's new life.
+func (d *Depot) build(f *found, kinds *opening) (*tx, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, number := range f.vats {
@@ -61,17 +76,14 @@ func (d *Depot) recover() error {
 	}
 	x := d.begin()
 	if err := kinds.finish(x); err != nil {
-		return err
+		return nil, err
 	}
-	if err := x.revive(&f); err != nil {
-		return err
+	if err := x.revive(f); err != nil {
+		return nil, err
 	}
 	x.batch.Delete(bucketDepot, keyClean)
-	written := make(chan error, 1)
-	if err := x.submit(func(err error) { written <- err }); err != nil {
-		return err
-	}
-	return <-written
+	x.seal()
+	return x, nil
 }
 
 // find reads the store from end to end, but for the state of objects.
@@ -160,7 +172,7 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 		return fmt.Errorf("%w: the arguments are no list", errDamaged)
 	}
 	l := recovered{to: to.(Ref), m: Message{
-		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d, f.number},
+		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d: d, number: f.number, to: to.(Ref)},
 	}}
 	if r.Answer != 0 {
 		s, err := d.slotAt(r.Answer)
@@ -177,7 +189,7 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 		if l.await, err = d.slotAt(r.Await); err != nil {
 			return err
 		}
-		d.refOf(l.await)
+		l.m.letter.await = d.refOf(l.await)
 	}
 	if r.Due != 0 {
 		l.due = time.Unix(0, r.Due)
@@ -207,20 +219,19 @@ func (d *Depot) Start() {
 	}
 	d.mu.Unlock()
 	x.close()
-	if d.past.clean {
-		for i := range direct {
-			hand(nil, direct[i].to.Target(), &direct[i].m)
-		}
-		return
-	}
-	d.courier.hand(func() { d.oneByOne(direct) })
+	d.courier.hand(func() { d.redeliver(direct) })
 }
 
-// oneByOne delivers the first of messages, and the others when its turn is on the disk. It is called by the courier.
-func (d *Depot) oneByOne(letters []recovered) {
+// redeliver delivers messages from before: all of them or, if the depot was not closed in order, the first, and the others
+// when its turn is on the disk. It is called by the courier.
+func (d *Depot) redeliver(letters []recovered) {
 	for len(letters) > 0 && !d.closing.Load() {
 		l := letters[0]
 		letters = letters[1:]
+		if d.past.clean {
+			hand(nil, l.to.Target(), &l.m)
+			continue
+		}
 		p := &d.past.poison
 		if p.Message != l.m.letter.number {
 			*p = poisonRecord{Message: l.m.letter.number}
@@ -247,9 +258,21 @@ func (d *Depot) oneByOne(letters []recovered) {
 		}
 		rest := letters
 		d.mu.Lock()
-		d.past.alone, d.past.next = l.m.letter.number, func() { d.oneByOne(rest) }
+		d.past.alone, d.past.next = l.m.letter.number, func() { d.redeliver(rest) }
 		d.mu.Unlock()
 		hand(nil, l.to.Target(), &l.m)
 		return
+	}
+	for {
+		d.mu.Lock()
+		behind := d.past.behind
+		d.past.behind, d.past.over = nil, len(behind) == 0
+		d.mu.Unlock()
+		if len(behind) == 0 {
+			return
+		}
+		for i := range behind {
+			hand(nil, behind[i].to, &behind[i].msg)
+		}
 	}
 }

@@ -21,9 +21,8 @@ type settlement struct {
 
 // watcher waits for a stored promise: a message that lacks its last argument.
 type watcher struct {
-	to      *object
-	m       Message
-	promise Ref // kept in use
+	to *object
+	m  Message
 }
 
 // awaited reports whether something stored will settle a promise.
@@ -81,7 +80,6 @@ func (x *tx) watch(s *slot, w *watcher) {
 	for range 1 << 10 {
 		v, err, settled := x.d.settled(s)
 		if !settled {
-			w.promise = x.d.refOf(s)
 			s.watchers = append(s.watchers, *w)
 			return
 		}

@@ -202,9 +202,8 @@ func (d *Depot) namesOf(b *body) ([]*slot, error) {
 	return names, nil
 }
 
-// submit writes the records of the slots that have changed and gives the batch to the store. done, if not nil, is handed over
-// when it has been written.
-func (x *tx) submit(done func(error)) error {
+// seal completes the batch with the records of the slots that have changed.
+func (x *tx) seal() {
 	d := x.d
 	x.tend()
 	for len(x.zero) > 0 {
@@ -224,7 +223,12 @@ func (x *tx) submit(done func(error)) error {
 		x.put(bucketSlots, s.id, &s.rec)
 		d.forget(s)
 	}
-	after := x.after
+}
+
+// submit gives the batch to the store. done, if not nil, is handed over when it has been written.
+func (x *tx) submit(done func(error)) error {
+	x.seal()
+	d, after := x.d, x.after
 	return d.store.Submit(&x.batch, func(err error) {
 		if err == nil && done == nil && len(after) == 0 {
 			return
