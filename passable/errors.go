@@ -33,6 +33,13 @@ func (e Error) ErrorCode() string { return e.Code }
 // ErrorMessage returns the message alone.
 func (e Error) ErrorMessage() string { return e.Message }
 
+// Is reports whether target has the same code. Codes that start with "hawser.",
+// the runtime's own, match nothing: anybody can send them.
+func (e Error) Is(target error) bool {
+	coded, ok := target.(interface{ ErrorCode() string })
+	return ok && e.Code != "" && e.Code == coded.ErrorCode() && !strings.HasPrefix(e.Code, "hawser.")
+}
+
 // Sentinels for errors.Is. They arrive wrapped in a *PathError.
 var (
 	// ErrCannotPass: a Go type that has no place in the model.

@@ -15,6 +15,22 @@ type letter struct {
 	to, await Ref
 }
 
+// leaves reports whether the message leaves its depot on the way to an object.
+func (l *letter) leaves(to *object) bool { return l != nil && (to == nil || to.vat.depot != l.d) }
+
+// leave has a message that was to stay in the depot, and whose promise leads elsewhere, be delivered to t: once only, when
+// what sent it is on the disk and it is no longer there.
+func (l *letter) leave(t Target, m Message) {
+	d := l.d
+	m.letter = nil
+	d.mu.Lock()
+	x := d.begin()
+	x.take(l)
+	x.post(&parting{effects: []effect{{to: t, msg: m}}})
+	d.mu.Unlock()
+	x.close()
+}
+
 // outgoing is a message of a turn and where it goes.
 type outgoing struct {
 	e      *effect
@@ -137,7 +153,7 @@ func (x *tx) post(p *parting) {
 	done := p.done
 	if p.empty() {
 		done = nil
-	} else if len(p.effects) > 0 {
+	} else if p.late {
 		p.vat.late.Add(1)
 	}
 	if err := x.submit(done); err != nil {
@@ -229,13 +245,13 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 				break
 			}
 			// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
-			_, via := e.to.(*Vow)
-			o.atOnce = !via || f.vat.late.Load() == 0
+			o.atOnce = f.vat.late.Load() == 0
 			if k, ok := t.disp.(*durable); ok {
 				o.stored, o.to = true, k.slot
 			}
 		case *Vow:
-			if s := x.d.refs[t.Ref().Weak()]; s != nil && s.awaited() || inside[t] {
+			// One that has settled in the store is about to settle here.
+			if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
 				o.atOnce, o.stored, o.to = true, true, x.d.slotOf(t.Ref())
 			}
 		}
@@ -361,6 +377,7 @@ func (x *tx) take(l *letter) {
 type parting struct {
 	vat     *Vat
 	effects []effect
+	late    bool // one of them is a message by way of a promise, or one that had to wait for such
 	job     promise.Job
 	answer  *Vow
 	result  any
@@ -384,6 +401,8 @@ func (p *parting) pack(f *frame, out []outgoing, err error) {
 		}
 		if n < len(out) && !out[n].atOnce && !out[n].behind {
 			p.effects = append(p.effects, *e)
+			_, via := e.to.(*Vow)
+			p.late = p.late || via || out[n].stored
 		}
 		n++
 	}
@@ -407,7 +426,7 @@ func (p *parting) done(err error) {
 			e.abandoned(ErrTurnFailed.due(err))
 		}
 	}
-	if len(p.effects) > 0 {
+	if p.late {
 		p.vat.late.Add(-1)
 	}
 	if err == nil {

@@ -454,6 +454,7 @@ func TestStateBeforeSends(t *testing.T) {
 		if took := time.Since(start); took < time.Second || took > 3*time.Second {
 			t.Errorf("the answer took %v", took)
 		}
+		synctest.Wait()
 		if s := j.String(); s != "[add 2]" {
 			t.Errorf("%q, want [add 2]", s)
 		}

@@ -235,9 +235,17 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 			x.answer(cs, m)
 			return
 		case *object:
+			if m.letter.leaves(x) {
+				m.letter.leave(x, *m)
+				return
+			}
 			x.vat.deliver(x, m)
 			return
 		default:
+			if m.letter.leaves(nil) {
+				m.letter.leave(t, *m)
+				return
+			}
 			if err := m.way.shut(); err != nil {
 				m.refuse(cs, err)
 				return

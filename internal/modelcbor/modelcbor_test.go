@@ -91,8 +91,11 @@ func TestEdges(t *testing.T) {
 		deep = passable.Tagged{Tag: "in", Value: []any{deep}}
 	}
 	for _, m := range []any{
-		int64(math.MaxInt64), int64(math.MinInt64), math.Copysign(0, -1), math.Inf(-1), math.NaN(), "", []byte{}, []any{},
-		passable.Struct{}, deep, new(big.Int).Lsh(big.NewInt(-1), 63*9), ref(math.MaxUint64),
+		int64(math.MaxInt64), int64(math.MinInt64), math.Copysign(0, -1), math.Inf(-1), math.NaN(), "",
+		[]byte{},
+		[]any{},
+		passable.Struct{},
+		deep, new(big.Int).Lsh(big.NewInt(-1), 63*9), ref(math.MaxUint64),
 	} {
 		b, err := modelcbor.Encode(m, slotOf)
 		if err != nil {
@@ -143,7 +146,10 @@ func TestRefused(t *testing.T) {
 // Whatever bytes there are: an error, or a value that is written in the same bytes.
 func FuzzDecode(f *testing.F) {
 	for _, m := range []any{
-		nil, int64(-1), 1.5, "text", passable.Symbol("s"), []byte{1}, passable.Undefined{}, passable.Error{Code: "c"},
+		nil, int64(-1), 1.5, "text", passable.Symbol("s"),
+		[]byte{1},
+		passable.Undefined{},
+		passable.Error{Code: "c"},
 		[]any{ref(7), passable.Tagged{Tag: "t", Value: passable.Struct{{Key: "k", Value: new(big.Int).Lsh(big.NewInt(1), 80)}}}},
 	} {
 		b, err := modelcbor.Encode(m, slotOf)
