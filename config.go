@@ -20,10 +20,14 @@ import (
 
 // Config configures a node. Nil, and the zero value of each field, mean the defaults; Open copies it.
 type Config struct {
-	// Dir is where the node keeps its identity, the keys of its networks, the names of what it publishes and its port. It is
+	// Dir is where the node keeps its identity, the keys of its networks, the names of what it publishes, its port and its
+	// durable vats. It is
 	// made if it does not exist, readable by its owner alone, and belongs to one process at a time. Empty keeps everything
 	// in memory: a new identity each time.
 	Dir string
+	// Kinds are the kinds of objects that durable vats hold: nothing else is made of what is stored in Dir. Open fails, and
+	// changes nothing, if there are objects in Dir of a kind that is missing here or whose state cannot be brought up to date.
+	Kinds []vat.Kind
 	// Identity is whom the node acts as. Nil uses the one in Dir, made at the first Open.
 	Identity sturdyref.Identity
 	// Listen is the UDP address to listen at, "host:port" or ":port"; the default is every interface. Where it names no
@@ -117,7 +121,7 @@ func (c *Config) validated() (Config, error) {
 	if k, ok := v.Identity.(sturdyref.KeyPair); ok && k.IsZero() {
 		return v, errNoKeys
 	}
-	v.Advertise = append([]string(nil), v.Advertise...)
+	v.Advertise, v.Kinds = append([]string(nil), v.Advertise...), append([]vat.Kind(nil), v.Kinds...)
 	if v.Logger == nil {
 		v.Logger = hclog.New(&hclog.LoggerOptions{Name: "hawser", Level: hclog.Warn, Output: os.Stderr})
 	}

@@ -28,6 +28,7 @@ var ErrDirInUse = errors.New("hawser: the directory is in use by another node, p
 //	publications   names and their swiss numbers, 0600
 //	key-NAME       the key of a network that wants one of its own, 0600
 //	port           the UDP port in use last
+//	store.db       the durable vats, 0600
 type dir struct {
 	path string
 	lock *os.File
@@ -67,7 +68,7 @@ func (d *dir) tidy() error {
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		name, _, unfinished := strings.Cut(e.Name(), newSuffix)
-		known := slices.Contains([]string{"identity", "publications", "port"}, name) || strings.HasPrefix(name, "key-")
+		known := slices.Contains([]string{"identity", "publications", "port", storeFile}, name) || strings.HasPrefix(name, "key-")
 		if !known || !e.Type().IsRegular() {
 			continue
 		}

@@ -27,8 +27,11 @@ type Node struct {
 
 // shared is what a node has in common with those made from it by As and Anonymous.
 type shared struct {
-	dir   *dir
-	own   *vat.Vat // where the runtime's objects live
+	dir *dir
+	own *vat.Vat // where the runtime's objects live
+
+	durables *durables // nil if there are none
+
 	nudge chan struct{}
 	stop  chan struct{}
 	done  chan struct{}
@@ -93,18 +96,26 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("hawser: open: %w", context.Cause(ctx))
 	}
+	if err := s.openDurables(c); err != nil {
+		return nil, err
+	}
 	s.own = vat.New(&vat.Config{Name: "hawser", Logger: c.Logger.Named("vat"), Tracer: c.Tracer})
 	n, err := s.node(c, id, keep)
 	if err != nil {
 		_ = s.own.Close()
+		_ = s.durables.close()
 		return nil, err
 	}
 	if s.dir != nil && n.port != 0 {
 		if err = s.dir.keepPort(n.port); err != nil {
 			_ = n.home.Close()
 			_ = s.own.Close()
+			_ = s.durables.close()
 			return nil, err
 		}
+	}
+	if s.durables != nil {
+		s.durables.depot.Start()
 	}
 	return n, nil
 }
@@ -301,7 +312,7 @@ func (s *shared) close() error {
 	for n := range s.nodes {
 		homes = append(homes, n.home.Close)
 	}
-	vats := []func() error{s.own.Close}
+	vats := []func() error{s.own.Close, s.durables.close}
 	for _, v := range s.vats {
 		vats = append(vats, v.Close)
 	}

@@ -1,0 +1,82 @@
+package hawser
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/store/bolt"
+	"github.com/hawser-go/hawser/store/memory"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// storeFile is the name, in Dir, of the store that holds the durable vats.
+const storeFile = "store.db"
+
+// durables are the durable vats of a node and where they are kept.
+type durables struct {
+	store *store.Store
+	depot *vat.Depot
+}
+
+// openDurables opens what durable vats are kept in, if there are kinds of objects for them or they were there before.
+func (s *shared) openDurables(c Config) error {
+	var st *store.Store
+	var err error
+	switch {
+	case s.dir == nil && len(c.Kinds) == 0:
+		return nil
+	case s.dir == nil:
+		st = memory.New()
+	default:
+		path := filepath.Join(s.dir.path, storeFile)
+		if _, e := os.Stat(path); len(c.Kinds) == 0 && errors.Is(e, fs.ErrNotExist) {
+			return nil
+		}
+		st, err = bolt.Open(path)
+	}
+	if err != nil {
+		return err
+	}
+	depot, err := vat.OpenDepot(st, vat.DepotConfig{
+		Kinds: c.Kinds, Vat: vat.Config{Logger: c.Logger.Named("vat"), Tracer: c.Tracer},
+	})
+	if err != nil {
+		_ = st.Close()
+		if s.dir != nil {
+			err = fmt.Errorf("hawser: %s: %w", filepath.Join(s.dir.path, storeFile), err)
+		}
+		return err
+	}
+	s.durables = &durables{st, depot}
+	return nil
+}
+
+func (d *durables) close() error {
+	if d == nil {
+		return nil
+	}
+	err := d.depot.Close()
+	if e := d.store.Close(); err == nil { // else it is the same failure
+		err = e
+	}
+	return err
+}
+
+var errNoKinds = errors.New("hawser: DurableVat needs to know what objects there may be: list them in Config.Kinds")
+
+// DurableVat returns the node's durable vat of that name, made now if there is none; nodes made by As and Anonymous have the
+// same vats. What is done in it is kept in Dir, turn by turn, and is there after a restart or a crash: objects of
+// [Config.Kinds], messages between them that have not been taken, promises and timers. vat.Root finds objects in it again.
+// Without a Dir it is kept in memory. It closes with the node that Open returned. After a write to Dir has failed, it and
+// every durable vat of the node are closed: nothing goes on that is not stored.
+func (n *Node) DurableVat(name string) (*vat.Vat, error) {
+	s := n.root
+	if s.durables == nil {
+		return nil, errNoKinds
+	}
+	return s.durables.depot.Vat(name)
+}
