@@ -20,8 +20,8 @@ type body struct {
 	// While it is loaded.
 	impl  any
 	views map[string]dispatcher
-	saved []byte // the record of its state at the end of the last turn; nil before the first
-	names []*slot
+	saved []byte        // the record of its state at the end of the last turn; nil before the first
+	names []uint64      // the slots in it
 	place *list.Element // in Depot.loaded
 	turn  *turn         // that has touched it last
 }
@@ -126,23 +126,16 @@ func (d *Depot) load(b *body) error {
 }
 
 // read puts stored state into impl, and returns the slots it names.
-func (d *Depot) read(k *kind, impl any, record []byte) (names []*slot, err error) {
+func (d *Depot) read(k *kind, impl any, record []byte) (names []uint64, err error) {
 	var r bodyRecord
 	if err := decodeRecord(record, &r); err != nil {
 		return nil, err
-	}
-	for _, id := range r.Names {
-		s, err := d.slotAt(id)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, s)
 	}
 	model, err := modelcbor.Decode(r.State, d.refAt)
 	if err != nil {
 		return nil, err
 	}
-	return names, k.put(impl, model)
+	return r.Names, k.put(impl, model)
 }
 
 // admit counts a loaded object.
@@ -192,19 +185,16 @@ func (d *Depot) shrink() {
 }
 
 // encode returns the record of the state that model is.
-func (x *tx) encode(model any) (record []byte, names []*slot, err error) {
+func (x *tx) encode(model any) (w written, err error) {
 	p := pen{x: x}
-	state, err := modelcbor.Encode(model, p.slot)
-	if err != nil {
-		return nil, nil, err
+	r := bodyRecord{}
+	if r.State, err = modelcbor.Encode(model, p.slot); err != nil {
+		return w, err
 	}
-	names = p.sorted()
-	r := bodyRecord{State: state, Names: make([]uint64, len(names))}
-	for i, s := range names {
-		r.Names[i] = s.id
-	}
-	record, err = encodeRecord(&r)
-	return record, names, err
+	r.Names = p.ids()
+	w.names = r.Names
+	w.record, err = encodeRecord(&r)
+	return w, err
 }
 
 // restore puts back the state that objects had before a turn that has failed.

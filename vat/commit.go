@@ -45,7 +45,7 @@ type outgoing struct {
 // written is a touched object as it is at the end of a turn.
 type written struct {
 	record []byte
-	names  []*slot
+	names  []uint64
 }
 
 // endDurable is end for a turn of a durable vat: what the turn did is stored, or what is stored stays and only the message
@@ -172,11 +172,11 @@ func (x *tx) turn(f *frame, models []any, broken error) ([]outgoing, error) {
 	}
 	states := make([]written, len(models))
 	for i, m := range models {
-		record, names, err := x.encode(m)
+		w, err := x.encode(m)
 		if err != nil {
 			return nil, ErrInternal.due(fmt.Errorf("the state of a %v: %w", f.touched[i].kind.typ, err))
 		}
-		states[i] = written{record, names}
+		states[i] = w
 	}
 	out, err := x.route(f)
 	if err != nil {

@@ -15,7 +15,7 @@ type settlement struct {
 	value   any
 	err     error
 	encoded []byte
-	names   []*slot
+	names   []uint64
 	broken  []errorRecord
 }
 
@@ -45,7 +45,7 @@ func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
 	if set.encoded, err = modelcbor.Encode(set.value, p.slot); err != nil {
 		return nil, errResult.due(err)
 	}
-	set.names = p.sorted()
+	set.names = p.ids()
 	return set, nil
 }
 
@@ -57,14 +57,9 @@ func (x *tx) broken(s *slot, err error) *settlement {
 // carry settles the promise in the store, and has those told that are stored and wait for it.
 func (set *settlement) carry(x *tx) {
 	s := set.s
-	s.rec.Settled, s.rec.Value, s.rec.Err, s.rec.Names = true, set.encoded, set.broken, nil
-	for _, n := range set.names {
-		s.rec.Names = append(s.rec.Names, n.id)
-	}
+	s.rec.Settled, s.rec.Value, s.rec.Err, s.rec.Names = true, set.encoded, set.broken, set.names
 	if s.stored {
-		for _, n := range set.names {
-			x.name(n)
-		}
+		x.nameAll(set.names)
 		x.change(s)
 	}
 	s.inside, s.hold = false, Ref{}
@@ -129,10 +124,7 @@ func (x *tx) look(s *slot) error {
 		s.rec.Settled = false
 		return err
 	}
-	s.rec.Value, s.rec.Err = set.encoded, set.broken
-	for _, n := range set.names {
-		s.rec.Names = append(s.rec.Names, n.id)
-	}
+	s.rec.Value, s.rec.Err, s.rec.Names = set.encoded, set.broken, set.names
 	return nil
 }
 

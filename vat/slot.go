@@ -208,8 +208,8 @@ func (d *Depot) outcome(s *slot) (v any, broken error, bad error) {
 // tend forgets the slots that nobody uses any more, and removes those that nothing names.
 func (x *tx) tend() {
 	for _, s := range x.d.gone.take() {
-		if _, ok := s.alive(); ok {
-			continue // it was made again
+		if _, ok := s.alive(); ok || s.id != 0 && x.d.slots[s.id] != s {
+			continue // the reference was made again, perhaps with a slot of its own
 		}
 		delete(x.d.refs, s.weak)
 		s.weak = WeakRef{}
@@ -222,7 +222,7 @@ func (x *tx) tend() {
 
 // forget lets go of a slot that is in the store as it is here, or that nothing can lead to.
 func (d *Depot) forget(s *slot) {
-	if _, ok := s.alive(); ok || s.changed || len(s.watchers) > 0 {
+	if _, ok := s.alive(); ok || s.changed || len(s.watchers) > 0 || s.id != 0 && d.slots[s.id] != s {
 		return
 	}
 	switch {

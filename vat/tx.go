@@ -78,6 +78,16 @@ func (p *pen) sorted() []*slot {
 	return names
 }
 
+// ids returns the numbers of the slots named, each once, ascending.
+func (p *pen) ids() []uint64 {
+	names := p.sorted()
+	ids := make([]uint64, len(names))
+	for i, s := range names {
+		ids[i] = s.id
+	}
+	return ids
+}
+
 // change notes that the slot's record is to be written.
 func (x *tx) change(s *slot) {
 	if !s.changed {
@@ -139,15 +149,19 @@ func (x *tx) nameAll(ids []uint64) {
 	}
 }
 
+func (x *tx) unnameAll(ids []uint64) {
+	for _, id := range ids {
+		if s, err := x.d.slotAt(id); err == nil {
+			x.unname(s)
+		}
+	}
+}
+
 // putState writes an object's state and counts what it names.
-func (x *tx) putState(b *body, record []byte, before, after []*slot) {
+func (x *tx) putState(b *body, record []byte, before, after []uint64) {
 	x.batch.Put(b.kind.bucket, numberKey(b.slot.id), record)
-	for _, s := range after {
-		x.name(s)
-	}
-	for _, s := range before {
-		x.unname(s)
-	}
+	x.nameAll(after)
+	x.unnameAll(before)
 }
 
 // remove takes a slot that nothing names out of the store.
@@ -158,48 +172,23 @@ func (x *tx) remove(s *slot) {
 	case slotFacet:
 		x.unname(s.body.slot)
 	case slotBody:
-		b := s.body
-		if names, err := x.d.namesOf(b); err == nil {
-			for _, n := range names {
-				x.unname(n)
-			}
-		}
-		x.batch.Delete(b.kind.bucket, numberKey(s.id))
-		if b.impl != nil {
-			// Somebody has a reference yet, or a turn is about to end with one: it can be named again.
-			b.saved = slices.Clone(b.saved)
-		}
+		x.unnameAll(x.d.namesOf(s.body))
+		x.batch.Delete(s.body.kind.bucket, numberKey(s.id))
 	case slotVow:
-		for _, id := range s.rec.Names {
-			if n, err := x.d.slotAt(id); err == nil {
-				x.unname(n)
-			}
-		}
+		x.unnameAll(s.rec.Names)
 	}
 }
 
 // namesOf returns the slots that an object's state names, loaded or not.
-func (d *Depot) namesOf(b *body) ([]*slot, error) {
+func (d *Depot) namesOf(b *body) []uint64 {
 	if b.impl != nil {
-		return b.names, nil
-	}
-	record, err := d.store.Get(b.kind.bucket, numberKey(b.slot.id))
-	if err != nil || record == nil {
-		return nil, err
+		return b.names
 	}
 	var r bodyRecord
-	if err := decodeRecord(record, &r); err != nil {
-		return nil, err
+	if record, err := d.store.Get(b.kind.bucket, numberKey(b.slot.id)); err == nil && record != nil {
+		_ = decodeRecord(record, &r) // what is damaged names nothing
 	}
-	names := make([]*slot, 0, len(r.Names))
-	for _, id := range r.Names {
-		s, err := d.slotAt(id)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, s)
-	}
-	return names, nil
+	return r.Names
 }
 
 // seal completes the batch with the records of the slots that have changed.
