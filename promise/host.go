@@ -13,6 +13,9 @@ type Host interface {
 	// OnCommit runs effect, which must not block, when the turn commits, in order with the turn's sends, or abandoned,
 	// with the reason, if it fails; either may be nil.
 	OnCommit(effect func(), abandoned func(error))
+	// SettleOnCommit is OnCommit for an effect that settles c, with v or, if it is not nil, with err: v is a Go value, or the
+	// *Cell that c is to follow.
+	SettleOnCommit(c *Cell, v any, err error, effect func())
 	// Home returns the vat, for what outlives the turn.
 	Home() Home
 }

@@ -5,9 +5,11 @@ import (
 	"container/list"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 )
 
 // body is a durable object: a struct of some kind, behind one facet or several. Its slot is named by those of its facets.
@@ -23,6 +25,7 @@ type body struct {
 	saved []byte        // the record of its state at the end of the last turn; nil before the first
 	names []uint64      // the slots in it
 	place *list.Element // in Depot.loaded
+	pins  atomic.Int32  // who may hold a pointer to it
 	turn  *turn         // that has touched it last
 }
 
@@ -177,7 +180,7 @@ func (d *Depot) shrink() {
 	for e := d.loaded.Back(); e != nil && (d.bytes > d.cfg.MaxLoaded || d.cfg.Amnesia); {
 		b := e.Value.(*body)
 		e = e.Prev()
-		if b.slot.stored && (b.turn == nil || b.turn.state.Load() == ended) {
+		if b.slot.stored && b.pins.Load() == 0 && (b.turn == nil || b.turn.state.Load() == ended) {
 			d.unload(b)
 			d.forget(b.slot)
 		}
@@ -216,9 +219,17 @@ func (b *body) unchanged(record []byte) bool { return bytes.Equal(record, b.save
 
 // storableState copies the state of an object.
 func storableState(b *body) (any, error) {
-	m, err := passable.Copy(b.impl, asRef)
+	m, err := passable.Copy(b.impl, storable)
 	if err != nil {
 		return nil, ErrInternal.due(fmt.Errorf("the state of a %v cannot be stored: %w", b.kind.typ, err))
 	}
 	return m, nil
+}
+
+// storable is asRef for state, which may hold resolvers.
+func storable(r passable.Reference) (passable.Reference, error) {
+	if s, ok := r.(promise.Settler); ok {
+		return s, nil
+	}
+	return asRef(r)
 }

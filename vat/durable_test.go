@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -133,12 +134,13 @@ func (w *world) vat(name string) *vat.Vat {
 
 // teller is a durable object that counts, notes what it hears, and knows others.
 type teller struct {
-	N     int
-	Next  vat.Ref
-	Known map[vat.Ref]string
-	Log   []string
-	Hope  promise.Promise[int]
-	loads int `ocapn:"-"`
+	N      int
+	Next   vat.Ref
+	Known  map[vat.Ref]string
+	Log    []string
+	Hope   promise.Promise[int]
+	Decide promise.Resolver[int]
+	loads  int `ocapn:"-"`
 }
 
 type Teller interface {
@@ -151,6 +153,7 @@ type Teller interface {
 	Through(ctx context.Context, n int) vat.Ref
 	Ask(ctx context.Context, selector string, n int) error
 	AskDie(ctx context.Context) error
+	HopeFor(ctx context.Context) error
 	AskFar(ctx context.Context, far vat.Ref) error
 	Told(o promise.Outcome[int]) error
 	Lines() []string
@@ -161,6 +164,9 @@ type Teller interface {
 	Await(ctx context.Context) (int, error)
 	Want(p promise.Promise[int])
 	Wanted() promise.Promise[int]
+	Put(ctx context.Context, p promise.Promise[int])
+	Open(ctx context.Context) promise.Promise[int]
+	Shut(ctx context.Context, n int)
 	Panic()
 	Die() int
 	Reset()
@@ -195,6 +201,32 @@ func (t *teller) Fail(n int) error {
 }
 
 var errNo = vat.NewError("test.no", "no")
+
+func (t *teller) Put(ctx context.Context, p promise.Promise[int]) {
+	promise.Then(ctx, p, func(_ context.Context, n int) (any, error) {
+		t.N += n
+		if n < 0 {
+			return nil, errNo
+		}
+		return nil, nil
+	})
+}
+
+func (t *teller) Open(ctx context.Context) promise.Promise[int] {
+	if t.Decide == (promise.Resolver[int]{}) {
+		t.Hope, t.Decide = promise.New[int](ctx)
+	}
+	return t.Hope
+}
+
+func (t *teller) Shut(ctx context.Context, n int) {
+	if n < 0 {
+		t.Decide.Break(ctx, errNo)
+	} else {
+		t.Decide.Fulfill(ctx, n)
+	}
+	t.Decide = promise.Resolver[int]{}
+}
 
 // dying ends the process in the middle of a turn.
 var dying func()
@@ -231,6 +263,10 @@ func (t *teller) Ask(ctx context.Context, selector string, n int) error {
 
 func (t *teller) AskDie(ctx context.Context) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))
+}
+
+func (t *teller) HopeFor(ctx context.Context) error {
+	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "open")))
 }
 
 func (t *teller) AskFar(ctx context.Context, far vat.Ref) error {
@@ -555,6 +591,86 @@ func TestNoAwait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, tellerKind)
 		if _, err := answer[int](w.root("a", "a"), "await"); !errors.Is(err, vat.ErrDurableTurn) {
+			t.Error(err)
+		}
+	})
+}
+
+// What a function does to an object that was put off until a promise settles is stored, and undone if it fails, even if the
+// object had no reason to stay in memory.
+func TestPutOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.cfg.Amnesia = true
+		w.restart()
+		a := w.root("a", "a")
+		p, r := promise.New[int](context.Background())
+		mustAnswer[any](t, a, "put", p)
+		for range 3 {
+			mustAnswer[int](t, a, "add", 1)
+			sweep()
+		}
+		r.Fulfill(context.Background(), 10)
+		synctest.Wait()
+		if n := mustAnswer[int](t, a, "add", 0); n != 13 {
+			t.Errorf("%d, want 13", n)
+		}
+		p, r = promise.New[int](context.Background())
+		mustAnswer[any](t, a, "put", p)
+		r.Fulfill(context.Background(), -1)
+		synctest.Wait()
+		if n := mustAnswer[int](t, a, "add", 0); n != 13 {
+			t.Errorf("after a function that failed %d, want 13", n)
+		}
+		w.crash()
+		if n := mustAnswer[int](t, w.root("a", "a"), "add", 0); n != 13 {
+			t.Errorf("after a crash %d, want 13", n)
+		}
+	})
+}
+
+// A promise whose resolver an object holds is settled by it whenever that is, also after a restart, and with the turn.
+func TestResolvers(t *testing.T) {
+	for _, n := range []int{7, -1} {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, tellerKind)
+			a, b := w.root("a", "a"), w.root("b", "b")
+			mustAnswer[any](t, a, "link", b, "b")
+			mustAnswer[any](t, a, "hopeFor")
+			synctest.Wait()
+			for range 2 {
+				w.crash()
+				sweep()
+				b = w.root("b", "b")
+				mustAnswer[int](t, b, "add", 1)
+			}
+			a = w.root("a", "a")
+			if got := w.lines(a); got != "[]" {
+				t.Errorf("%s before it was settled", got)
+			}
+			mustAnswer[any](t, b, "shut", n)
+			w.crash()
+			synctest.Wait()
+			want := "[7]"
+			if n < 0 {
+				want = "[broken: no, lost false false]"
+			}
+			if got := w.lines(w.root("a", "a")); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			v, err := answer[int](w.root("b", "b"), "wanted")
+			if n < 0 && !errors.Is(err, errNo) || n > 0 && v != n {
+				t.Errorf("%d, %v", v, err)
+			}
+		})
+	}
+}
+
+func TestResolversDoNotPass(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		_, r := promise.New[int](context.Background())
+		if _, err := answer[any](w.root("a", "a"), "link", r, "r"); err == nil || !strings.Contains(err.Error(), "a resolver goes into no message") {
 			t.Error(err)
 		}
 	})

@@ -30,10 +30,11 @@ var (
 
 // What a slot is for.
 const (
-	slotFacet = 1 + iota // of a durable object
-	slotVow              // a promise
-	slotLost             // a reference that means nothing after a restart
-	slotBody             // a durable object, which only its facets name
+	slotFacet    = 1 + iota // of a durable object
+	slotVow                 // a promise
+	slotLost                // a reference that means nothing after a restart
+	slotBody                // a durable object, which only its facets name
+	slotResolver            // what settles a promise
 )
 
 // slotRecord is what is stored of a slot.
@@ -41,17 +42,17 @@ type slotRecord struct {
 	_     struct{} `cbor:",toarray"`
 	Sort  int
 	Count uint64 // records that name it
-	// Of a facet: the object and which facet of it. Of an object: its vat and the number of its kind.
+	// Of a facet: the object and which facet of it; of a resolver: the promise. Of an object: its vat and the number of its kind.
 	Body  uint64
 	Facet string
 	Vat   uint64
 	Kind  uint64
 	// Of a promise.
-	Settled   bool
-	Resolvers uint64 // records that hold its resolver
-	Names     []uint64
-	Value     []byte // encoded, of one that was fulfilled
-	Err       []errorRecord
+	Settled  bool
+	Resolver uint64 // its resolver's slot, 0 if nothing holds that
+	Names    []uint64
+	Value    []byte // encoded, of one that was fulfilled
+	Err      []errorRecord
 }
 
 // errorRecord is what a promise broke with.

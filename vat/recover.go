@@ -105,7 +105,7 @@ func (d *Depot) find(r store.Reader, f *found) error {
 		if s.Count == 0 {
 			f.zero = append(f.zero, keyNumber(key))
 		}
-		if s.Sort == slotVow && !s.Settled && s.Resolvers == 0 {
+		if s.Sort == slotVow && !s.Settled && s.Resolver == 0 {
 			f.pending = append(f.pending, keyNumber(key))
 		}
 		return true

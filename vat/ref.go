@@ -2,6 +2,7 @@ package vat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -141,9 +142,13 @@ func asRef(r passable.Reference) (passable.Reference, error) {
 		return r, nil
 	case *promise.Cell:
 		return refOfCell(r), nil
+	case promise.Settler:
+		return nil, errSettler
 	}
 	return nil, fmt.Errorf("a %T is no reference of this process", r)
 }
+
+var errSettler = errors.New("a resolver goes into no message: pass an object with a method that settles the promise")
 
 // PromiseCell returns the outcome r is a promise for; a reference that is no promise is its own.
 func (r Ref) PromiseCell() *promise.Cell {

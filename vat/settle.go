@@ -26,7 +26,7 @@ type watcher struct {
 }
 
 // awaited reports whether something stored will settle a promise.
-func (s *slot) awaited() bool { return !s.rec.Settled && (s.inside || s.rec.Resolvers > 0) }
+func (s *slot) awaited() bool { return !s.rec.Settled && (s.inside || s.rec.Resolver != 0) }
 
 // settlement encodes how s settles: with an error, or else with a model value.
 func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
@@ -169,6 +169,23 @@ func outcomeModel(v any, err error) any {
 		s = append(s, passable.Field{Key: "local", Value: true})
 	}
 	return s
+}
+
+// noteSettled stores that a turn has settled a promise, with a model value or an error.
+func (x *tx) noteSettled(c *promise.Cell, v any, err error) (func(), error) {
+	s := x.d.refs[refOfCell(c).Weak()]
+	if s == nil || s.rec.Settled {
+		return func() {}, nil // nothing stored names it, or it is too late
+	}
+	set, bad := x.settlement(s, v, err)
+	if bad != nil {
+		set = x.broken(s, bad)
+	}
+	return func() {
+		if !s.rec.Settled {
+			set.carry(x)
+		}
+	}, nil
 }
 
 // keeper stores how a promise settles that is settled by what is not stored.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 )
 
 // slot is what stands for a reference in what is stored. It is in memory while somebody uses the reference, and in the store
@@ -21,8 +22,9 @@ type slot struct {
 	body *body // of a facet, or of the object itself
 
 	// Of a promise.
-	inside   bool // pending: a stored message will settle it
-	kept     bool // the keeper has been subscribed
+	inside   bool  // pending: a stored message will settle it
+	kept     bool  // the keeper has been subscribed
+	resolver *slot // if it is in memory
 	watchers []watcher
 }
 
@@ -80,6 +82,19 @@ func (d *Depot) slotOf(r Ref) *slot {
 	return s
 }
 
+// resolverOf returns the slot of a promise's resolver, a new one perhaps.
+func (x *tx) resolverOf(r promise.Settler) (*slot, error) {
+	of := x.d.slotOf(refOfCell(r.Cell()))
+	switch {
+	case of.resolver != nil:
+		return of.resolver, nil
+	case of.rec.Resolver != 0:
+		return x.d.slotAt(of.rec.Resolver)
+	}
+	of.resolver = &slot{rec: slotRecord{Sort: slotResolver, Body: x.numbered(of)}}
+	return of.resolver, nil
+}
+
 // numbered gives the slot a number, so that it can be written somewhere.
 func (x *tx) numbered(s *slot) uint64 {
 	if s.id == 0 {
@@ -122,6 +137,12 @@ func (d *Depot) slotAt(id uint64) (*slot, error) {
 			return nil, fmt.Errorf("%w: object %d has no vat or no kind", errDamaged, id)
 		}
 		s.body = &body{slot: s, kind: k, vat: v, facets: make(map[string]*slot)}
+	case slotResolver:
+		of, err := d.slotAt(s.rec.Body)
+		if err != nil {
+			return nil, err
+		}
+		of.resolver = s
 	case slotVow, slotLost:
 	default:
 		return nil, fmt.Errorf("%w: slot %d is of sort %d", errDamaged, id, s.rec.Sort)
@@ -135,6 +156,13 @@ func (d *Depot) refAt(id uint64) (passable.Reference, error) {
 	s, err := d.slotAt(id)
 	if err != nil {
 		return nil, err
+	}
+	if s.rec.Sort == slotResolver {
+		r, err := d.refAt(s.rec.Body)
+		if err != nil {
+			return nil, err
+		}
+		return promise.SettlerOf(r.(Ref).PromiseCell()), nil
 	}
 	r := d.refOf(s)
 	if r.IsNull() {
@@ -229,6 +257,10 @@ func (d *Depot) forget(s *slot) {
 	case s.rec.Sort == slotBody:
 		if len(s.body.facets) > 0 || s.body.impl != nil {
 			return
+		}
+	case s.rec.Sort == slotResolver:
+		if of := d.slots[s.rec.Body]; of != nil && of.resolver == s {
+			of.resolver = nil
 		}
 	case s.body != nil:
 		delete(s.body.facets, s.rec.Facet)

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-go/hawser/vat"
 )
 
-var torture = flag.Int("torture", 30, "how many rounds TestTorture has")
+var torture = flag.Int("torture", 10, "how many rounds TestTorture has")
 
 // mule is a durable object that sends numbered messages to others, in every way there is, and counts those it gets.
 type mule struct {
@@ -27,7 +27,9 @@ type mule struct {
 	Hopes  int64 // answers waited for
 	Heard  int64
 	Tokens int64
-	Spare  []vat.Ref // what was made and nobody needs
+	Spare  []vat.Ref                 // what was made and nobody needs
+	Later  []promise.Resolver[int64] // of promises that others wait for
+	Owed   int
 	Wrong  []string
 }
 
@@ -39,6 +41,8 @@ type Mule interface {
 	Itself(ctx context.Context) vat.Ref
 	Told(o promise.Outcome[int64]) error
 	Answer(n int64) (int64, error)
+	Promise(ctx context.Context) promise.Promise[int64]
+	Settle(ctx context.Context)
 	Report() mule
 }
 
@@ -58,13 +62,33 @@ var muleKind = vat.KindOf("mule", func() *mule { return new(mule) }, MuleFacet)
 
 func (m *mule) Meet(peers []MuleRef)               { m.Peers = peers }
 func (m *mule) Itself(ctx context.Context) vat.Ref { return vat.Self(ctx) }
-func (m *mule) Report() mule                       { return *m }
 func (m *mule) Take(n int64) error                 { m.Tokens += n; return nil }
 func (m *mule) Answer(n int64) (int64, error) {
 	if n%3 == 0 {
 		return 0, errNo
 	}
 	return n, nil
+}
+
+func (m *mule) Promise(ctx context.Context) promise.Promise[int64] {
+	p, r := promise.New[int64](ctx)
+	m.Later = append(m.Later, r)
+	return p
+}
+
+// Report returns the state, with the number of promises to settle in place of their resolvers.
+func (m *mule) Report() mule {
+	r := *m
+	r.Tokens, r.Owed, r.Later = m.Tokens, len(m.Later), nil
+	return r
+}
+
+// Settle settles the oldest promise.
+func (m *mule) Settle(ctx context.Context) {
+	if len(m.Later) > 0 {
+		m.Later[0].Fulfill(ctx, 1)
+		m.Later = m.Later[1:]
+	}
 }
 
 func (m *mule) Told(o promise.Outcome[int64]) error {
@@ -100,7 +124,7 @@ func (m *mule) Step(ctx context.Context, seed uint64, left int) error {
 	for range 1 + rnd.IntN(4) {
 		i := rnd.IntN(len(m.Peers))
 		peer := m.Peers[i]
-		switch rnd.IntN(8) {
+		switch rnd.IntN(10) {
 		case 0, 1: // straight
 			stream := fmt.Sprintf("%s to %d", m.Name, i)
 			_ = peer.SendOnly(ctx, "tick", stream, m.next(stream))
@@ -125,6 +149,11 @@ func (m *mule) Step(ctx context.Context, seed uint64, left int) error {
 			if len(m.Spare) > 6 {
 				m.Spare = m.Spare[4:]
 			}
+		case 8: // wait for something far off
+			m.Hopes++
+			vat.WhenSettled(ctx, vat.Result[int64](peer.Send(ctx, "promise")), self, MuleRef.Told)
+		case 9:
+			m.Settle(ctx)
 		case 7: // forget a promise
 			for stream := range m.Held {
 				delete(m.Held, stream)
@@ -209,12 +238,21 @@ func torment(t *testing.T, rnd *rand.Rand) {
 	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
+	for _, r := range all {
+		for range mustAnswer[mule](t, r.Ref, "report").Owed {
+			r.Send(context.Background(), "settle")
+		}
+	}
+	time.Sleep(time.Minute)
 
 	sent, seen := make(map[string]int64), make(map[string]int64)
 	var hopes, told, tokens int64
 	for _, r := range all {
 		m := mustAnswer[mule](t, r.Ref, "report")
 		delete(m.Sent, "promises")
+		if n := m.Owed; n > 0 {
+			t.Errorf("%s has %d promises to settle yet", m.Name, n)
+		}
 		maps.Copy(sent, m.Sent)
 		maps.Copy(seen, m.Seen)
 		hopes, told, tokens = hopes+m.Hopes, told+m.Heard, tokens+m.Tokens

@@ -90,19 +90,43 @@ func (t *turn) OnCommit(fn func(), abandoned func(error)) {
 	t.f.out = append(t.f.out, effect{fn: fn, abandoned: abandoned})
 }
 
+// SettleOnCommit implements promise.Host.
+func (t *turn) SettleOnCommit(c *promise.Cell, v any, err error, fn func()) {
+	t.check()
+	e := effect{fn: fn}
+	if t.vat.depot != nil {
+		if err == nil {
+			v, err = copyGuarded(v)
+		}
+		e.note = func(x *tx) (func(), error) { return x.noteSettled(c, v, err) }
+	}
+	t.f.out = append(t.f.out, e)
+}
+
 // Home implements promise.Host.
 func (t *turn) Home() promise.Home {
 	t.check()
-	if t.vat.tracer == nil {
+	if t.vat.tracer == nil && len(t.f.touched) == 0 {
 		return t.vat
 	}
-	return &origin{t.vat, t.f.msg.ID}
+	o := &origin{Vat: t.vat, cause: t.f.msg.ID}
+	if len(t.f.touched) > 0 {
+		o.pins = pin(o, t.f.touched)
+	}
+	return o
 }
 
-// origin is a vat as the home of what a message set off there.
+// origin is a vat as the home of what a message set off there, and of the durable objects that it was about: what is run for
+// them later may change them.
 type origin struct {
 	*Vat
 	cause MessageID
+	pins  []*body
 }
 
-func (o *origin) Enqueue(j promise.Job) { o.enqueue(j, o.cause, false) }
+func (o *origin) Enqueue(j promise.Job) {
+	if len(o.pins) > 0 {
+		j = &pinned{j, o}
+	}
+	o.enqueue(j, o.cause, false)
+}

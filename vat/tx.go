@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/store"
 )
 
@@ -57,8 +58,15 @@ type pen struct {
 }
 
 func (p *pen) slot(r passable.Reference) (uint64, error) {
-	s := p.x.d.slotOf(r.(Ref))
-	if err := p.x.look(s); err != nil {
+	var s *slot
+	var err error
+	if settler, ok := r.(promise.Settler); ok {
+		s, err = p.x.resolverOf(settler)
+	} else {
+		s = p.x.d.slotOf(r.(Ref))
+		err = p.x.look(s)
+	}
+	if err != nil {
 		return 0, err
 	}
 	if p.names == nil {
@@ -132,6 +140,11 @@ func (x *tx) keep(s *slot) {
 		if b := s.body; b.saved != nil {
 			x.putState(b, b.saved, nil, b.names)
 		}
+	case slotResolver:
+		if of, err := x.d.slotAt(s.rec.Body); err == nil {
+			of.rec.Resolver = s.id
+			x.name(of)
+		}
 	case slotVow:
 		x.nameAll(s.rec.Names)
 		if !s.kept && !s.rec.Settled {
@@ -174,6 +187,11 @@ func (x *tx) remove(s *slot) {
 	case slotBody:
 		x.unnameAll(x.d.namesOf(s.body))
 		x.batch.Delete(s.body.kind.bucket, numberKey(s.id))
+	case slotResolver:
+		if of, err := x.d.slotAt(s.rec.Body); err == nil {
+			of.rec.Resolver = 0
+			x.unname(of)
+		}
 	case slotVow:
 		x.unnameAll(s.rec.Names)
 	}
