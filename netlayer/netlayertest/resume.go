@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // resuming is what those announce in the tests below whose connections may be resumed.
@@ -17,9 +16,8 @@ var resuming = []string{"another", netlayer.FeatureResume}
 // withoutResume checks that a netlayer that cannot resume does not dial as if it could.
 func (w *world) withoutResume() bool {
 	if w.lacks.Resume {
-		if a, b := w.hosts(); a.Transport() != sturdyref.Transport { // Noise: until it can
-			w.cannotResume(a, b)
-		}
+		a, b := w.hosts()
+		w.cannotResume(a, b)
 	}
 	return w.lacks.Resume
 }

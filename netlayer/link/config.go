@@ -1,0 +1,103 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// Config bounds what links may take. Nil, and the zero value of each field, mean the defaults.
+type Config struct {
+	// Grace is how long a link waits for the next connection to a peer that has an identity (default 10 minutes), and
+	// AnonymousGrace to one that has dialled without (default 2 minutes, or Grace if that is less).
+	Grace, AnonymousGrace time.Duration
+	// Buffer and BufferFrames bound the frames of a link that the peer has not acknowledged, in bytes (default 8 MiB) and in
+	// number (default 65 536). Beyond, Write waits.
+	Buffer, BufferFrames int
+	// Stall is how long Write waits for a peer that is connected and acknowledges nothing, before the link ends (default
+	// 2 minutes).
+	Stall time.Duration
+	// MaxSuspended bounds the links without a connection (default 1024), MaxSuspendedPerPeer those of one peer, or of one
+	// source if it is anonymous (default 8), and MaxSuspendedBytes what they hold together (default 64 MiB). Of too many, the
+	// longest suspended end, those of anonymous diallers first.
+	MaxSuspended, MaxSuspendedPerPeer, MaxSuspendedBytes int
+	// DialTimeout bounds each attempt to reach the peer again (default 10 s).
+	DialTimeout time.Duration
+	// Locate, if not nil, returns hints for a peer that could not be reached where it was dialled before.
+	Locate func(ctx context.Context, peer sturdyref.PeerID) (hints map[string]string, err error)
+	// Logger is told at level Info when a link is suspended and when it goes on. Default: nobody.
+	Logger hclog.Logger
+}
+
+// Times that nobody has to choose.
+const (
+	// ackInterval and ackFrames are when an acknowledgement is sent: whichever comes first, or with frames that are sent
+	// anyway when half of ackFrames have gathered.
+	ackInterval = 50 * time.Millisecond
+	ackFrames   = 64
+	// ackBytes is when it is sent for the sake of the peer's buffer.
+	ackBytes = 256 << 10
+	// unheardGrace is the grace of a link whose dialler has said nothing since it was admitted, and may not know that it was.
+	unheardGrace = 5 * time.Second
+	// closeLinger bounds how long Close waits for what was written to be handed to the network.
+	closeLinger = 2 * time.Second
+	// The dialler waits for a moment that chance chooses up to firstWait before it dials again, then for twice as long each
+	// time, up to lastWait.
+	firstWait = 100 * time.Millisecond
+	lastWait  = 15 * time.Second
+	// maxRefusals is how many refusals in a row are believed: one may be somebody else's, or that of a peer in trouble.
+	maxRefusals = 4
+	// maxAnswering bounds the resumptions that are being answered at once.
+	maxAnswering = 256
+)
+
+func (c *Config) validated() (Config, error) {
+	var v Config
+	if c != nil {
+		v = *c
+	}
+	for _, n := range []struct {
+		name  string
+		value *int
+		usual int
+	}{
+		{"Buffer", &v.Buffer, 8 << 20},
+		{"BufferFrames", &v.BufferFrames, 1 << 16},
+		{"MaxSuspended", &v.MaxSuspended, 1024},
+		{"MaxSuspendedPerPeer", &v.MaxSuspendedPerPeer, 8},
+		{"MaxSuspendedBytes", &v.MaxSuspendedBytes, 64 << 20},
+	} {
+		if *n.value < 0 {
+			return v, fmt.Errorf("link: Config.%s is %d: give a positive number, or 0 for %d", n.name, *n.value, n.usual)
+		}
+		if *n.value == 0 {
+			*n.value = n.usual
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		usual time.Duration
+	}{
+		{"Grace", &v.Grace, 10 * time.Minute},
+		{"AnonymousGrace", &v.AnonymousGrace, 2 * time.Minute},
+		{"Stall", &v.Stall, 2 * time.Minute},
+		{"DialTimeout", &v.DialTimeout, 10 * time.Second},
+	} {
+		if *d.value < 0 {
+			return v, fmt.Errorf("link: Config.%s is %v: give a positive time, or 0 for %v", d.name, *d.value, d.usual)
+		}
+		if *d.value == 0 {
+			*d.value = d.usual
+		}
+	}
+	v.AnonymousGrace = min(v.AnonymousGrace, v.Grace)
+	if v.Logger == nil {
+		v.Logger = hclog.NewNullLogger()
+	}
+	return v, nil
+}

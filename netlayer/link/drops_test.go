@@ -1,0 +1,221 @@
+package link_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/netlayer/mem"
+)
+
+// TestFiftyDrops loses the connection fifty times under load both ways: loudly, or so that only the dialler notices, as
+// after a change of network. Every frame arrives once, in order.
+func TestFiftyDrops(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		out, in := w.connect()
+		done := make(chan error, 1)
+		w.all.Go(func() { done <- w.both(out, in, 0, 20000, func(int) { time.Sleep(time.Millisecond) }) })
+		before := out.Info()
+		for i := range 50 {
+			time.Sleep(rand.N(100 * time.Millisecond))
+			if i%3 == 2 {
+				w.net.LoseSilently(w.ah, w.bh)
+			} else {
+				w.net.Lose(w.ah, w.bh)
+			}
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if after := out.Info(); after.Binding != before.Binding || after.Resume != nil {
+			t.Errorf("Info has changed to %+v", after)
+		}
+	})
+}
+
+// TestReplayUnderLoad has both sides owe each other more than the network holds: who writes what the other lacks while the
+// other does the same must not stand still.
+func TestReplayUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, mem.Config{Delay: time.Millisecond, Buffer: 64 << 10, Timeout: time.Second}, link.Config{})
+		out, in := w.connect()
+		if err := w.both(out, in, 0, 10, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.net.Lose(w.ah, w.bh)
+		errs := make(chan error, 4)
+		for _, c := range []netlayer.Conn{out, in} {
+			if err := write(c, 10, 2000, nil); err != nil { // 3 MiB each, into the suspended link
+				t.Fatal(err)
+			}
+			w.all.Go(func() { errs <- read(c, 10, 2000) })
+		}
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		w.close()
+	})
+}
+
+// TestFullBufferWaits writes more than may be unacknowledged while there is no connection.
+func TestFullBufferWaits(t *testing.T) {
+	scene(t, link.Config{Buffer: 100 << 10}, func(w *world) {
+		out, in := w.connect()
+		if err := w.both(out, in, 0, 2, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.listen(out)
+		w.net.Partition(w.ah, w.bh)
+		time.Sleep(1500 * time.Millisecond) // and with it the connection goes
+		written := make(chan error, 1)
+		w.all.Go(func() { written <- write(out, 2, 500, nil) })
+		time.Sleep(time.Minute)
+		select {
+		case err := <-written:
+			t.Fatalf("700 KiB were written into 100: %v", err)
+		default:
+		}
+		w.net.Heal(w.ah, w.bh)
+		if err := read(in, 2, 500); err != nil {
+			t.Error(err)
+		}
+		if err := <-written; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLargestFrames has frames that leave no room for a kind, alone and among others, before a loss and after it.
+func TestLargestFrames(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		out, in := w.connect()
+		if err := w.both(out, in, 0, 2, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.listen(out)
+		sizes := []int{netlayer.MaxFrame, 0, netlayer.MaxFrame - 1, netlayer.MaxFrame, netlayer.MaxFrame, 1}
+		send := func() {
+			for _, n := range sizes {
+				if err := out.Write([][]byte{make([]byte, n)}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		take := func() {
+			for i, n := range sizes {
+				f, err := in.Read()
+				if err != nil || len(f.Bytes) != n {
+					t.Fatalf("frame %d: %d bytes, %v, want %d", i, len(f.Bytes), err, n)
+				}
+				f.Done(nil)
+			}
+		}
+		w.all.Go(send)
+		take()
+		w.net.Lose(w.ah, w.bh)
+		w.all.Go(send)
+		time.Sleep(time.Millisecond)
+		w.net.Lose(w.ah, w.bh)
+		take()
+	})
+}
+
+// TestAnySchedule draws what is written, when, and what the network does meanwhile. At the end the network is whole, and
+// everything has arrived once and in order.
+func TestAnySchedule(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		plan := rapid.SliceOfN(rapid.SampledFrom([]string{
+			"out", "in", "read out", "read in", "read out", "read in", "lose", "lose at a", "lose at b", "cut", "heal", "moment", "second",
+		}), 5, 60).Draw(r, "plan")
+		counts := rapid.SliceOfN(rapid.IntRange(1, 40), len(plan), len(plan)).Draw(r, "counts")
+		seed := rapid.Uint64().Draw(r, "seed")
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, mem.Config{Seed: seed, Delay: 3 * time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: time.Second}, link.Config{})
+			out, in := w.connect()
+			if err := w.both(out, in, 0, 2, nil); err != nil {
+				t.Fatal(err)
+			}
+			ends := map[string]netlayer.Conn{"out": out, "in": in}
+			orders := map[string]chan int{}
+			results := make(chan error, 4)
+			written := map[string]int{"out": 2, "in": 2}
+			for name, c := range ends {
+				reads, writes := make(chan int, len(plan)+1), make(chan int, len(plan))
+				orders["read "+name], orders[name] = reads, writes
+				w.all.Go(func() {
+					at := 2
+					for n := range reads {
+						if err := read(c, at, n); err != nil {
+							results <- err
+							return
+						}
+						at = n
+					}
+					w.listen(c)
+					results <- nil
+				})
+				w.all.Go(func() {
+					at := 2
+					for n := range writes {
+						if err := write(c, at, n, nil); err != nil {
+							results <- err
+							return
+						}
+						at = n
+					}
+					results <- nil
+				})
+			}
+			other := map[string]string{"read out": "in", "read in": "out"}
+			taken := map[string]int{"read out": 2, "read in": 2}
+			for i, step := range plan {
+				switch step {
+				case "out", "in":
+					written[step] += counts[i]
+					orders[step] <- written[step]
+				case "read out", "read in":
+					// No more than was written, so that the plan goes on.
+					taken[step] = min(taken[step]+counts[i], written[other[step]])
+					orders[step] <- taken[step]
+				case "lose":
+					w.net.Lose(w.ah, w.bh)
+				case "lose at a":
+					w.net.LoseSilently(w.ah, w.bh)
+				case "lose at b":
+					w.net.LoseSilently(w.bh, w.ah)
+				case "cut":
+					w.net.Partition(w.ah, w.bh)
+				case "heal":
+					w.net.Heal(w.ah, w.bh)
+				case "moment":
+					time.Sleep(time.Duration(counts[i]) * 300 * time.Microsecond)
+				case "second":
+					time.Sleep(time.Duration(counts[i]) * 100 * time.Millisecond)
+				}
+			}
+			w.net.Heal(w.ah, w.bh)
+			w.net.Lose(w.ah, w.bh) // an end that has not noticed would in time
+			orders["read out"] <- written["in"]
+			orders["read in"] <- written["out"]
+			for _, o := range orders {
+				close(o)
+			}
+			for range 4 {
+				if err := <-results; err != nil {
+					t.Error(err)
+				}
+			}
+			w.close()
+		})
+		if t.Failed() {
+			r.FailNow()
+		}
+	})
+}

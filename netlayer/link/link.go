@@ -1,0 +1,157 @@
+package link
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/store"
+)
+
+// Design.
+//
+//	connected ──loss──▶ suspended ──resumed──▶ connected
+//	    │                   └── grace over, peer gone, crowded ──▶ ended
+//	    └── Close of either side, violation, stall ──▶ ended
+//
+// A link has no goroutine of its own. Its reader reads from the connection there is; who writes, and finds that nobody is
+// writing to the connection, does that until nothing waits (flush). Only a suspended link that was dialled here has one, which
+// dials.
+//
+// Everything in lk is guarded by mu, which is never held over I/O. What ties a goroutine to a connection is gen: it changes
+// when the connection is taken away, and whoever comes back with a frame or an error of an earlier gen has nothing to say.
+// That is the fence: once gen has changed, received does not move before the next connection is there.
+//
+// Lock order: reading, mu of one link, mu of the Netlayer.
+
+// link is a netlayer.Conn over a succession of connections.
+type link struct {
+	n     *Netlayer
+	id    [32]byte // by which the peer finds it; of those that it has dialled
+	info  netlayer.Info
+	to    *target       // where to dial again; nil for a link that the peer has dialled
+	hurry chan struct{} // says that the network may be back
+
+	out     keeper     // of the frames that the peer has not acknowledged; under mu, but for consumed
+	keeping sync.Mutex // orders what connections are told by KeepAlive
+	done    func(*store.Batch)
+	// consumed counts the frames handed back, and said those of them that the peer has been told of.
+	consumed, said atomic.Uint64
+	heavy          atomic.Bool // enough bytes came to tell the peer before it has to wait
+	armed          atomic.Bool // the timer of acknowledgements is set
+
+	reading sync.Mutex // held by Read, and by More while it looks ahead
+	in      inflow
+
+	mu      sync.Mutex
+	changed sync.Cond
+	lk      state
+}
+
+// inflow is the reader's: guarded by reading.
+type inflow struct {
+	conn  netlayer.Conn // nil if the next one is to be waited for
+	gen   uint64
+	raw   int // frames that are to come as they are
+	ahead netlayer.Frame
+	isSet bool // ahead is a frame that More has found
+}
+
+// state is what mu guards.
+type state struct {
+	conn     netlayer.Conn // nil while suspended
+	gen      uint64
+	secret   *secret       // nil as long as the peer has not said it
+	previous netlayer.Conn // the last one there was
+	writable bool          // conn takes frames
+	writing  bool          // somebody is in flush,
+	pin      uint64        // and may be writing frames from this one on
+	needed   bool          // what KeepAlive said
+	passed   bool          // a frame has passed since conn was there
+	heard    bool          // the peer knows that there is a link
+
+	end      uint64 // frames of this link so far
+	next     uint64 // the one that goes out next on conn
+	sent     uint64 // those that have gone out on any
+	acked    uint64 // those that the peer has consumed
+	waiting  int    // Writes that wait for room
+	received uint64 // frames of the peer's that were read
+	weight   int    // bytes of those since the last acknowledgement
+	ackDue   bool
+	ackTimer *time.Timer
+
+	suspended time.Time          // when the connection was lost
+	expiry    *time.Timer        // of the grace
+	attempt   uint64             // of the dialler: its last, or the last one heard of
+	cancel    context.CancelFunc // ends the dialling
+
+	closing bool   // Close was called
+	bye     []byte // what is to be said last
+	byeSaid bool
+	ended   error
+	closed  chan struct{} // closed when Close is through
+}
+
+var (
+	_ netlayer.Conn       = (*link)(nil)
+	_ netlayer.KeepAliver = (*link)(nil)
+)
+
+// newLink makes a link of its first connection, with which what is in m has gone out.
+func newLink(n *Netlayer, conn netlayer.Conn, to *target, s *secret, m *memory) *link {
+	l := &link{n: n, info: conn.Info(), to: to, out: m, hurry: make(chan struct{}, 1)}
+	if s != nil {
+		l.id = s.id()
+	}
+	l.changed.L = &l.mu
+	l.done = l.handedBack
+	l.lk = state{
+		conn: conn, previous: conn, gen: 1, writable: true, end: m.end, next: m.end, sent: m.end, closed: make(chan struct{}),
+		secret: s, passed: true, heard: to != nil,
+	}
+	return l
+}
+
+// Info returns what the first connection knew.
+func (l *link) Info() netlayer.Info { return l.info }
+
+// peer names the other end in logs.
+func (l *link) peer() string { return l.info.Remote.ID().String() }
+
+// KeepAlive says whether the connection is needed while nothing is sent: this one, and those to come.
+func (l *link) KeepAlive(on bool) {
+	l.keeping.Lock()
+	defer l.keeping.Unlock()
+	l.mu.Lock()
+	l.lk.needed = on
+	conn := l.lk.conn
+	l.mu.Unlock()
+	if k, ok := conn.(netlayer.KeepAliver); ok {
+		k.KeepAlive(on)
+	}
+}
+
+// keep tells a new connection what KeepAlive said.
+func (l *link) keep(conn netlayer.Conn) {
+	k, ok := conn.(netlayer.KeepAliver)
+	if !ok {
+		return
+	}
+	l.keeping.Lock()
+	defer l.keeping.Unlock()
+	l.mu.Lock()
+	on := l.lk.needed
+	l.mu.Unlock()
+	if on {
+		k.KeepAlive(true)
+	}
+}
+
+// dispose closes a connection that is of no use any more, which may take a while.
+func (l *link) dispose(conn netlayer.Conn, reason string) {
+	if conn != nil && !l.n.spawn(func() { _ = conn.Close(reason) }) {
+		return // the netlayer is closing, and closes it
+	}
+}

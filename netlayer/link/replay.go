@@ -1,0 +1,180 @@
+package link
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/store"
+)
+
+// A keeper has what a link must not lose: the frames that the peer has not acknowledged, and how far the peer's have been
+// consumed. It is used under the link's lock, but for consumed. Here it is memory; a link that outlives its process has one that stores.
+type keeper interface {
+	// put takes a copy of the next frame of the link.
+	put(frame []byte)
+	// bytes returns how much memory the frames take.
+	bytes() int
+	// gather appends frames from number from on to vec, as they go on a connection, until there is enough for one write. It
+	// returns the number of the next. What it returns is valid until the frames are dropped.
+	gather(vec [][]byte, from uint64) ([][]byte, uint64)
+	// drop forgets all frames before a number.
+	drop(before uint64)
+	// consumed says that a frame of the peer's was consumed, by what tx holds if that is not nil. It reports whether the
+	// peer may be told now.
+	consumed(tx *store.Batch) bool
+	// free forgets everything.
+	free()
+}
+
+// memory is the keeper of links that end with their process: a queue of frames, end to end in chunks that are reused.
+type memory struct {
+	head, tail *chunk
+	held       int
+	end        uint64 // the number that the next frame gets
+	// at is where frame n begins, if gather has come that far.
+	at struct {
+		c   *chunk
+		off int
+		n   uint64
+	}
+}
+
+var _ keeper = (*memory)(nil)
+
+// A chunk holds frames, each with its length before it and its kind in front. Its buffer never moves, as parts of it may be
+// on their way to the network.
+type chunk struct {
+	next  *chunk
+	first uint64
+	count uint64
+	buf   []byte
+}
+
+const (
+	header     = 5 // the length and the kind
+	smallChunk = 4 << 10
+	largeChunk = 64 << 10
+)
+
+// A link that is quiet has small chunks, or none; one that carries much has large ones.
+var (
+	smallChunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, smallChunk)} }}
+	largeChunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, largeChunk)} }}
+)
+
+func (m *memory) put(frame []byte) {
+	need := header + len(frame)
+	c := m.tail
+	if c == nil || cap(c.buf)-len(c.buf) < need {
+		c = m.grow(need)
+	}
+	before := len(c.buf)
+	c.buf = binary.BigEndian.AppendUint32(c.buf, uint32(len(frame)))
+	c.buf = append(append(c.buf, kindData), frame...)
+	c.count++
+	m.end++
+	m.held += len(c.buf) - before
+}
+
+// grow adds a chunk with room for that many bytes.
+func (m *memory) grow(need int) *chunk {
+	var c *chunk
+	switch {
+	case need > largeChunk:
+		c = &chunk{buf: make([]byte, 0, need)}
+	case need > smallChunk || m.tail != nil:
+		c = largeChunks.Get().(*chunk)
+	default:
+		c = smallChunks.Get().(*chunk)
+	}
+	c.first = m.end
+	if m.tail == nil {
+		m.head = c
+	} else {
+		m.tail.next = c
+	}
+	m.tail = c
+	return c
+}
+
+func (m *memory) bytes() int { return m.held }
+
+// What one write to a connection takes at most, about.
+const (
+	writeFrames = 512
+	writeBytes  = 256 << 10
+)
+
+// rawOne announces a frame that is as long as a frame of a connection may be, so that there is no room for its kind.
+var rawOne = appendRaw(nil, 1)
+
+func (m *memory) gather(vec [][]byte, from uint64) ([][]byte, uint64) {
+	m.seek(from)
+	size := 0
+	for at := &m.at; at.n < m.end && len(vec) < writeFrames && size < writeBytes; {
+		if at.off == len(at.c.buf) {
+			at.c, at.off = at.c.next, 0
+		}
+		start := at.off + 4
+		n := int(binary.BigEndian.Uint32(at.c.buf[at.off:]))
+		at.off = start + 1 + n
+		if n == netlayer.MaxFrame {
+			vec = append(vec, rawOne)
+			start++
+		}
+		vec = append(vec, at.c.buf[start:at.off:at.off])
+		size += n
+		at.n++
+	}
+	return vec, m.at.n
+}
+
+// seek finds where frame n begins, which may not be there yet.
+func (m *memory) seek(n uint64) {
+	at := &m.at
+	if at.c != nil && at.n == n {
+		return
+	}
+	at.c, at.off, at.n = m.tail, 0, n
+	if n == m.end {
+		if m.tail != nil {
+			at.off = len(m.tail.buf)
+		}
+		return
+	}
+	for at.c = m.head; n >= at.c.first+at.c.count; {
+		at.c = at.c.next
+	}
+	for i := at.c.first; i < n; i++ {
+		at.off += header + int(binary.BigEndian.Uint32(at.c.buf[at.off:]))
+	}
+}
+
+func (m *memory) drop(before uint64) {
+	for c := m.head; c != nil && c.first+c.count <= before; c = m.head {
+		m.head = c.next
+		if m.head == nil {
+			m.tail = nil
+		}
+		if m.at.c == c {
+			m.at.c = nil
+		}
+		m.held -= len(c.buf)
+		c.release()
+	}
+}
+
+func (m *memory) free() { m.drop(m.end) }
+
+func (m *memory) consumed(*store.Batch) bool { return true }
+
+func (c *chunk) release() {
+	c.next, c.count, c.buf = nil, 0, c.buf[:0]
+	switch cap(c.buf) {
+	case smallChunk:
+		smallChunks.Put(c)
+	case largeChunk:
+		largeChunks.Put(c)
+	}
+}

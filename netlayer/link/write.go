@@ -1,0 +1,193 @@
+package link
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hawser-go/hawser/netlayer"
+)
+
+// Write keeps the frames until the peer has acknowledged them and writes them to the connection, if there is one. It waits
+// while too much is kept.
+func (l *link) Write(frames [][]byte) error {
+	for _, f := range frames {
+		if len(f) > netlayer.MaxFrame {
+			return fmt.Errorf("link: a frame of %d bytes: %w", len(f), netlayer.ErrFrameTooLarge)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.out.bytes()
+	for _, f := range frames {
+		if err := l.room(len(f)); err != nil {
+			return err
+		}
+		l.out.put(f)
+		l.lk.end++
+	}
+	if l.lk.conn == nil && l.lk.ended == nil {
+		l.grown(l.out.bytes() - before)
+	}
+	if len(frames) == 0 {
+		return l.unwritable()
+	}
+	mine := l.lk.end
+	if l.flush(mine); l.lk.next >= mine {
+		return nil // whatever has become of the link meanwhile
+	}
+	return l.unwritable()
+}
+
+// unwritable says why nothing can be written any more, or nil. Called with mu held, as everything below that does not say
+// otherwise.
+func (l *link) unwritable() error {
+	if l.lk.ended != nil {
+		return l.lk.ended
+	}
+	if l.lk.closing {
+		return errClosedHere
+	}
+	return nil
+}
+
+// room waits until a frame of that size can be kept.
+func (l *link) room(size int) error {
+	lk, cfg := &l.lk, &l.n.cfg
+	full := func() bool {
+		return lk.end-lk.acked >= uint64(cfg.BufferFrames) || lk.end > lk.acked && l.out.bytes()+header+size > cfg.Buffer
+	}
+	if err := l.unwritable(); err != nil || !full() {
+		return err
+	}
+	l.flush(lk.end)
+	lk.waiting++
+	defer func() { lk.waiting-- }()
+	for full() && l.unwritable() == nil {
+		l.wait(lk.acked, lk.gen)
+	}
+	return l.unwritable()
+}
+
+// wait waits for something to change, and ends the link if a peer that is connected does not acknowledge anything.
+func (l *link) wait(acked, gen uint64) {
+	stalled := l.n.after(l.n.cfg.Stall, func() {
+		l.mu.Lock()
+		here := l.lk.gen == gen && l.lk.conn != nil && l.lk.acked == acked
+		l.mu.Unlock()
+		if here {
+			l.fail(gen, because(ErrUnacknowledged, ""))
+		}
+	})
+	defer stalled.Stop()
+	for l.lk.acked == acked && l.lk.gen == gen && l.unwritable() == nil {
+		l.changed.Wait()
+	}
+}
+
+// vectors holds what frames are gathered in, so that quiet links have none.
+var vectors = sync.Pool{New: func() any { v := make([][]byte, 0, writeFrames+4); return &v }}
+
+// everything is what flush is to write when there is nothing that the caller waits for.
+const everything = ^uint64(0)
+
+// flush writes to the connection until nothing waits, if nobody is doing that already. It lets go of mu meanwhile. It leaves
+// to others what is left when the frames before a number are out.
+func (l *link) flush(before uint64) {
+	lk := &l.lk
+	if lk.writing {
+		return
+	}
+	lk.writing = true
+	vec := vectors.Get().(*[][]byte)
+	var ack [9]byte
+	left := false
+	for lk.conn != nil && lk.writable {
+		if left = lk.next >= before; left {
+			break
+		}
+		lk.pin = lk.next
+		out, last := l.gather((*vec)[:0], ack[:0])
+		if len(out) == 0 {
+			break
+		}
+		conn, gen := lk.conn, lk.gen
+		l.mu.Unlock()
+		err := conn.Write(out)
+		clear(out)
+		l.mu.Lock()
+		lk.pin = lk.end
+		l.out.drop(lk.acked)
+		if lk.gen != gen {
+			continue // written to a connection that is not there any more
+		}
+		if err != nil {
+			// What has come can still be read, and then Read learns of it, too.
+			lk.writable = false
+			l.dispose(conn, "")
+		} else if last {
+			lk.byeSaid = true
+		}
+	}
+	vectors.Put(vec)
+	lk.writing = false
+	if lk.ended != nil {
+		l.out.free()
+	}
+	if lk.closing {
+		l.changed.Broadcast() // Close waits for this
+	} else if left && (lk.next < lk.end || lk.ackDue) {
+		l.n.spawn(l.goOn)
+	}
+}
+
+// gather collects what can be written: an acknowledgement that is due, or goes along, frames, and at the end the farewell.
+func (l *link) gather(vec [][]byte, ack []byte) (out [][]byte, last bool) {
+	lk := &l.lk
+	consumed := l.consumed.Load()
+	if fresh := consumed - l.said.Load(); fresh > 0 && (lk.ackDue || lk.next < lk.end && fresh >= ackFrames/2) {
+		vec = append(vec, appendAck(ack, consumed))
+		l.said.Store(consumed)
+	}
+	lk.ackDue = false
+	if lk.next < lk.end {
+		vec, lk.next = l.out.gather(vec, lk.next)
+		lk.sent = max(lk.sent, lk.next)
+		lk.passed = true
+	}
+	if lk.next == lk.end && lk.bye != nil && !lk.byeSaid {
+		vec, last = append(vec, lk.bye), true
+	}
+	return vec, last
+}
+
+// acknowledged takes the peer's word that it has consumed the frames before position. It is called without mu.
+func (l *link) acknowledged(gen, position uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lk := &l.lk
+	switch {
+	case lk.gen != gen:
+		return nil
+	case position > lk.sent:
+		return because(ErrPosition, fmt.Sprintf("it acknowledges %d frames, %d were sent", position, lk.sent))
+	}
+	lk.heard = true
+	l.release(position)
+	return nil
+}
+
+// release lets go of the frames before position, but for those that are being written.
+func (l *link) release(position uint64) {
+	lk := &l.lk
+	if position <= lk.acked {
+		return // said before the one that came first
+	}
+	lk.acked = position
+	if lk.writing {
+		position = min(position, lk.pin)
+	}
+	l.out.drop(position)
+	if lk.waiting > 0 {
+		l.changed.Broadcast()
+	}
+}
