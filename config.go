@@ -45,6 +45,10 @@ type Config struct {
 	Limits captp.Limits
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
 	DialTimeout time.Duration
+	// Grace is how long a session whose connection was lost waits for the next one, if the peer is of this module, too: calls
+	// under way complete then as if nothing had happened. When it is over they break. The default is 10 minutes, and 2 at
+	// most for anonymous sessions; a negative Grace ends sessions with their connections.
+	Grace time.Duration
 	// TCP has the node listen, at the same port, and dial over TCP too, for where UDP is blocked: peers are the same, and
 	// have one session, whichever way. Over TCP nothing but the secret of a sturdyref protects what is said today from
 	// somebody who records it for a quantum computer to come.

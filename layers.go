@@ -12,6 +12,7 @@ import (
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/link"
 )
 
 // A Layer is one network a node is on.
@@ -27,8 +28,40 @@ var (
 	errNetworkKeyAs = errors.New("hawser: a network's key has a name of lower-case letters")
 )
 
-// networks makes the layers of a node, or those of one anonymous session.
+// networks makes the layers of a node, or those of one anonymous session. Sessions over those whose peers are of this module
+// outlive their connections.
 func (c *Config) networks(nc NetworkConfig) ([]Layer, error) {
+	if c.Grace < 0 {
+		return c.layers(nc)
+	}
+	nc.Features = append(slices.Clone(nc.Features), netlayer.FeatureResume)
+	layers, err := c.layers(nc)
+	if err != nil {
+		return nil, err
+	}
+	lc := link.Config{Grace: c.Grace, Logger: c.Logger.Named("link")}
+	if c.Locator != nil {
+		lc.Locate = c.Locator.Locate
+	}
+	layers = slices.Clone(layers)
+	for i, l := range layers {
+		if l.Dialect != nil {
+			continue
+		}
+		linked, err := link.New(l.Netlayer, &lc)
+		if err != nil {
+			return nil, err
+		}
+		layers[i].Netlayer = linked
+		if p, ok := l.Netlayer.(interface{ Port() int }); ok {
+			layers[i].Netlayer = &withPort{linked, p.Port()}
+		}
+	}
+	return layers, nil
+}
+
+// layers makes the netlayers that networks is about.
+func (c *Config) layers(nc NetworkConfig) ([]Layer, error) {
 	if c.Networks != nil {
 		layers, err := c.Networks(nc)
 		missing := func(l Layer) bool { return l.Netlayer == nil }
