@@ -16,8 +16,10 @@ type Host interface {
 	// SettleOnCommit is OnCommit for an effect that settles c, with v or, if it is not nil, with err: v is a Go value, or the
 	// *Cell that c is to follow.
 	SettleOnCommit(c *Cell, v any, err error, effect func())
-	// Home returns the vat, for what outlives the turn.
+	// Home returns the vat, for functions that run in it after the turn and may use what the turn was about.
 	Home() Home
+	// Reporter returns the vat, for promises made in it.
+	Reporter() Reporter
 }
 
 // A Home runs turns. A vat is one.

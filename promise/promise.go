@@ -19,7 +19,7 @@ type None struct{}
 func New[T any](ctx context.Context) (Promise[T], Resolver[T]) {
 	c := new(Cell)
 	if h, ok := hostOf(ctx); ok {
-		c.report = h.Home()
+		c.report = h.Reporter()
 	}
 	return Promise[T]{c}, Resolver[T]{c}
 }

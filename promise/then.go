@@ -12,7 +12,7 @@ func Then[T, U any](ctx context.Context, p Promise[T], fn func(ctx context.Conte
 		panic("promise: Then called outside a turn: its callback needs a vat to run in; use Await, or vat.Do")
 	}
 	t := &then[T, U]{home: h.Home(), src: p.Cell(), fn: fn}
-	t.out.report = t.home
+	t.out.report = h.Reporter()
 	h.OnCommit(func() { t.src.Subscribe(t) }, t.Done)
 	return Promise[U]{&t.out}
 }

@@ -174,13 +174,18 @@ func (d *Depot) unload(b *body) {
 	b.impl, b.views, b.saved, b.names, b.place, b.turn = nil, nil, nil, nil, nil, nil
 }
 
+// idle reports whether the object may leave memory: it is in the store, and no turn or function uses it.
+func (b *body) idle() bool {
+	return b.slot.stored && b.pins.Load() == 0 && (b.turn == nil || b.turn.state.Load() == ended)
+}
+
 // shrink unloads those objects that have not been used for longest, while there are too many. What is not in the store
 // stays, and so does what running turns use.
 func (d *Depot) shrink() {
 	for e := d.loaded.Back(); e != nil && (d.bytes > d.cfg.MaxLoaded || d.cfg.Amnesia); {
 		b := e.Value.(*body)
 		e = e.Prev()
-		if b.slot.stored && b.pins.Load() == 0 && (b.turn == nil || b.turn.state.Load() == ended) {
+		if b.idle() {
 			d.unload(b)
 			d.forget(b.slot)
 		}

@@ -212,6 +212,7 @@ func (x *tx) turn(f *frame, models []any, broken error) ([]outgoing, error) {
 	x.send(out)
 	x.take(f.msg.letter)
 	x.d.shrink()
+	x.d.sweepSometimes()
 	return out, nil
 }
 

@@ -26,7 +26,10 @@ type Depot struct {
 	courier courier
 	closing atomic.Bool
 	gone    graveyard
-	clock   clock
+
+	sweeping sync.Mutex // held while the depot is swept
+	sweeper  sync.WaitGroup
+	clock    clock
 
 	mu     sync.Mutex
 	next   uint64 // the next number to be given out
@@ -40,6 +43,9 @@ type Depot struct {
 	names  map[uint64]*Vat
 	failed error
 	past   recovery
+	named  map[uint64]bool // what was named since a sweep began; nil at other times
+	made   int             // slots numbered since the last one
+	live   int             // slots there were after it
 }
 
 // DepotConfig configures a depot. The zero value of each field but Kinds means the default.
@@ -174,6 +180,7 @@ func (d *Depot) Close() error {
 		err = errors.Join(err, v.Close())
 	}
 	d.clock.end()
+	d.sweeper.Wait()
 	if !wasClosing && failed == nil {
 		var b store.Batch
 		b.Put(bucketDepot, keyClean, []byte{})

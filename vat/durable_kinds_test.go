@@ -241,6 +241,34 @@ func TestGarbage(t *testing.T) {
 		if after := size(); after != before {
 			t.Errorf("%s, want %s", after, before)
 		}
+		// Those that lead to each other are swept.
+		for range 3 {
+			one, two := mustAnswer[vat.Ref](t, a, "make"), mustAnswer[vat.Ref](t, a, "make")
+			mustAnswer[any](t, one, "link", two, "two")
+			mustAnswer[any](t, two, "link", one, "one")
+			mustAnswer[any](t, two, "link", two, "itself")
+			mustAnswer[any](t, two, "link", a, "a")
+			mustAnswer[any](t, a, "link", one, "one")
+			mustAnswer[any](t, one, "want", two.Send(context.Background(), "open"))
+			for range 2 { // first while an object leads to them, then while only this process does
+				if _, err := w.depot.Sweep(); err != nil {
+					t.Error(err)
+				}
+				if n := mustAnswer[int](t, two, "add", 1); n < 101 {
+					t.Errorf("%d, want more than 100", n)
+				}
+				if n := mustAnswer[int](t, mustAnswer[vat.Ref](t, two, "whois", "one"), "add", 1); n < 101 {
+					t.Errorf("%d, want more than 100", n)
+				}
+				mustAnswer[any](t, a, "reset")
+			}
+		}
+		if n, err := w.depot.Sweep(); n < 6 || err != nil {
+			t.Errorf("%d were swept of two objects, their facets, a promise and its resolver: %v", n, err)
+		}
+		if after := size(); after != before {
+			t.Errorf("after sweeping %s, want %s", after, before)
+		}
 		// What a process leaves behind is swept by the next one.
 		made := mustAnswer[vat.Ref](t, a, "make")
 		mustAnswer[any](t, a, "link", made, "one")

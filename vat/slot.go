@@ -100,6 +100,7 @@ func (x *tx) numbered(s *slot) uint64 {
 	if s.id == 0 {
 		s.id = x.number()
 		x.d.slots[s.id] = s
+		x.d.made++
 	}
 	return s.id
 }

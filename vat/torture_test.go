@@ -145,7 +145,10 @@ func (m *mule) Step(ctx context.Context, seed uint64, left int) error {
 			m.Tokens--
 			_ = peer.Send(ctx, "take", 1)
 		case 6: // garbage, round in a ring with what is kept
-			m.Spare = append(m.Spare, MuleFacet.Spawn(ctx, &mule{Peers: []MuleRef{self}}), peer.Send(ctx, "answer", 1))
+			one := &mule{Peers: []MuleRef{self}}
+			other := &mule{Peers: []MuleRef{vat.As[MuleRef](MuleFacet.Spawn(ctx, one))}}
+			one.Spare = []vat.Ref{MuleFacet.Spawn(ctx, other), peer.Ref}
+			m.Spare = append(m.Spare, one.Spare[0], peer.Send(ctx, "answer", 1))
 			if len(m.Spare) > 6 {
 				m.Spare = m.Spare[4:]
 			}
@@ -227,6 +230,10 @@ func torment(t *testing.T, rnd *rand.Rand) {
 		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
 		if rnd.IntN(3) == 0 {
 			sweep()
+		}
+		if rnd.IntN(3) == 0 {
+			_, _ = w.depot.Sweep()
+			time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond)
 		}
 		w.disk.dieAt.Store(0)
 		if rnd.IntN(5) == 0 {

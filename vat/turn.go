@@ -116,6 +116,12 @@ func (t *turn) Home() promise.Home {
 	return o
 }
 
+// Reporter implements promise.Host.
+func (t *turn) Reporter() promise.Reporter {
+	t.check()
+	return t.vat
+}
+
 // origin is a vat as the home of what a message set off there, and of the durable objects that it was about: what is run for
 // them later may change them.
 type origin struct {

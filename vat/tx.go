@@ -109,9 +109,14 @@ func (x *tx) name(s *slot) {
 	s.rec.Count++
 	x.keep(s)
 	x.change(s)
-	if s.rec.Count == 1 && (s.rec.Sort == slotLost || s.rec.Sort == slotVow && !s.rec.Settled) {
+	if s.hold.IsNull() && s.held() {
 		s.hold, _ = s.alive()
 	}
+}
+
+// held reports whether the slot's reference must stay in memory as long as a record names it.
+func (s *slot) held() bool {
+	return s.rec.Sort == slotLost || s.rec.Sort == slotVow && !s.rec.Settled
 }
 
 func (x *tx) unname(s *slot) {
@@ -125,6 +130,9 @@ func (x *tx) unname(s *slot) {
 
 // keep has the slot in the store, where a record or a message is about to name it.
 func (x *tx) keep(s *slot) {
+	if named := x.d.named; named != nil {
+		named[x.numbered(s)] = true
+	}
 	if s.stored {
 		return
 	}
