@@ -26,6 +26,7 @@ type party struct {
 	vat   *vat.Vat
 	own   *vat.Vat
 	layer *counted
+	at    *mem.Host
 }
 
 // counted counts the connections a netlayer makes, both ways, and lets a test stand in the way of them.
@@ -85,7 +86,7 @@ func (c *counted) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 }
 
 // host is the simulated host of a party that has one.
-func (p *party) host() *mem.Host { return p.layer.Netlayer.(*mem.Host) }
+func (p *party) host() *mem.Host { return p.at }
 
 func identity(t *testing.T) sturdyref.Identity {
 	t.Helper()
@@ -98,6 +99,12 @@ func identity(t *testing.T) sturdyref.Identity {
 
 // join opens a Home. change, if not nil, alters its configuration; a nil identity makes it anonymous.
 func join(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, change func(*home.Config)) *party {
+	t.Helper()
+	return joinOver(t, n, name, id, change, nil)
+}
+
+// joinOver is join with a netlayer made of the simulated host's, which may be nil for that itself.
+func joinOver(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, change func(*home.Config), over func(*mem.Host, hclog.Logger) netlayer.Netlayer) *party {
 	t.Helper()
 	log := hclog.New(&hclog.LoggerOptions{Name: name, Output: t.Output(), Level: hclog.Debug})
 	p := &party{t: t, name: name, id: id, vat: vat.New(&vat.Config{Name: name, Logger: log}), own: vat.New(&vat.Config{Name: name + " own", Logger: log})}
@@ -113,7 +120,14 @@ func join(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, chan
 		} else {
 			hc.Static, hc.Doorkeeper, hc.Addr = id.Public().Static, door, name
 		}
-		p.layer = &counted{Netlayer: n.Host(hc)}
+		if over != nil {
+			hc.Features = append(hc.Features, netlayer.FeatureResume)
+		}
+		p.at = n.Host(hc)
+		p.layer = &counted{Netlayer: p.at}
+		if over != nil {
+			p.layer.Netlayer = over(p.at, log)
+		}
 		return []home.Layer{{Netlayer: p.layer}}, nil
 	})
 	if err != nil {
