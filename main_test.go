@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("HAWSER_TEST_CHILD") {
 	case "open":
 		os.Exit(childOpens(dir))
+	case "moves":
+		os.Exit(childMoves(dir))
 	case "host":
 		os.Exit(childHosts(dir))
 	}

@@ -54,7 +54,7 @@ func (r Resolver[T]) PassableReference() passable.Reference {
 	if r.c == nil {
 		return nil
 	}
-	return Settler{r.c}
+	return Settler(r)
 }
 
 // SetPassableReference makes r the resolver that was stored.
