@@ -26,7 +26,7 @@ type party struct {
 	vat   *vat.Vat
 	own   *vat.Vat
 	layer *counted
-	at    *mem.Host
+	at    *mem.Host // below layer, if something is between them
 }
 
 // counted counts the connections a netlayer makes, both ways, and lets a test stand in the way of them.
@@ -86,7 +86,12 @@ func (c *counted) Accept(ctx context.Context) (*netlayer.Incoming, error) {
 }
 
 // host is the simulated host of a party that has one.
-func (p *party) host() *mem.Host { return p.at }
+func (p *party) host() *mem.Host {
+	if p.at != nil {
+		return p.at
+	}
+	return p.layer.Netlayer.(*mem.Host)
+}
 
 func identity(t *testing.T) sturdyref.Identity {
 	t.Helper()
