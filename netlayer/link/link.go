@@ -80,6 +80,7 @@ type state struct {
 	received uint64 // frames of the peer's that were read
 	weight   int    // bytes of those since the last acknowledgement
 	ackDue   bool
+	ack      [9]byte // the one being written
 	ackTimer *time.Timer
 
 	suspended time.Time          // when the connection was lost

@@ -73,6 +73,7 @@ func (l *link) wait(acked, gen uint64) {
 	stalled := l.n.after(l.n.cfg.Stall, func() {
 		l.mu.Lock()
 		here := l.lk.gen == gen && l.lk.conn != nil && l.lk.acked == acked
+		l.changed.Broadcast()
 		l.mu.Unlock()
 		if here {
 			l.fail(gen, because(ErrUnacknowledged, ""))
@@ -99,14 +100,13 @@ func (l *link) flush(before uint64) {
 	}
 	lk.writing = true
 	vec := vectors.Get().(*[][]byte)
-	var ack [9]byte
 	left := false
 	for lk.conn != nil && lk.writable {
 		if left = lk.next >= before; left {
 			break
 		}
 		lk.pin = lk.next
-		out, last := l.gather((*vec)[:0], ack[:0])
+		out, last := l.gather((*vec)[:0])
 		if len(out) == 0 {
 			break
 		}
@@ -141,11 +141,11 @@ func (l *link) flush(before uint64) {
 }
 
 // gather collects what can be written: an acknowledgement that is due, or goes along, frames, and at the end the farewell.
-func (l *link) gather(vec [][]byte, ack []byte) (out [][]byte, last bool) {
+func (l *link) gather(vec [][]byte) (out [][]byte, last bool) {
 	lk := &l.lk
 	consumed := l.consumed.Load()
 	if fresh := consumed - l.said.Load(); fresh > 0 && (lk.ackDue || lk.next < lk.end && fresh >= ackFrames/2) {
-		vec = append(vec, appendAck(ack, consumed))
+		vec = append(vec, appendAck(lk.ack[:0], consumed))
 		l.said.Store(consumed)
 	}
 	lk.ackDue = false
@@ -187,7 +187,13 @@ func (l *link) release(position uint64) {
 		position = min(position, lk.pin)
 	}
 	l.out.drop(position)
-	if lk.waiting > 0 {
+	if lk.waiting > 0 && l.roomy() {
 		l.changed.Broadcast()
 	}
+}
+
+// roomy reports whether it is worth waking a Write that waits for room: one that is woken for every frame does little else.
+func (l *link) roomy() bool {
+	lk, cfg := &l.lk, &l.n.cfg
+	return lk.acked == lk.sent || lk.end-lk.acked <= uint64(cfg.BufferFrames)/4*3 && l.out.bytes() <= cfg.Buffer/4*3
 }
