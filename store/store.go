@@ -77,20 +77,13 @@ func Open(backend Backend) (*Store, error) {
 // begin reads who the store is and begins an epoch.
 func (s *Store) begin() error {
 	fresh := false
-	err := s.backend.View(func(r Reader) error {
-		version, id, epoch := r.Get(meta, formatKey), r.Get(meta, idKey), r.Get(meta, epochKey)
-		switch {
-		case version == nil && id == nil && epoch == nil && len(r.Buckets()) == 0:
-			fresh = true
-			return nil
-		case len(version) != 8 || len(id) != len(s.id) || len(epoch) != 8:
-			return fmt.Errorf("%w: it does not say what it is", ErrForeign)
-		case binary.BigEndian.Uint64(version) > format:
-			return fmt.Errorf("%w: its format is %d, this version knows %d: use the later version", ErrNewer, binary.BigEndian.Uint64(version), format)
+	err := s.backend.View(func(r Reader) (err error) {
+		fresh, err = unused(r)
+		copy(s.id[:], r.Get(meta, idKey))
+		if epoch := r.Get(meta, epochKey); err == nil && !fresh {
+			s.epoch = binary.BigEndian.Uint64(epoch)
 		}
-		copy(s.id[:], id)
-		s.epoch = binary.BigEndian.Uint64(epoch)
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -108,6 +101,27 @@ func (s *Store) begin() error {
 		return failed(err)
 	}
 	return nil
+}
+
+// unused reports whether there is nothing yet, or why what is there is no store that this version knows.
+func unused(r Reader) (bool, error) {
+	version, id, epoch := r.Get(meta, formatKey), r.Get(meta, idKey), r.Get(meta, epochKey)
+	switch {
+	case version == nil && id == nil && epoch == nil && len(r.Buckets()) == 0:
+		return true, nil
+	case len(version) != 8 || len(id) != len(Store{}.id) || len(epoch) != 8:
+		return false, fmt.Errorf("%w: it does not say what it is", ErrForeign)
+	case binary.BigEndian.Uint64(version) > format:
+		return false, fmt.Errorf("%w: its format is %d, this version knows %d: use the later version", ErrNewer, binary.BigEndian.Uint64(version), format)
+	}
+	return false, nil
+}
+
+// Check returns why what a backend holds is no store that this version knows, nil if it is one or is empty: for those who
+// look into a backend that is no open store.
+func Check(r Reader) error {
+	_, err := unused(r)
+	return err
 }
 
 // ID returns what tells this store from every other; a copy has the same.

@@ -1,6 +1,7 @@
 // Command hawser is the tool that comes with Hawser.
 //
 //	hawser conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+//	hawser store check DIR       checks what a node has stored
 package main
 
 import (
@@ -9,24 +10,30 @@ import (
 	"os"
 )
 
-const usage = `usage: hawser conformance [flags] LOCATOR
+const usage = `usage: hawser COMMAND ...
 
-  conformance   checks which clauses of the OCapN draft a peer keeps
+  conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+  store check DIR       checks what a node has stored
 
-Flags: hawser conformance -h
+More of a command: hawser COMMAND -h
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process. It returns the exit status: 0 for success, 1 for
-// a clause that failed or a run that was not conclusive, 2 for wrong usage.
+// what was checked and is not as it should be, or a run that was not conclusive, 2 for
+// wrong usage or what could not be checked.
 func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == "conformance" {
-		return checkConformance(args[1:], stdout, stderr)
-	}
-	if len(args) > 0 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
-		fmt.Fprint(stdout, usage)
-		return 0
+	if len(args) > 0 {
+		switch args[0] {
+		case "conformance":
+			return checkConformance(args[1:], stdout, stderr)
+		case "store":
+			return checkStore(args[1:], stdout, stderr)
+		case "help", "-h", "--help":
+			fmt.Fprint(stdout, usage)
+			return 0
+		}
 	}
 	fmt.Fprint(stderr, usage)
 	return 2

@@ -143,22 +143,28 @@ func (r reader) Buckets() (names []string) {
 	return names
 }
 
-// Check reads the whole of the store in a file, which nobody has open, and returns what is wrong with it, nil if nothing.
-func Check(path string) error {
-	if _, err := os.Stat(path); err != nil {
+// Check reads the whole of the store in a file, which nobody has open, and returns what is wrong with it, nil if nothing. If
+// the file is sound each function in also then reads what the store holds, and its error is joined to the others'. The file
+// is not changed. It fails as [Open] does, and if there is no file.
+func Check(path string, also ...func(store.Reader) error) error {
+	info, err := os.Stat(path)
+	if err != nil {
 		return fmt.Errorf("store: cannot open %s: %w", path, cause(err))
 	}
 	if err := inspect(path); err != nil {
 		return err
 	}
+	if info.Size() == 0 { // a process was killed before it wrote anything
+		return nil
+	}
 	db, err := open(path, &bbolt.Options{Timeout: lockTime, ReadOnly: true, PreLoadFreelist: true})
 	if err != nil {
 		return err
 	}
-	return errors.Join(check(db), db.Close())
+	return errors.Join(check(db, also), db.Close())
 }
 
-func check(db *bbolt.DB) (err error) {
+func check(db *bbolt.DB, also []func(store.Reader) error) (err error) {
 	defer guard(&err, db.Path())()
 	return db.View(func(tx *bbolt.Tx) error {
 		var first error
@@ -167,6 +173,16 @@ func check(db *bbolt.DB) (err error) {
 				first = foreign(db.Path(), err.Error())
 			}
 		}
-		return first
+		if first == nil {
+			first = store.Check(reader{tx})
+		}
+		if first != nil {
+			return first
+		}
+		var found []error
+		for _, look := range also {
+			found = append(found, look(reader{tx}))
+		}
+		return errors.Join(found...)
 	})
 }

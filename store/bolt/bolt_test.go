@@ -120,7 +120,7 @@ func TestDamagedWithin(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	if err := bolt.Check(path); !errors.Is(err, store.ErrForeign) {
+	if err := bolt.Check(path, func(store.Reader) error { t.Error("it was looked into"); return nil }); !errors.Is(err, store.ErrForeign) {
 		t.Errorf("checked: %v", err)
 	}
 }
@@ -128,14 +128,31 @@ func TestDamagedWithin(t *testing.T) {
 func TestCheck(t *testing.T) {
 	path := filled(t)
 	before, _ := os.ReadFile(path)
+	boom, n := errors.New("boom"), 0
 	if err := bolt.Check(path); err != nil {
 		t.Error(err)
+	}
+	if err := bolt.Check(path, func(r store.Reader) error {
+		r.Scan("a", nil, func(_, _ []byte) bool { n++; return true })
+		return nil
+	}, func(store.Reader) error { return boom }); !errors.Is(err, boom) || n != 200 {
+		t.Errorf("%v, %d keys seen", err, n)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 		t.Error("Check has changed the file")
 	}
 	if err := bolt.Check(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("nothing there: %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := bolt.Check(empty); err != nil {
+		t.Errorf("a file that nothing was written to: %v", err)
+	}
+	if info, err := os.Stat(empty); err != nil || info.Size() != 0 {
+		t.Errorf("it was touched: %v", err)
 	}
 }
 
@@ -163,6 +180,9 @@ func TestForeignDatabases(t *testing.T) {
 		before, _ := os.ReadFile(path)
 		if s, err := bolt.Open(path); !errors.Is(err, want) {
 			t.Errorf("%s: %v", what, errors.Join(err, closed(s)))
+		}
+		if err := bolt.Check(path, func(store.Reader) error { t.Errorf("%s was looked into", what); return nil }); !errors.Is(err, want) {
+			t.Errorf("%s was checked: %v", what, err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 			t.Errorf("%s was touched", what)
