@@ -27,6 +27,7 @@ type Config struct {
 	Dir string
 	// Kinds are the kinds of objects that durable vats hold: nothing else is made of what is stored in Dir. Open fails, and
 	// changes nothing, if there are objects in Dir of a kind that is missing here or whose state cannot be brought up to date.
+	// In the other vats of the node the state of such objects is put back when a turn fails.
 	Kinds []vat.Kind
 	// Identity is whom the node acts as. Nil uses the one in Dir, made at the first Open.
 	Identity sturdyref.Identity

@@ -167,7 +167,7 @@ func (n *Node) Vat(name string) *vat.Vat {
 	defer s.mu.Unlock()
 	v := s.vats[name]
 	if v == nil {
-		v = vat.New(&vat.Config{Name: name, Logger: n.cfg.Logger.Named("vat"), Tracer: n.cfg.Tracer})
+		v = vat.New(&vat.Config{Name: name, Kinds: n.cfg.Kinds, Logger: n.cfg.Logger.Named("vat"), Tracer: n.cfg.Tracer})
 		s.vats[name] = v
 		if s.closed {
 			_ = v.Close()

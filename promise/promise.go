@@ -51,8 +51,8 @@ func (p Promise[T]) Cell() *Cell {
 	return p.c
 }
 
-// PassableReference makes a promise passable: it travels as a promise.
-func (p Promise[T]) PassableReference() passable.Reference { return p.Cell() }
+// PassableReference makes a promise passable: it travels as a promise, the zero Promise as null.
+func (p Promise[T]) PassableReference() passable.Reference { return p.c.PassableReference() }
 
 // SetPassableReference makes p the promise that r is: a reference that arrived as an argument or result. Null makes it
 // the zero Promise.

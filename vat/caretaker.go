@@ -3,6 +3,8 @@ package vat
 import (
 	"context"
 	"sync"
+
+	"github.com/hawser-go/hawser/passable"
 )
 
 // caretaker stands before another reference until it is revoked. Whether it is is asked again when a message that came
@@ -11,6 +13,7 @@ type caretaker struct {
 	gate Gate
 	way  passage // of messages that came through this gate first
 
+	slot  *slot // in a durable vat
 	mu    sync.Mutex
 	inner Ref
 }
@@ -33,10 +36,90 @@ func Guard(v *Vat, r Ref) (caret Ref, revoke func(ctx context.Context, cause err
 }
 
 func guard(v *Vat, r Ref) (Ref, func(ctx context.Context, cause error)) {
+	c := newCaretaker(r)
+	caret := v.spawn(c)
+	if d := v.depot; d != nil {
+		c.tracked(d.track(caret, slotRecord{Sort: slotCaretaker, Vat: v.number}))
+	}
+	return caret, c.shut
+}
+
+func (c *caretaker) tracked(s *slot) { c.slot, c.way.slot = s, s }
+
+func newCaretaker(r Ref) *caretaker {
 	c := &caretaker{inner: r}
 	c.gate.release, c.way.gate = c.forget, &c.gate
-	return v.spawn(c), c.gate.Shut
+	return c
 }
+
+// shut is the gate's Shut, which is stored if the caretaker is.
+func (c *caretaker) shut(ctx context.Context, cause error) {
+	err := revoked(cause)
+	t := turnIn(ctx)
+	switch {
+	case t != nil && c.slot != nil && t.vat.depot == c.slot.depot:
+		t.f.out = append(t.f.out, effect{
+			fn:   func() { c.gate.shut(err) },
+			note: func(x *tx) (func(), error) { return func() { x.revoke(c.slot, err) }, nil },
+		})
+	case t != nil:
+		t.OnCommit(func() { c.shutNow(err) }, nil)
+	default:
+		c.shutNow(err)
+	}
+}
+
+// shutNow revokes the caretaker here, and in the store.
+func (c *caretaker) shutNow(err *Error) {
+	c.gate.shut(err)
+	if c.slot == nil {
+		return
+	}
+	d := c.slot.depot
+	d.mu.Lock()
+	x := d.begin()
+	x.revoke(c.slot, err)
+	x.post(new(parting))
+	d.mu.Unlock()
+	x.close()
+}
+
+// Revoker returns a reference to an object that revokes caret, a caretaker made by [Revocable] in the vat whose turn ctx is,
+// when it gets a message, whatever that says: what to keep in the state of a durable object, or to hand to whoever may
+// revoke. It panics outside a turn and if caret is no such caretaker.
+func Revoker(ctx context.Context, caret Ref) Ref {
+	t := mustTurn(ctx, "Revoker")
+	if o, ok := settledRef(caret).Target().(*object); ok && o.vat == t.vat {
+		if c, ok := o.disp.(*caretaker); ok {
+			return c.revoker(t.vat, caret)
+		}
+	}
+	panic("vat: Revoker of a reference that Revocable has not made in this vat")
+}
+
+func (c *caretaker) revoker(v *Vat, caret Ref) Ref {
+	r := &revoker{caret: caret, c: c}
+	ref := v.spawn(r)
+	if d := v.depot; d != nil {
+		r.slot = d.track(ref, slotRecord{Sort: slotRevoker})
+	}
+	return ref
+}
+
+// revoker revokes a caretaker when it gets a message.
+type revoker struct {
+	c     *caretaker
+	caret Ref // kept in use
+	slot  *slot
+}
+
+func (r *revoker) invoke(t *turn, m *Message) (any, error) {
+	m.Taken()
+	r.c.shut(t, nil)
+	return passable.Undefined{}, nil
+}
+
+func (*revoker) describe() string { return "revoker" }
 
 func (c *caretaker) forget() {
 	c.mu.Lock()

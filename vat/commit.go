@@ -13,6 +13,7 @@ type letter struct {
 	d         *Depot
 	number    uint64
 	to, await Ref
+	ways      []Ref
 }
 
 // leaves reports whether the message leaves its depot on the way to an object.
@@ -40,6 +41,7 @@ type outgoing struct {
 	to     *slot
 	args   []byte
 	names  []*slot
+	ways   []*slot
 }
 
 // written is a touched object as it is at the end of a turn.
@@ -247,9 +249,8 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 			}
 			// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
 			o.atOnce = f.vat.late.Load() == 0
-			if k, ok := t.disp.(*durable); ok {
-				o.stored, o.to = true, k.slot
-			}
+			o.to = t.slotIn(x.d)
+			o.stored = o.to != nil
 		case *Vow:
 			// One that has settled in the store is about to settle here.
 			if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
@@ -297,8 +298,19 @@ func (x *tx) encodeArgs(o *outgoing) (err error) {
 	if o.args, err = modelcbor.Encode(args, p.slot); err != nil {
 		return ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
 	}
-	o.names = p.sorted()
 	x.numbered(o.to)
+	to, _ := o.to.alive()
+	if _, err := p.slot(to); err != nil {
+		return err
+	}
+	o.ways = x.ways(&o.e.msg)
+	for _, s := range o.ways {
+		r, _ := s.alive()
+		if _, err := p.slot(r); err != nil {
+			return err
+		}
+	}
+	o.names = p.sorted()
 	return nil
 }
 
@@ -318,10 +330,16 @@ func (x *tx) send(out []outgoing) {
 			continue
 		}
 		m := &o.e.msg
-		x.store(m, messageRecord{
-			To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m),
-		})
+		r := messageRecord{To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m)}
+		for _, s := range o.ways {
+			r.Ways = append(r.Ways, s.id)
+		}
+		x.store(m, r)
 		m.letter.to, _ = o.to.alive()
+		for _, s := range o.ways {
+			way, _ := s.alive()
+			m.letter.ways = append(m.letter.ways, way)
+		}
 		if past := &x.d.past; !past.over {
 			o.behind = true
 			past.behind = append(past.behind, *o.e)

@@ -22,8 +22,8 @@
 //
 // What a handler sends leaves when it returns without an error. If it returns one, or panics, nothing is sent, what it
 // put in a [Cell] or a [Map] is undone, and the caller's promise breaks, once. A handler that returns [Keep](err) lets
-// everything stand and breaks the promise. PLAIN FIELDS OF A STRUCT ARE NOT UNDONE: keep state that must not be half
-// changed in a Cell or a Map, or change it last.
+// everything stand and breaks the promise. PLAIN FIELDS OF A STRUCT ARE NOT UNDONE, unless its [Kind] is registered with the
+// vat: keep state that must not be half changed in a Cell or a Map, register the kind, or change it last.
 //
 // [promise.Promise.Await] and [Ref.Await] in a turn COMMIT WHAT IT DID SO FAR AND PARK IT. The vat serves other messages
 // meanwhile, so that when Await returns THE STATE OF THE VAT'S OBJECTS MAY HAVE CHANGED: look again. Only the handler's
@@ -40,6 +40,29 @@
 //		_ = m.door.SendOnly(ctx, "news", line)
 //	}
 //
+// # Durable vats
+//
+// A vat of a [Depot] is durable: its objects, the messages between them, their promises and timers are in a store, and are
+// there after a restart or a crash at any instant. A durable object is a struct of a registered [Kind]; its exported fields
+// are its state: data, references, promises, resolvers, and maps by string or by reference. At the end of each turn the
+// objects that got a message in it, were seen through [Near] or were made are looked at, and what has changed is stored
+// together with the message taken and those sent. An object is in memory while it is used; DO NOT KEEP POINTERS TO ITS
+// STRUCT outside its own methods and the functions that its turns put off: they may be another one's when it has been
+// loaded again. [Root] finds objects after a restart.
+//
+//	var ListKind = vat.KindOf("example.list", func() *list { return new(list) }, ListFacet)
+//
+//	d, err := vat.OpenDepot(store, vat.DepotConfig{Kinds: []vat.Kind{ListKind}})
+//	v, err := d.Vat("lists")
+//	d.Start()
+//	ref, err := vat.Root(ctx, v, "shopping", func(ctx context.Context) (ListRef, error) { ... })
+//
+// Exactly once is promised from durable object to durable object of one depot. What a durable vat sends to other vats or to
+// peers leaves when the turn is on the disk, at most once. Nothing can wait in a durable turn: Await returns
+// [ErrDurableTurn]; [WhenSettled] and [After] have an object get a message later. Functions — Then, Go, OnSever, SpawnFunc
+// and the like — may be used and end with the process: what they would have settled breaks with [ErrLost], as does what is
+// sent to objects of other vats of a process that has ended.
+//
 // # Facts to rely on
 //
 //  1. A vat runs one turn at a time. Between the start of a handler, or the return of an Await, and the next Await or
@@ -53,7 +76,9 @@
 //     net.ErrClosed.
 //  7. The same object, or the same position at the same peer, is the same Ref; a promise is the same Ref wherever it is
 //     passed.
-//  8. No message is dropped so that a later one could be taken: what does not fit fails the turn that sends it, or is
+//  8. A message between durable objects of one depot takes effect once, also when the process ends at any instant, and in
+//     the order of fact 2.
+//  9. No message is dropped so that a later one could be taken: what does not fit fails the turn that sends it, or is
 //     refused to whoever sends outside turns, or breaks the promise it was sent on for good.
 //
 // Not promised: any order between messages on different references, between messages of different vats, or between an

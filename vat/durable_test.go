@@ -167,6 +167,7 @@ type Teller interface {
 	Put(ctx context.Context, p promise.Promise[int])
 	Open(ctx context.Context) promise.Promise[int]
 	Shut(ctx context.Context, n int)
+	Protect(ctx context.Context, r vat.Ref)
 	Panic()
 	Die() int
 	Reset()
@@ -226,6 +227,12 @@ func (t *teller) Shut(ctx context.Context, n int) {
 		t.Decide.Fulfill(ctx, n)
 	}
 	t.Decide = promise.Resolver[int]{}
+}
+
+// Protect puts a caretaker before r, and keeps it and what revokes it.
+func (t *teller) Protect(ctx context.Context, r vat.Ref) {
+	caret, _ := vat.Revocable(ctx, r)
+	t.Known = map[vat.Ref]string{caret: "caret", vat.Revoker(ctx, caret): "revoker"}
 }
 
 // dying ends the process in the middle of a turn.
@@ -672,6 +679,53 @@ func TestResolversDoNotPass(t *testing.T) {
 		_, r := promise.New[int](context.Background())
 		if _, err := answer[any](w.root("a", "a"), "link", r, "r"); err == nil || !strings.Contains(err.Error(), "a resolver goes into no message") {
 			t.Error(err)
+		}
+	})
+}
+
+// A caretaker survives, and so does what revokes it; what came through it and waits is refused once it is revoked.
+func TestCaretakersSurvive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b, c := w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		mustAnswer[any](t, a, "protect", b)
+		w.crash()
+		sweep()
+		a, b, c = w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		caret := mustAnswer[vat.Ref](t, a, "whois", "caret")
+		if n := mustAnswer[int](t, caret, "add", 5); n != 5 {
+			t.Errorf("%d through the caretaker, want 5", n)
+		}
+		mustAnswer[any](t, c, "link", caret, "caret")
+		w.crash()
+		a, b, c = w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		mustAnswer[any](t, c, "ask", "add", 1)
+		synctest.Wait()
+		mustAnswer[any](t, mustAnswer[vat.Ref](t, a, "whois", "revoker"), "now")
+		mustAnswer[any](t, c, "ask", "add", 1)
+		w.crash()
+		synctest.Wait()
+		a, b, c = w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		mustAnswer[any](t, c, "ask", "add", 1)
+		synctest.Wait()
+		revoked := "broken: vat: the reference was revoked, lost false false"
+		if got, want := w.lines(c), fmt.Sprintf("[6 %s %s]", revoked, revoked); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if n := mustAnswer[int](t, b, "add", 0); n != 6 {
+			t.Errorf("%d, want 6", n)
+		}
+		if _, err := answer[int](mustAnswer[vat.Ref](t, a, "whois", "caret"), "add", 1); !errors.Is(err, vat.ErrRevoked) {
+			t.Error(err)
+		}
+		mustAnswer[any](t, a, "reset")
+		mustAnswer[any](t, c, "reset")
+		for range 3 {
+			sweep()
+			mustAnswer[any](t, c, "add", 0)
+		}
+		if n := w.size("slots"); n != 6 {
+			t.Errorf("%d slots are left, want those of three objects and their facets", n)
 		}
 	})
 }

@@ -99,6 +99,9 @@ func (f Facet[I]) spawn(v *Vat, impl I) Ref {
 	if v.depot != nil {
 		return v.depot.spawn(v, f, impl)
 	}
+	if r, ok := v.watch(impl, func() dispatcher { return &view[I]{f.plan, impl} }); ok {
+		return r
+	}
 	o := &facetObject[I]{view: view[I]{f.plan, impl}}
 	return o.init(v, o)
 }

@@ -17,9 +17,10 @@ type frame struct {
 
 	out     []effect
 	undo    []func()
-	touched []*body // durable objects that may have changed
-	needs   needs   // of the messages in out, while the turn commits
-	failed  error   // a commit in the middle of the turn failed: so has the turn
+	touched []*body    // durable objects that may have changed
+	saved   []snapshot // objects of kinds in other vats, whose state is in undo
+	needs   needs      // of the messages in out, while the turn commits
+	failed  error      // a commit in the middle of the turn failed: so has the turn
 
 	result   any
 	err      error

@@ -21,17 +21,22 @@ type Gate struct {
 // why: the text of an error with a code is told to peers, too; one without stays in this process, where the error
 // unwraps to it. Inside a turn Shut takes effect when the turn commits. Shutting again changes nothing.
 func (g *Gate) Shut(ctx context.Context, cause error) {
-	err := ErrRevoked
-	if e, ok := errors.AsType[*Error](cause); ok && e.Code != "" {
-		err = ErrRevoked.because("%s", e.Message)
-	} else if cause != nil {
-		err = ErrRevoked.due(cause)
-	}
+	err := revoked(cause)
 	if t := turnIn(ctx); t != nil {
 		t.OnCommit(func() { g.shut(err) }, nil)
 		return
 	}
 	g.shut(err)
+}
+
+// revoked is ErrRevoked because of cause.
+func revoked(cause error) *Error {
+	if e, ok := errors.AsType[*Error](cause); ok && e.Code != "" {
+		return ErrRevoked.because("%s", e.Message)
+	} else if cause != nil {
+		return ErrRevoked.due(cause)
+	}
+	return ErrRevoked
 }
 
 func (g *Gate) shut(err *Error) {
@@ -85,6 +90,7 @@ func (g *Gate) watch(w *severWatch) {
 type passage struct {
 	gate  *Gate
 	outer *passage
+	slot  *slot // of the caretaker, in a durable vat
 }
 
 // shut returns why a message that came this way goes no further, or nil.
@@ -107,5 +113,5 @@ func (p *passage) through(w *passage) *passage {
 			return p
 		}
 	}
-	return &passage{w.gate, p}
+	return &passage{w.gate, p, w.slot}
 }

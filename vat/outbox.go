@@ -70,7 +70,8 @@ func (f *frame) clear() {
 	clear(f.out)
 	clear(f.undo)
 	clear(f.touched)
-	f.out, f.undo, f.touched = f.out[:0], f.undo[:0], f.touched[:0]
+	clear(f.saved)
+	f.out, f.undo, f.touched, f.saved = f.out[:0], f.undo[:0], f.touched[:0], f.saved[:0]
 }
 
 // reserve takes room for every message of the turn, where room is limited.

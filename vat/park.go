@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/hawser-go/hawser/promise"
@@ -45,6 +46,7 @@ func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
 			return err
 		}
 	}
+	saved := slices.Clone(f.saved)
 	if err := f.commit(); err != nil {
 		f.rollback(err)
 		f.failed = err
@@ -54,6 +56,11 @@ func (t *turn) Park(ctx context.Context, c *promise.Cell) error {
 		f.again()
 	} else {
 		f.wait(ctx, c)
+	}
+	for _, s := range saved {
+		if f.failed = f.save(s); f.failed != nil {
+			return f.failed
+		}
 	}
 	switch {
 	case c.Settled():

@@ -30,11 +30,13 @@ var (
 
 // What a slot is for.
 const (
-	slotFacet    = 1 + iota // of a durable object
-	slotVow                 // a promise
-	slotLost                // a reference that means nothing after a restart
-	slotBody                // a durable object, which only its facets name
-	slotResolver            // what settles a promise
+	slotFacet     = 1 + iota // of a durable object
+	slotVow                  // a promise
+	slotLost                 // a reference that means nothing after a restart
+	slotBody                 // a durable object, which only its facets name
+	slotResolver             // what settles a promise
+	slotCaretaker            // stands before what it names, until it is revoked: then it has an error
+	slotRevoker              // what revokes a caretaker
 )
 
 // slotRecord is what is stored of a slot.
@@ -42,12 +44,13 @@ type slotRecord struct {
 	_     struct{} `cbor:",toarray"`
 	Sort  int
 	Count uint64 // records that name it
-	// Of a facet: the object and which facet of it; of a resolver: the promise. Of an object: its vat and the number of its kind.
+	// Of a facet: the object and which facet of it; of a resolver: the promise. Of an object: its vat and the number of its
+	// kind; of a caretaker: its vat.
 	Body  uint64
 	Facet string
 	Vat   uint64
 	Kind  uint64
-	// Of a promise.
+	// Of a promise; of a caretaker, what it stands before and why it does not any more; of a revoker, the caretaker.
 	Settled  bool
 	Resolver uint64 // its resolver's slot, 0 if nothing holds that
 	Names    []uint64
@@ -89,9 +92,10 @@ type messageRecord struct {
 	Selector string
 	Pos      int64
 	Args     []byte
-	Answer   uint64 // a promise; 0 if nobody durable waits
-	Await    uint64 // a promise whose outcome is the last argument; 0 if none
-	Due      int64  // not before, nanoseconds since 1970; 0 if at once
+	Answer   uint64   // a promise; 0 if nobody durable waits
+	Await    uint64   // a promise whose outcome is the last argument; 0 if none
+	Ways     []uint64 // the caretakers it came through
+	Due      int64    // not before, nanoseconds since 1970; 0 if at once
 }
 
 // poisonRecord marks the message that runs alone after an unclean stop.

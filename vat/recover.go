@@ -174,6 +174,9 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 	l := recovered{to: to.(Ref), m: Message{
 		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d: d, number: f.number, to: to.(Ref)},
 	}}
+	if l.m.way, l.m.letter.ways, err = d.passageOf(r.Ways); err != nil {
+		return err
+	}
 	if r.Answer != 0 {
 		s, err := d.slotAt(r.Answer)
 		if err != nil {

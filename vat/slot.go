@@ -12,6 +12,7 @@ import (
 // slot is what stands for a reference in what is stored. It is in memory while somebody uses the reference, and in the store
 // while a stored record names it or a stored message might. What is in it belongs to the depot's mutex.
 type slot struct {
+	depot   *Depot
 	id      uint64 // 0 until it is first written somewhere
 	rec     slotRecord
 	stored  bool // there is a record
@@ -65,8 +66,8 @@ func (s *slot) alive() (Ref, bool) {
 func (d *Depot) slotOf(r Ref) *slot {
 	r = settledRef(r)
 	if o, ok := r.Target().(*object); ok {
-		if k, ok := o.disp.(*durable); ok && k.vat.depot == d {
-			return k.slot
+		if s := o.slotIn(d); s != nil {
+			return s
 		}
 	}
 	w := r.Weak()
@@ -114,7 +115,7 @@ func (d *Depot) slotAt(id uint64) (*slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &slot{id: id, stored: true}
+	s := &slot{depot: d, id: id, stored: true}
 	if b == nil {
 		return nil, fmt.Errorf("%w: slot %d is named and not there", errDamaged, id)
 	}
@@ -144,7 +145,7 @@ func (d *Depot) slotAt(id uint64) (*slot, error) {
 			return nil, err
 		}
 		of.resolver = s
-	case slotVow, slotLost:
+	case slotVow, slotLost, slotCaretaker, slotRevoker:
 	default:
 		return nil, fmt.Errorf("%w: slot %d is of sort %d", errDamaged, id, s.rec.Sort)
 	}
@@ -185,6 +186,10 @@ func (d *Depot) refOf(s *slot) Ref {
 		r = k.init(s.body.vat, k)
 	case slotVow:
 		r = d.vowOf(s)
+	case slotCaretaker:
+		r = d.caretakerOf(s)
+	case slotRevoker:
+		r = d.revokerOf(s)
 	case slotLost:
 		w := NewVow(nil)
 		w.Break(ErrLost)
@@ -194,7 +199,7 @@ func (d *Depot) refOf(s *slot) Ref {
 		return r
 	}
 	s.weak = r.Weak()
-	if s.rec.Sort != slotFacet {
+	if s.rec.Sort == slotVow || s.rec.Sort == slotLost {
 		d.refs[s.weak] = s
 	}
 	OnCollect(r, gravestone.raise, gravestone{&d.gone, s})

@@ -100,7 +100,7 @@ func (g *graph) read(r store.Reader, stop stopped) error {
 	r.Scan(bucketMessages, nil, func(_, value []byte) bool {
 		var m messageRecord
 		if g.bad = errors.Join(g.bad, decodeRecord(value, &m)); g.bad == nil {
-			roots = append(roots, m.To, m.Answer, m.Await)
+			roots = append(append(roots, m.To, m.Answer, m.Await), m.Ways...)
 			_, g.bad = modelcbor.Decode(m.Args, token(&roots))
 		}
 		return g.bad == nil

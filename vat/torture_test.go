@@ -133,7 +133,11 @@ func (m *mule) Step(ctx context.Context, seed uint64, left int) error {
 				m.Held = make(map[string]vat.Ref)
 			}
 			stream := fmt.Sprintf("%s by promise %d", m.Name, m.next("promises"))
-			m.Held[stream] = peer.Send(ctx, "itself").Send(ctx, "itself")
+			if rnd.IntN(2) == 0 {
+				m.Held[stream] = peer.Send(ctx, "itself").Send(ctx, "itself")
+			} else {
+				m.Held[stream], _ = vat.Revocable(ctx, peer.Ref)
+			}
 		case 3:
 			for stream, r := range m.Held { // all of them, in whatever order
 				_ = r.SendOnly(ctx, "tick", stream, m.next(stream))

@@ -64,7 +64,9 @@ func (p *pen) slot(r passable.Reference) (uint64, error) {
 		s, err = p.x.resolverOf(settler)
 	} else {
 		s = p.x.d.slotOf(r.(Ref))
-		err = p.x.look(s)
+		if err = p.x.look(s); err == nil {
+			err = p.x.lookAt(s, r.(Ref))
+		}
 	}
 	if err != nil {
 		return 0, err
@@ -153,6 +155,8 @@ func (x *tx) keep(s *slot) {
 			of.rec.Resolver = s.id
 			x.name(of)
 		}
+	case slotCaretaker, slotRevoker:
+		x.nameAll(s.rec.Names)
 	case slotVow:
 		x.nameAll(s.rec.Names)
 		if !s.kept && !s.rec.Settled {
@@ -200,7 +204,7 @@ func (x *tx) remove(s *slot) {
 			of.rec.Resolver = 0
 			x.unname(of)
 		}
-	case slotVow:
+	case slotVow, slotCaretaker, slotRevoker:
 		x.unnameAll(s.rec.Names)
 	}
 }

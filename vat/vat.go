@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,10 @@ type Config struct {
 	// MaxParked bounds the turns parked in Await (default 10 000); in one more Await returns ErrOverloaded. So it does in a
 	// turn that came from a peer when as many turns for that session are parked as there are places left.
 	MaxParked int
+	// Kinds are the kinds of objects whose state is put back when a turn fails, as that of a [Cell] is: pointers to their
+	// structs, however they are spawned. Each turn that such an object gets copies its state first. The vats of a depot have
+	// the depot's own.
+	Kinds []Kind
 	// CloseTimeout bounds how long Close waits for handlers that are still running (default 10 s).
 	CloseTimeout time.Duration
 }
@@ -74,6 +79,7 @@ type Vat struct {
 type limits struct {
 	queue, parked int
 	close         time.Duration
+	kinds         map[reflect.Type]*kind
 }
 
 var defaults = limits{queue: 1 << 20, parked: 10_000, close: 10 * time.Second}
@@ -93,7 +99,7 @@ func New(cfg *Config) *Vat {
 		if cfg.CloseTimeout > 0 {
 			l.close = cfg.CloseTimeout
 		}
-		if l != defaults {
+		if l.kinds = kindsOf(cfg.Kinds); l.kinds != nil || l.queue != defaults.queue || l.parked != defaults.parked || l.close != defaults.close {
 			v.limits = &l
 		}
 	}
