@@ -1,7 +1,11 @@
 package link_test
 
 import (
+	"context"
+	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +128,115 @@ func TestLargestFrames(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		w.net.Lose(w.ah, w.bh)
 		take()
+	})
+}
+
+// TestAcknowledgedWhenHandedBack reads frames without handing them back: the peer is not told until they are.
+func TestAcknowledgedWhenHandedBack(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		r, conn, victim := w.rogueDials()
+		told := make(chan uint64, 1000)
+		w.all.Go(func() {
+			for {
+				f, err := conn.Read()
+				if err != nil {
+					return
+				}
+				if len(f.Bytes) == 9 && f.Bytes[0] == ack {
+					told <- binary.BigEndian.Uint64(f.Bytes[1:])
+				}
+			}
+		})
+		var held []netlayer.Frame
+		for i := range 300 {
+			if err := conn.Write([][]byte{append([]byte{data}, make([]byte, 2000)...)}); err != nil {
+				t.Fatal(err)
+			}
+			f, err := victim.Read()
+			if err != nil {
+				t.Fatal(i, err)
+			}
+			held = append(held, f)
+		}
+		time.Sleep(time.Second)
+		if len(told) > 0 {
+			t.Errorf("%d frames were acknowledged that nobody had handed back", <-told)
+		}
+		for i, f := range held {
+			f.Done(nil)
+			if i == 9 {
+				time.Sleep(100 * time.Millisecond)
+				if len(told) != 1 || <-told != 10 {
+					t.Error("ten frames that were handed back were not acknowledged in time")
+				}
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+		last, many := uint64(0), len(told)
+		for range many {
+			last = max(last, <-told)
+		}
+		if last != 300 || many > 10 {
+			t.Errorf("300 frames were acknowledged up to %d, %d times", last, many)
+		}
+		r.Close()
+	})
+}
+
+// needy is a netlayer that records what its connections are told by KeepAlive.
+type needy struct {
+	netlayer.Netlayer
+	mu   sync.Mutex
+	told []string
+	n    int
+}
+
+type needyConn struct {
+	netlayer.Conn
+	of *needy
+	n  int
+}
+
+func (n *needy) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
+	if before, ok := d.Previous.(*needyConn); ok {
+		d.Previous = before.Conn
+	}
+	c, err := n.Netlayer.Connect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.n++
+	return &needyConn{c, n, n.n}, nil
+}
+
+func (c *needyConn) KeepAlive(on bool) {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.of.told = append(c.of.told, fmt.Sprint(c.n, on))
+}
+
+// TestKeepAliveIsPassedOn says once that a link is needed, and later that it is not: each of its connections learns.
+func TestKeepAliveIsPassedOn(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		n := &needy{Netlayer: w.a.Netlayer}
+		w.a.Netlayer = n
+		out, in := w.met()
+		for i := range 2 {
+			w.net.Lose(w.ah, w.bh)
+			if err := w.both(out, in, 2+i, 3+i, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out.(netlayer.KeepAliver).KeepAlive(false)
+		w.net.Lose(w.ah, w.bh)
+		if err := w.both(out, in, 4, 5, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(n.told); got != "[1 true 2 true 3 true 3 false]" {
+			t.Errorf("the connections were told %s", got)
+		}
 	})
 }
 

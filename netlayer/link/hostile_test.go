@@ -309,6 +309,9 @@ func TestStaleAndDoubleResumptions(t *testing.T) {
 			t.Fatalf("expects frame %d, %v", next, err)
 		}
 		say(conn, "too late, on a connection that was taken away")
+		for err == nil {
+			_, err = conn.Read() // it is closed, too
+		}
 		say(second, "two")
 		hear("two")
 		for _, attempt := range []uint64{5, 4, 0} {

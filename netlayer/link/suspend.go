@@ -74,6 +74,7 @@ func (l *link) grace() time.Duration {
 func (l *link) attach(conn netlayer.Conn, next uint64) {
 	lk := &l.lk
 	lk.conn, lk.previous, lk.writable, lk.passed, lk.heard = conn, conn, true, false, true
+	lk.gen++ // and with it whatever was to happen without a connection is off
 	lk.next = next
 	l.release(next)
 	l.said.Store(l.consumed.Load())
