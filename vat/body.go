@@ -31,9 +31,14 @@ type body struct {
 
 // facet returns the slot of a facet, a new one perhaps.
 func (b *body) facet(name string) *slot {
+	for _, id := range b.slot.rec.Facets {
+		if b.facets[name] == nil {
+			_, _ = b.vat.depot.slotAt(id) // which puts it there
+		}
+	}
 	s := b.facets[name]
 	if s == nil {
-		s = &slot{rec: slotRecord{Sort: slotFacet, Facet: name}, body: b}
+		s = &slot{depot: b.vat.depot, rec: slotRecord{Sort: slotFacet, Facet: name}, body: b}
 		b.facets[name] = s
 	}
 	return s

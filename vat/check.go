@@ -15,18 +15,19 @@ import (
 
 // DepotContents says how much of what is in a depot.
 type DepotContents struct {
-	Vats      int
-	Roots     int            // names under which vats find objects again
-	Kinds     []KindContents // by name
-	Facets    int            // of the objects
-	Pending   int            // promises that have not settled
-	Settled   int            // promises that have
-	Resolvers int            // resolvers of promises
-	Lost      int            // references that mean nothing any more, or will not after a restart
-	Messages  int            // that wait for their turn, for a promise or for their time
-	Unnamed   int            // slots that no record names: the next start removes those that no message names either
-	Leftover  int            // states in buckets that an upgrade cut short has left: the next upgrade removes them
-	Clean     bool           // it was closed in order
+	Vats       int
+	Roots      int            // names under which vats find objects again
+	Kinds      []KindContents // by name
+	Facets     int            // of the objects
+	Pending    int            // promises that have not settled
+	Settled    int            // promises that have
+	Resolvers  int            // resolvers of promises
+	Caretakers int            // that stand before references, or did
+	Lost       int            // references that mean nothing any more, or will not after a restart
+	Messages   int            // that wait for their turn, for a promise or for their time
+	Unnamed    int            // slots that no record names: the next start removes those that no message names either
+	Leftover   int            // states in buckets that an upgrade cut short has left: the next upgrade removes them
+	Clean      bool           // it was closed in order
 }
 
 // KindContents says how many objects of a kind there are.
@@ -93,9 +94,10 @@ type checker struct {
 
 type checkedSlot struct {
 	sort         sorts
-	state        bool   // of an object: it has one
-	kind         uint64 // of an object
-	pair         uint64 // of a promise its resolver, of that the promise
+	state        bool     // of an object: it has one
+	kind         uint64   // of an object
+	facets       []uint64 // of an object
+	pair         uint64   // of a promise its resolver, of that the promise; of a facet the object
 	count, named uint64
 }
 
@@ -110,7 +112,7 @@ type sorts uint8
 
 const (
 	unreadable sorts = 1 // one whose record could not be read
-	references       = 1<<slotFacet | 1<<slotVow | 1<<slotLost
+	references       = 1<<slotFacet | 1<<slotVow | 1<<slotLost | 1<<slotCaretaker | 1<<slotRevoker
 )
 
 // place is a record, for people.
@@ -266,12 +268,12 @@ func (c *checker) eachSlot() {
 			c.unread = true
 			return
 		}
-		if r.Sort < slotFacet || r.Sort > slotResolver {
+		if r.Sort < slotFacet || r.Sort > slotRevoker {
 			c.find(at, "it is of sort %d", r.Sort)
 			c.unread = true
 			return
 		}
-		s.sort, s.count, s.kind = 1<<r.Sort, r.Count, r.Kind
+		s.sort, s.count, s.kind, s.facets = 1<<r.Sort, r.Count, r.Kind, r.Facets
 		if r.Count == 0 {
 			c.contents.Unnamed++
 		}
@@ -279,12 +281,24 @@ func (c *checker) eachSlot() {
 		switch r.Sort {
 		case slotFacet:
 			c.contents.Facets++
-			own.Body, own.Facet = r.Body, r.Facet
+			own.Body, own.Facet, s.pair = r.Body, r.Facet, r.Body
 		case slotLost:
 			c.contents.Lost++
 		case slotBody:
-			own.Vat, own.Kind = r.Vat, r.Kind
+			own.Vat, own.Kind, own.Facets = r.Vat, r.Kind, r.Facets
 			c.object(at, &r)
+		case slotCaretaker:
+			own.Vat, own.Names, own.Err = r.Vat, r.Names, r.Err
+			if c.contents.Caretakers++; len(r.Names) > 1 || len(r.Err) > 1 || len(r.Names) > 0 && len(r.Err) > 0 {
+				c.find(at, "a caretaker that names %d slots and has %d errors", len(r.Names), len(r.Err))
+			}
+			if _, ok := c.vats[r.Vat]; !ok {
+				c.find(at, "a caretaker of the vat number %d, which is not there", r.Vat)
+			}
+		case slotRevoker:
+			if own.Names = r.Names; len(r.Names) != 1 {
+				c.find(at, "a revoker that names %d slots", len(r.Names))
+			}
 		case slotResolver:
 			c.contents.Resolvers++
 			own.Body, s.pair = r.Body, r.Body
@@ -435,6 +449,9 @@ func (c *checker) messages() {
 		if Op(r.Op) > Untag || r.Due < 0 || r.Await != 0 && r.Due != 0 {
 			c.find(at, "operation %d, awaiting %d, due %d", r.Op, r.Await, r.Due)
 		}
+		for _, id := range r.Ways {
+			c.names(at, id, 1<<slotCaretaker)
+		}
 		v, names, ok := c.value(at, r.Args)
 		if _, list := v.([]any); ok && !list {
 			c.find(at, "its arguments are no list")
@@ -449,7 +466,7 @@ func (c *checker) messages() {
 func (c *checker) edges() {
 	c.each(bucketSlots, "slot", func(at place, value []byte) {
 		var r slotRecord
-		if c.slots[at.number].sort&(1<<slotFacet|1<<slotVow|1<<slotResolver) == 0 || recordCodec.Unmarshal(value, &r) != nil {
+		if c.slots[at.number].sort == unreadable || recordCodec.Unmarshal(value, &r) != nil {
 			return
 		}
 		switch r.Sort {
@@ -458,8 +475,25 @@ func (c *checker) edges() {
 			if b == nil {
 				return
 			}
+			if b.sort != unreadable && !slices.Contains(b.facets, at.number) {
+				c.find(at, "it is a facet of object %d, which does not list it", r.Body)
+			}
 			if k := c.kinds[b.kind]; k != nil && !slices.Contains(k.facets, r.Facet) {
 				c.find(at, "it is the facet %q of an object of the kind %q, which has none of that name", clip(r.Facet, maxName), k.Name)
+			}
+		case slotBody:
+			for _, id := range r.Facets {
+				if f := c.names(at, id, 1<<slotFacet); f != nil && f.sort != unreadable && f.pair != at.number {
+					c.find(at, "its facet, slot %d, is that of object %d", id, f.pair)
+				}
+			}
+		case slotCaretaker:
+			for _, id := range r.Names {
+				c.count(at, id, references)
+			}
+		case slotRevoker:
+			for _, id := range r.Names {
+				c.count(at, id, 1<<slotCaretaker)
 			}
 		case slotResolver:
 			if of := c.count(at, r.Body, 1<<slotVow); of != nil && of.sort != unreadable && of.pair != at.number {

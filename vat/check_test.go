@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/store/memory"
 	"github.com/hawser-go/hawser/vat"
@@ -131,6 +133,19 @@ func (d dump) slot(sort uint64, such func(fields []any) bool) string {
 func number(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 func id(key string) uint64   { return binary.BigEndian.Uint64([]byte(key)) }
 
+type named uint64
+
+func (n named) PassableReference() passable.Reference { return n }
+
+// argsOf is the encoding of arguments, one of which is what a slot stands for.
+func argsOf(id uint64) []byte {
+	b, err := modelcbor.Encode([]any{named(id)}, func(r passable.Reference) (uint64, error) { return uint64(r.(named)), nil })
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // furnished returns what a depot holds that has every sort of record.
 func furnished(t *testing.T) (d dump) {
 	bubble(t, func(t *testing.T) {
@@ -238,7 +253,7 @@ func TestCheckDepot(t *testing.T) {
 		"a resolver of another":           {set("slots", resolver, slotBody, id(settled)), fmt.Sprintf("it resolves the promise in slot %d, whose resolver is slot 0", id(settled))},
 		"a promise of another's resolver": {set("slots", pending, slotResolver, id(resolver)), fmt.Sprintf("its resolver, slot %d, is that of slot %d", id(resolver), id(promised))},
 		"a resolver forgotten":            {set("slots", promised, slotResolver, 0), fmt.Sprintf("slot %d, whose resolver is slot 0", id(promised))},
-		"a resolver in a message":         {set("messages", waiting, messageArgs, []byte{0x81, 0xd9, 0x68, 0x61, 0x18, resolver[7]}), "which is of the wrong sort"},
+		"a resolver in a message":         {set("messages", waiting, messageArgs, argsOf(id(resolver))), "which is of the wrong sort"},
 		"a garbled value":                 {set("slots", settled, slotValue, []byte{0xff}), "its content cannot be read"},
 		"a promise lists what not":        {set("slots", settled, slotNames, []any{id(ref)}), fmt.Sprintf("it lists the slots [%d], and [] are in it", id(ref))},
 		"a garbled slot":                  {put("slots", ref, []byte("garbage")), fmt.Sprintf("slot %d: it cannot be read", id(ref))},
@@ -255,7 +270,7 @@ func TestCheckDepot(t *testing.T) {
 		"a message of no operation":       {set("messages", waiting, messageOp, 9), "operation 9"},
 		"a message without a list":        {set("messages", waiting, messageArgs, []byte{1}), "its arguments are no list"},
 		"garbled arguments":               {set("messages", timer, messageArgs, []byte{}), fmt.Sprintf("message %d: its content cannot be read", id(timer))},
-		"arguments from nowhere":          {set("messages", waiting, messageArgs, []byte{0x81, 0xd9, 0x68, 0x61, 0x19, 0x0f, 0xa1}), "it names slot 4001, which is not there"},
+		"arguments from nowhere":          {set("messages", waiting, messageArgs, argsOf(4001)), "it names slot 4001, which is not there"},
 		"a wait for nothing":              {set("messages", watch, messageAwait, 4001), fmt.Sprintf("message %d: it names slot 4001", id(watch))},
 		"a timer before time":             {set("messages", timer, messageDue, -1), "due -1"},
 		"a timer that waits":              {set("messages", timer, messageAwait, id(pending)), "awaiting"},

@@ -9,13 +9,15 @@ func (d *Depot) track(r Ref, rec slotRecord) *slot {
 	return s
 }
 
-// lookAt encodes what a caretaker or a revoker is that is not stored yet.
+// lookAt encodes what an object is that is not stored yet.
 func (x *tx) lookAt(s *slot, r Ref) error {
 	o, ok := r.Target().(*object)
 	if !ok || s.stored {
 		return nil
 	}
 	switch k := o.disp.(type) {
+	case *durable:
+		return x.lookAtState(s.body)
 	case *caretaker:
 		inner, err := k.state()
 		if err != nil {
@@ -37,6 +39,25 @@ func (x *tx) lookAt(s *slot, r Ref) error {
 		s.rec.Names = p.ids()
 	}
 	return nil
+}
+
+// lookAtState encodes the state of an object that no turn has made, or one that has failed. What a turn has made is encoded
+// at its end.
+func (x *tx) lookAtState(b *body) error {
+	if b.slot.stored || b.saved != nil || b.impl == nil || b.turn != nil && b.turn.state.Load() != ended {
+		return nil
+	}
+	b.saved = []byte{} // it may lead to itself
+	model, err := storableState(b)
+	if err == nil {
+		var w written
+		if w, err = x.encode(model); err == nil {
+			b.saved, b.names = w.record, w.names
+			return nil
+		}
+	}
+	b.saved = nil
+	return err
 }
 
 // revoke stores that a caretaker was revoked.

@@ -17,7 +17,8 @@ import (
 type opening struct {
 	d       *Depot
 	stored  map[string]kindRecord
-	fresh   []*storedKind // of which the store knows nothing
+	fresh   []*storedKind // whose record is to be written
+	created []*storedKind // of which the store knows nothing
 	stale   []*upgrading  // whose objects must be read, and perhaps written anew
 	counts  map[uint64]int64
 	buckets uint64 // the last number in use
@@ -77,7 +78,7 @@ func (o *opening) add(k *storedKind) error {
 		o.numbers++
 		o.buckets++
 		k.number, k.bucket = o.numbers, stateBucket(o.buckets)
-		o.fresh = append(o.fresh, k)
+		o.fresh, o.created = append(o.fresh, k), append(o.created, k)
 		o.d.numbers[k.number] = k
 		o.stored[k.name] = k.record(o.buckets)
 		return nil
@@ -294,6 +295,9 @@ func (o *opening) discard() {
 
 // finish has the objects be where the upgrades have put them, in the transaction given.
 func (o *opening) finish(x *tx) error {
+	for _, k := range o.created {
+		x.batch.Drop(k.bucket) // where an upgrade that was cut short may have left something
+	}
 	for _, k := range o.fresh {
 		if err := x.putKind(k.name, o.stored[k.name]); err != nil {
 			return err

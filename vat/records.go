@@ -56,6 +56,8 @@ type slotRecord struct {
 	Names    []uint64
 	Value    []byte // encoded, of one that was fulfilled
 	Err      []errorRecord
+	// Facets are the slots of an object's facets that are stored; they name it, not it them.
+	Facets []uint64
 }
 
 // errorRecord is what a promise broke with.

@@ -246,6 +246,7 @@ func torment(t *testing.T, rnd *rand.Rand) {
 			w.crash()
 		}
 		all = herd()
+		w.check()
 	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
@@ -288,6 +289,7 @@ func torment(t *testing.T, rnd *rand.Rand) {
 	if n := w.size("messages"); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}
+	w.check()
 	if len(sent) == 0 || hopes == 0 {
 		t.Error("nothing was sent")
 	}

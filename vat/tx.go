@@ -143,9 +143,10 @@ func (x *tx) keep(s *slot) {
 	x.change(s)
 	switch s.rec.Sort {
 	case slotFacet:
-		x.keep(s.body.slot)
-		x.name(s.body.slot)
-		s.rec.Body = s.body.slot.id
+		of := s.body.slot
+		x.name(of)
+		s.rec.Body = of.id
+		of.rec.Facets = append(of.rec.Facets, s.id)
 	case slotBody:
 		if b := s.body; b.saved != nil {
 			x.putState(b, b.saved, nil, b.names)
@@ -195,7 +196,9 @@ func (x *tx) remove(s *slot) {
 	x.change(s)
 	switch s.rec.Sort {
 	case slotFacet:
-		x.unname(s.body.slot)
+		of := s.body.slot
+		x.unname(of)
+		of.rec.Facets = slices.DeleteFunc(of.rec.Facets, func(id uint64) bool { return id == s.id })
 	case slotBody:
 		x.unnameAll(x.d.namesOf(s.body))
 		x.batch.Delete(s.body.kind.bucket, numberKey(s.id))

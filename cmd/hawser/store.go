@@ -98,6 +98,7 @@ func writeContents(w io.Writer, path string, c *vat.DepotContents) {
 		{c.Pending, "promises that are pending", true},
 		{c.Settled, "promises that have settled", true},
 		{c.Resolvers, "resolvers of promises", false},
+		{c.Caretakers, "caretakers", false},
 		{c.Messages, "messages that wait", true},
 		{c.Lost, "references that are lost", false},
 		{c.Unnamed, "slots that nothing stored names", false},
