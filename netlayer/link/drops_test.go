@@ -1,11 +1,13 @@
 package link_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +25,7 @@ func TestFiftyDrops(t *testing.T) {
 	scene(t, link.Config{}, func(w *world) {
 		out, in := w.connect()
 		done := make(chan error, 1)
-		w.all.Go(func() { done <- w.both(out, in, 0, 20000, func(int) { time.Sleep(time.Millisecond) }) })
+		w.all.Go(func() { done <- w.toTheEnd(out, in, 20000, func(int) { time.Sleep(time.Millisecond) }) })
 		before := out.Info()
 		for i := range 50 {
 			time.Sleep(rand.N(100 * time.Millisecond))
@@ -40,6 +42,66 @@ func TestFiftyDrops(t *testing.T) {
 			t.Errorf("Info has changed to %+v", after)
 		}
 	})
+}
+
+// TestWhatIsWrittenStays has the peer acknowledge frames while they are being written. Until that is done their memory is
+// nobody else's.
+func TestWhatIsWrittenStays(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		n := &slow{Netlayer: w.a.Netlayer, t: t}
+		w.a.Netlayer = n
+		var outs [2]netlayer.Conn
+		for i := range outs {
+			out, in := w.met()
+			w.listen(in)
+			w.listen(out)
+			outs[i] = out
+		}
+		n.pause.Store(int64(time.Second))
+		for round := range 20 {
+			w.all.Go(func() { _ = write(outs[0], 2+100*round, 102+100*round, nil) })
+			time.Sleep(500 * time.Millisecond) // the frames have come and were acknowledged
+			w.all.Go(func() { _ = write(outs[1], 2+100*round, 102+100*round, nil) })
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
+
+// slow is a netlayer whose connections take their time to say that something was written, and see to it that it is still
+// the same then.
+type slow struct {
+	netlayer.Netlayer
+	t     *testing.T
+	pause atomic.Int64
+}
+
+type slowConn struct {
+	netlayer.Conn
+	of *slow
+}
+
+func (s *slow) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, error) {
+	c, err := s.Netlayer.Connect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &slowConn{c, s}, nil
+}
+
+func (c *slowConn) Write(frames [][]byte) error {
+	var copies [][]byte
+	for _, f := range frames {
+		copies = append(copies, bytes.Clone(f))
+	}
+	err := c.Conn.Write(frames)
+	time.Sleep(time.Duration(c.of.pause.Load()))
+	for i, f := range frames {
+		if !bytes.Equal(f, copies[i]) {
+			c.of.t.Errorf("frame %d of %d changed while it was written", i, len(frames))
+			break
+		}
+	}
+	return err
 }
 
 // TestReplayUnderLoad has both sides owe each other more than the network holds: who writes what the other lacks while the

@@ -169,15 +169,16 @@ func TestLostBeforeItBegan(t *testing.T) {
 func TestUnneeded(t *testing.T) {
 	scene(t, link.Config{}, func(w *world) {
 		out, in := w.met()
+		w.all.Go(func() {
+			time.Sleep(time.Second)
+			w.net.Lose(w.ah, w.bh) // something has passed since there is a connection
+			time.Sleep(time.Second)
+			w.net.Lose(w.ah, w.bh)
+		})
 		for _, c := range []netlayer.Conn{out, in} {
 			c.(netlayer.KeepAliver).KeepAlive(false)
-			w.listen(c)
 		}
-		time.Sleep(time.Second)
-		w.net.Lose(w.ah, w.bh) // something has passed since there is a connection
-		time.Sleep(time.Second)
-		w.net.Lose(w.ah, w.bh)
-		within(t, 0, 0, link.ErrUnneeded, out, in)
+		within(t, 2*time.Second, 2*time.Second, link.ErrUnneeded, out, in)
 	})
 }
 
@@ -211,7 +212,7 @@ func TestCrowds(t *testing.T) {
 		w.listen(in)
 		w.net.Partition(w.ah, w.bh)
 		blocked := make(chan error, 1)
-		w.all.Go(func() { blocked <- write(out, 2, 1000, nil) })
+		w.all.Go(func() { blocked <- write(out, 2, 100000, nil) })
 		within(t, time.Second, time.Second+time.Second, link.ErrCrowded, out)
 		if err := <-blocked; !errors.Is(err, link.ErrCrowded) {
 			t.Error(err)
@@ -225,20 +226,41 @@ func TestNetworkUp(t *testing.T) {
 	scene(t, link.Config{DialTimeout: time.Second}, func(w *world) {
 		out, in := w.met()
 		w.listen(out)
-		w.net.Partition(w.ah, w.bh)
-		time.Sleep(5 * time.Minute) // by then it waits for up to 15 s between tries of one second
-		w.net.Heal(w.ah, w.bh)
-		time.Sleep(1100 * time.Millisecond) // a try that was under way
-		begin := time.Now()
-		w.a.NetworkUp(context.Background())
-		if err := out.Write([][]byte{frame(2, sizeOf(2))}); err != nil {
+		for i := 2; i < 12; i++ {
+			w.net.Partition(w.ah, w.bh)
+			time.Sleep(5 * time.Minute) // by then it waits for up to 15 s between tries of one second
+			w.net.Heal(w.ah, w.bh)
+			begin := time.Now()
+			w.a.NetworkUp(context.Background())
+			if err := out.Write([][]byte{frame(i, sizeOf(i))}); err != nil {
+				t.Error(err)
+			}
+			if err := read(in, i, i+1); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(begin); took > 200*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+		}
+	})
+}
+
+// TestRefusedForAWhile has the peer refuse everybody for a moment, as one in trouble does.
+func TestRefusedForAWhile(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		out, in := w.met()
+		w.listen(out)
+		w.net.Refuse(w.bh, true)
+		w.net.Lose(w.ah, w.bh)
+		w.all.Go(func() {
+			time.Sleep(150 * time.Millisecond)
+			w.net.Refuse(w.bh, false)
+		})
+		if err := write(out, 2, 3, nil); err != nil {
 			t.Error(err)
 		}
 		if err := read(in, 2, 3); err != nil {
 			t.Error(err)
-		}
-		if took := time.Since(begin); took > 200*time.Millisecond {
-			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -163,7 +163,7 @@ func (l *link) begun(b []byte) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.to == nil || l.lk.secret != nil {
+	if l.lk.secret != nil {
 		return because(ErrProtocol, "a secret where none is expected")
 	}
 	l.lk.secret = s

@@ -100,6 +100,23 @@ func (w *world) connect() (out, in netlayer.Conn) {
 	return out, in
 }
 
+// toTheEnd has two ends exchange frames up to number n, each way, and go on reading.
+func (w *world) toTheEnd(out, in netlayer.Conn, n int, pause func(i int)) error {
+	errs := make(chan error, 4)
+	for _, c := range []netlayer.Conn{out, in} {
+		w.all.Go(func() { errs <- write(c, 1, n, pause) })
+		w.all.Go(func() {
+			errs <- read(c, 0, n)
+			_, _ = c.Read()
+		})
+	}
+	var err error
+	for range 4 {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
 // frame is frame i of a stream: its number, and bytes that follow from it.
 func frame(i, size int) []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+size), uint64(i))
