@@ -110,20 +110,17 @@ func (d dump) pick(bucket string, such func(fields []any) bool) string {
 	panic("no record of " + bucket + " is such")
 }
 
-// at returns the field at a place, which counts from the end if it is negative.
-func at(fields []any, i int) *any { return &fields[(i+len(fields))%len(fields)] }
-
 func whatever([]any) bool { return true }
 
 // The fields of records, by their places, and the sorts of slots.
 const (
-	slotSort, slotCount, slotBody, slotFacet, slotVat, slotKind, slotSettled   = 0, 1, 2, 3, 4, 5, 6
-	slotResolver, slotNames, slotValue                                         = 7, 8, 9
-	messageTo, messageOp, messageArgs, messageAnswer, messageAwait, messageDue = 0, 1, 4, 5, 6, -1
-	bodyNames, bodyState                                                       = 0, 1
-	kindNumber, kindBucket                                                     = 0, 2
+	slotSort, slotCount, slotBody, slotFacet, slotVat, slotKind, slotSettled                = 0, 1, 2, 3, 4, 5, 6
+	slotResolver, slotNames, slotValue, slotFacets                                          = 7, 8, 9, 11
+	messageTo, messageOp, messageArgs, messageAnswer, messageAwait, messageWays, messageDue = 0, 1, 4, 5, 6, 7, 8
+	bodyNames, bodyState                                                                    = 0, 1
+	kindNumber, kindBucket                                                                  = 0, 2
 
-	sortFacet, sortVow, sortLost, sortBody, sortResolver = 1, 2, 3, 4, 5
+	sortFacet, sortVow, sortLost, sortBody, sortResolver, sortCaretaker, sortRevoker = 1, 2, 3, 4, 5, 6, 7
 )
 
 func (d dump) slot(sort uint64, such func(fields []any) bool) string {
@@ -133,13 +130,9 @@ func (d dump) slot(sort uint64, such func(fields []any) bool) string {
 func number(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 func id(key string) uint64   { return binary.BigEndian.Uint64([]byte(key)) }
 
-type named uint64
-
-func (n named) PassableReference() passable.Reference { return n }
-
-// argsOf is the encoding of arguments, one of which is what a slot stands for.
-func argsOf(id uint64) []byte {
-	b, err := modelcbor.Encode([]any{named(id)}, func(r passable.Reference) (uint64, error) { return uint64(r.(named)), nil })
+// listOf is a list of one reference, encoded.
+func listOf(slot uint64) []byte {
+	b, err := modelcbor.Encode([]any{vat.NewVow(nil).Ref()}, func(passable.Reference) (uint64, error) { return slot, nil })
 	if err != nil {
 		panic(err)
 	}
@@ -172,7 +165,10 @@ func furnished(t *testing.T) (d dump) {
 		synctest.Wait()
 		mustAnswer[any](t, c, "link", a, "a")
 		mustAnswer[any](t, c, "ask", "add", 1) // waits in the store for a
-		if got := w.check(); got.Messages != 5 || got.Pending != 3 || got.Lost != 1 || got.Resolvers != 1 || got.Objects() != 4 || got.Roots != 3 ||
+		mustAnswer[any](t, c, "protect", a)
+		mustAnswer[any](t, c, "link", mustAnswer[vat.Ref](t, c, "whois", "caret"), "caret")
+		mustAnswer[any](t, c, "pass", 1) // waits for a, too
+		if got := w.check(); got.Messages != 6 || got.Caretakers != 1 || got.Pending != 3 || got.Lost != 1 || got.Resolvers != 1 || got.Objects() != 4 || got.Roots != 3 ||
 			got.Vats != 3 || len(got.Kinds) != 2 || got.Kinds[1].Objects != 4 || got.Clean {
 			t.Errorf("%+v", got)
 		}
@@ -193,7 +189,7 @@ func TestCheckDepot(t *testing.T) {
 		t.Errorf("of nothing: %+v, %v", c, err)
 	}
 	set := func(bucket, key string, field int, value any) func(dump) {
-		return func(d dump) { d.edit(bucket, key, func(f []any) { *at(f, field) = value }) }
+		return func(d dump) { d.edit(bucket, key, func(f []any) { f[field] = value }) }
 	}
 	remove := func(bucket, key string) func(dump) { return func(d dump) { delete(d[bucket], key) } }
 	put := func(bucket, key string, value []byte) func(dump) {
@@ -206,12 +202,16 @@ func TestCheckDepot(t *testing.T) {
 	}
 	var (
 		body     = whole.slot(sortBody, whatever)
-		ref      = whole.slot(sortFacet, whatever)
+		ref      = whole.slot(sortFacet, func(f []any) bool { return f[slotBody] == id(body) })
 		settled  = whole.slot(sortVow, func(f []any) bool { return f[slotSettled] == true && len(f[slotValue].([]byte)) > 0 })
 		pending  = whole.slot(sortVow, func(f []any) bool { return f[slotSettled] == false && f[slotResolver] == uint64(0) })
+		other    = whole.slot(sortFacet, func(f []any) bool { return f[slotBody] != id(body) })
+		caret    = whole.slot(sortCaretaker, whatever)
+		revoker  = whole.slot(sortRevoker, whatever)
+		guarded  = whole.pick("messages", func(f []any) bool { return len(f[messageWays].([]any)) > 0 })
 		resolver = whole.slot(sortResolver, whatever)
 		promised = number(whole.field("slots", resolver, slotBody).(uint64))
-		timer    = whole.pick("messages", func(f []any) bool { return *at(f, messageDue) != uint64(0) })
+		timer    = whole.pick("messages", func(f []any) bool { return f[messageDue] != uint64(0) })
 		watch    = whole.pick("messages", func(f []any) bool { return f[messageAwait] != uint64(0) })
 		waiting  = whole.pick("messages", func(f []any) bool { return f[messageAnswer] != uint64(0) })
 		naming   = whole.pick("state-1", func(f []any) bool { return len(f[bodyNames].([]any)) > 1 })
@@ -241,60 +241,69 @@ func TestCheckDepot(t *testing.T) {
 			d.edit("kinds", "note", func(f []any) { f[kindBucket] = 3 })
 			put("state-2", body, []byte{1})(d)
 		}, `bucket "state-2": it has the state of 1 objects`},
-		"a slot of no sort":               {set("slots", ref, slotSort, 9), "it is of sort 9"},
-		"a slot of another sort":          {set("slots", ref, slotSort, sortLost), "it has what only slots of another sort have"},
-		"a facet of no object":            {set("slots", ref, slotBody, id(pending)), "which is of the wrong sort"},
-		"a facet the kind has not":        {set("slots", ref, slotFacet, "Odd"), `the facet "Odd" of an object of the kind "teller"`},
-		"an object of no vat":             {set("slots", body, slotVat, 77), "an object of the vat number 77, which is not there"},
-		"an object of no kind":            {set("slots", body, slotKind, 77), "an object of the kind number 77, which is not there"},
-		"settled to nothing":              {set("slots", pending, slotSettled, true), "a promise with a value of 0 bytes and 0 errors, settled: true"},
-		"not settled to something":        {set("slots", settled, slotSettled, false), "errors, settled: false"},
-		"a resolver of no promise":        {set("slots", resolver, slotBody, id(body)), "which is of the wrong sort"},
-		"a resolver of another":           {set("slots", resolver, slotBody, id(settled)), fmt.Sprintf("it resolves the promise in slot %d, whose resolver is slot 0", id(settled))},
-		"a promise of another's resolver": {set("slots", pending, slotResolver, id(resolver)), fmt.Sprintf("its resolver, slot %d, is that of slot %d", id(resolver), id(promised))},
-		"a resolver forgotten":            {set("slots", promised, slotResolver, 0), fmt.Sprintf("slot %d, whose resolver is slot 0", id(promised))},
-		"a resolver in a message":         {set("messages", waiting, messageArgs, argsOf(id(resolver))), "which is of the wrong sort"},
-		"a garbled value":                 {set("slots", settled, slotValue, []byte{0xff}), "its content cannot be read"},
-		"a promise lists what not":        {set("slots", settled, slotNames, []any{id(ref)}), fmt.Sprintf("it lists the slots [%d], and [] are in it", id(ref))},
-		"a garbled slot":                  {put("slots", ref, []byte("garbage")), fmt.Sprintf("slot %d: it cannot be read", id(ref))},
-		"a slot cut short":                {put("slots", ref, whole["slots"][ref][:5]), fmt.Sprintf("slot %d: it cannot be read", id(ref))},
-		"a slot under no number":          {put("slots", "xy", whole["slots"][ref]), "slot: 7879 is no number"},
-		"a number never given":            {put("slots", number(1<<40), whole["slots"][ref]), "slot 1099511627776: its number was never given out"},
-		"a garbled state":                 {put("state-1", body, []byte{0x82}), fmt.Sprintf("the state of object %d: it cannot be read", id(body))},
-		"a garbled content":               {set("state-1", body, bodyState, []byte{0xff}), fmt.Sprintf("the state of object %d: its content cannot be read", id(body))},
-		"a state lists too little":        {set("state-1", naming, bodyNames, []any{}), "it lists the slots [], and ["},
-		"a message to nowhere":            {set("messages", waiting, messageTo, 4001), fmt.Sprintf("message %d: it names slot 4001, which is not there", id(waiting))},
-		"a message to no facet":           {set("messages", waiting, messageTo, id(body)), fmt.Sprintf("message %d: it names slot %d, which is of the wrong sort", id(waiting), id(body))},
-		"an answer to no promise":         {set("messages", waiting, messageAnswer, id(ref)), "which is of the wrong sort"},
-		"an answer to nowhere":            {set("messages", waiting, messageAnswer, 4001), "which is not there"},
-		"a message of no operation":       {set("messages", waiting, messageOp, 9), "operation 9"},
-		"a message without a list":        {set("messages", waiting, messageArgs, []byte{1}), "its arguments are no list"},
-		"garbled arguments":               {set("messages", timer, messageArgs, []byte{}), fmt.Sprintf("message %d: its content cannot be read", id(timer))},
-		"arguments from nowhere":          {set("messages", waiting, messageArgs, argsOf(4001)), "it names slot 4001, which is not there"},
-		"a wait for nothing":              {set("messages", watch, messageAwait, 4001), fmt.Sprintf("message %d: it names slot 4001", id(watch))},
-		"a timer before time":             {set("messages", timer, messageDue, -1), "due -1"},
-		"a timer that waits":              {set("messages", timer, messageAwait, id(pending)), "awaiting"},
-		"a timer of a promise":            {set("messages", timer, messageTo, id(pending)), "which is of the wrong sort"},
-		"a message that is a slot":        {put("messages", ref, whole["messages"][timer]), "there is a slot of that number"},
-		"a root missing":                  {remove("roots", rootA), "it counts "},
-		"a root to nowhere":               {put("roots", rootA, []byte(number(4001))), `root "a": it names slot 4001, which is not there`},
-		"a root to an object":             {put("roots", rootA, []byte(body)), `root "a": it names slot`},
-		"a garbled root":                  {put("roots", rootA, []byte("x")), `root "a": 78 is no number`},
-		"a root of no vat":                {put("roots", number(4001)+"z", []byte(ref)), "one of the vat number 4001"},
-		"a root of nobody":                {put("roots", "z", []byte(ref)), "it does not say of which vat"},
-		"a vat missing":                   {remove("vats", "a"), "which is not there"},
-		"a vat without number":            {put("vats", "z", nil), `vat "z":  is no number`},
-		"two vats of one number":          {put("vats", "z", vatA), `it has the number of the vat "a"`},
-		"a kind missing":                  {remove("kinds", kind), "of the kind number 1, which is not there"},
-		"a garbled kind":                  {put("kinds", kind, []byte{7}), `kind "teller": it cannot be read`},
-		"two kinds of one number":         {set("kinds", "note", kindNumber, 1), `kind "teller": it has the number of the kind "note"`},
-		"two kinds in one bucket":         {set("kinds", "note", kindBucket, 1), `its state is in the bucket of the kind "note"`},
-		"no numbers":                      {remove("depot", "next"), "was never given out: all are below 1"},
-		"numbers taken back":              {put("depot", "next", []byte(number(3))), "was never given out: all are below 3"},
-		"garbled numbers":                 {put("depot", "next", []byte("z")), "the numbers that were given out: 7a is no number"},
-		"a garbled mark":                  {put("depot", "poison", []byte("z")), "the message that runs alone: it cannot be read"},
-		"an impossible mark":              {put("depot", "poison", []byte{0x82, 1, 9}), "it says message 1, 9 tries"},
-		"what nobody knows":               {put("depot", "odd", []byte("z")), `it has "odd"`},
+		"a slot of no sort":                {set("slots", ref, slotSort, 9), "it is of sort 9"},
+		"a slot of another sort":           {set("slots", ref, slotSort, sortLost), "it has what only slots of another sort have"},
+		"a facet of no object":             {set("slots", ref, slotBody, id(pending)), "which is of the wrong sort"},
+		"a facet the kind has not":         {set("slots", ref, slotFacet, "Odd"), `the facet "Odd" of an object of the kind "teller"`},
+		"an object of no vat":              {set("slots", body, slotVat, 77), "an object of the vat number 77, which is not there"},
+		"an object of no kind":             {set("slots", body, slotKind, 77), "an object of the kind number 77, which is not there"},
+		"settled to nothing":               {set("slots", pending, slotSettled, true), "a promise with a value of 0 bytes and 0 errors, settled: true"},
+		"not settled to something":         {set("slots", settled, slotSettled, false), "errors, settled: false"},
+		"a facet that is not listed":       {set("slots", body, slotFacets, []any{}), fmt.Sprintf("it is a facet of object %d, which does not list it", id(body))},
+		"a facet of another listed":        {set("slots", body, slotFacets, []any{id(ref), id(other)}), fmt.Sprintf("its facet, slot %d, is that of object", id(other))},
+		"a facet listed and not there":     {set("slots", body, slotFacets, []any{id(ref), 4001}), "it names slot 4001, which is not there"},
+		"a caretaker of two":               {set("slots", caret, slotNames, []any{id(ref), id(settled)}), "a caretaker that names 2 slots"},
+		"a caretaker of what is not there": {set("slots", caret, slotNames, []any{4001}), "it names slot 4001"},
+		"a caretaker of no vat":            {set("slots", caret, slotVat, 77), "a caretaker of the vat number 77, which is not there"},
+		"a revoker of nothing":             {set("slots", revoker, slotNames, []any{}), "a revoker that names 0 slots"},
+		"a revoker of no caretaker":        {set("slots", revoker, slotNames, []any{id(ref)}), "which is of the wrong sort"},
+		"a way through no caretaker":       {set("messages", guarded, messageWays, []any{id(ref)}), "which is of the wrong sort"},
+		"a resolver of no promise":         {set("slots", resolver, slotBody, id(body)), "which is of the wrong sort"},
+		"a resolver of another":            {set("slots", resolver, slotBody, id(settled)), fmt.Sprintf("it resolves the promise in slot %d, whose resolver is slot 0", id(settled))},
+		"a promise of another's resolver":  {set("slots", pending, slotResolver, id(resolver)), fmt.Sprintf("its resolver, slot %d, is that of slot %d", id(resolver), id(promised))},
+		"a resolver forgotten":             {set("slots", promised, slotResolver, 0), fmt.Sprintf("slot %d, whose resolver is slot 0", id(promised))},
+		"a resolver in a message":          {set("messages", waiting, messageArgs, listOf(id(resolver))), "which is of the wrong sort"},
+		"a garbled value":                  {set("slots", settled, slotValue, []byte{0xff}), "its content cannot be read"},
+		"a promise lists what not":         {set("slots", settled, slotNames, []any{id(ref)}), fmt.Sprintf("it lists the slots [%d], and [] are in it", id(ref))},
+		"a garbled slot":                   {put("slots", ref, []byte("garbage")), fmt.Sprintf("slot %d: it cannot be read", id(ref))},
+		"a slot cut short":                 {put("slots", ref, whole["slots"][ref][:5]), fmt.Sprintf("slot %d: it cannot be read", id(ref))},
+		"a slot under no number":           {put("slots", "xy", whole["slots"][ref]), "slot: 7879 is no number"},
+		"a number never given":             {put("slots", number(1<<40), whole["slots"][ref]), "slot 1099511627776: its number was never given out"},
+		"a garbled state":                  {put("state-1", body, []byte{0x82}), fmt.Sprintf("the state of object %d: it cannot be read", id(body))},
+		"a garbled content":                {set("state-1", body, bodyState, []byte{0xff}), fmt.Sprintf("the state of object %d: its content cannot be read", id(body))},
+		"a state lists too little":         {set("state-1", naming, bodyNames, []any{}), "it lists the slots [], and ["},
+		"a message to nowhere":             {set("messages", waiting, messageTo, 4001), fmt.Sprintf("message %d: it names slot 4001, which is not there", id(waiting))},
+		"a message to no facet":            {set("messages", waiting, messageTo, id(body)), fmt.Sprintf("message %d: it names slot %d, which is of the wrong sort", id(waiting), id(body))},
+		"an answer to no promise":          {set("messages", waiting, messageAnswer, id(ref)), "which is of the wrong sort"},
+		"an answer to nowhere":             {set("messages", waiting, messageAnswer, 4001), "which is not there"},
+		"a message of no operation":        {set("messages", waiting, messageOp, 9), "operation 9"},
+		"a message without a list":         {set("messages", waiting, messageArgs, []byte{1}), "its arguments are no list"},
+		"garbled arguments":                {set("messages", timer, messageArgs, []byte{}), fmt.Sprintf("message %d: its content cannot be read", id(timer))},
+		"arguments from nowhere":           {set("messages", waiting, messageArgs, listOf(4001)), "it names slot 4001, which is not there"},
+		"a wait for nothing":               {set("messages", watch, messageAwait, 4001), fmt.Sprintf("message %d: it names slot 4001", id(watch))},
+		"a timer before time":              {set("messages", timer, messageDue, -1), "due -1"},
+		"a timer that waits":               {set("messages", timer, messageAwait, id(pending)), "awaiting"},
+		"a timer of a promise":             {set("messages", timer, messageTo, id(pending)), "which is of the wrong sort"},
+		"a message that is a slot":         {put("messages", ref, whole["messages"][timer]), "there is a slot of that number"},
+		"a root missing":                   {remove("roots", rootA), "it counts "},
+		"a root to nowhere":                {put("roots", rootA, []byte(number(4001))), `root "a": it names slot 4001, which is not there`},
+		"a root to an object":              {put("roots", rootA, []byte(body)), `root "a": it names slot`},
+		"a garbled root":                   {put("roots", rootA, []byte("x")), `root "a": 78 is no number`},
+		"a root of no vat":                 {put("roots", number(4001)+"z", []byte(ref)), "one of the vat number 4001"},
+		"a root of nobody":                 {put("roots", "z", []byte(ref)), "it does not say of which vat"},
+		"a vat missing":                    {remove("vats", "a"), "which is not there"},
+		"a vat without number":             {put("vats", "z", nil), `vat "z":  is no number`},
+		"two vats of one number":           {put("vats", "z", vatA), `it has the number of the vat "a"`},
+		"a kind missing":                   {remove("kinds", kind), "of the kind number 1, which is not there"},
+		"a garbled kind":                   {put("kinds", kind, []byte{7}), `kind "teller": it cannot be read`},
+		"two kinds of one number":          {set("kinds", "note", kindNumber, 1), `kind "teller": it has the number of the kind "note"`},
+		"two kinds in one bucket":          {set("kinds", "note", kindBucket, 1), `its state is in the bucket of the kind "note"`},
+		"no numbers":                       {remove("depot", "next"), "was never given out: all are below 1"},
+		"numbers taken back":               {put("depot", "next", []byte(number(3))), "was never given out: all are below 3"},
+		"garbled numbers":                  {put("depot", "next", []byte("z")), "the numbers that were given out: 7a is no number"},
+		"a garbled mark":                   {put("depot", "poison", []byte("z")), "the message that runs alone: it cannot be read"},
+		"an impossible mark":               {put("depot", "poison", []byte{0x82, 1, 9}), "it says message 1, 9 tries"},
+		"what nobody knows":                {put("depot", "odd", []byte("z")), `it has "odd"`},
 	} {
 		d := whole.clone()
 		c.damage(d)
