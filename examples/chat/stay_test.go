@@ -43,6 +43,7 @@ func (w *world) node(addr, dir string, id sturdyref.Identity, place **mem.Host) 
 	w.t.Helper()
 	n, err := hawser.Open(w.t.Context(), &hawser.Config{
 		Dir: dir, Identity: id, LazyRelease: true, Logger: hclog.New(&hclog.LoggerOptions{Name: addr, Output: w.t.Output(), Level: hclog.Info}),
+		Grace: -1, // these are about sessions that are lost
 		Network: func(c hawser.NetworkConfig) (netlayer.Netlayer, error) {
 			*place = w.net.Host(mem.HostConfig{Static: c.Identity.Public().Static, Addr: addr, Doorkeeper: c.Doorkeeper, Features: c.Features})
 			return *place, nil

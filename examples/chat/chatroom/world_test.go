@@ -68,6 +68,7 @@ func (w *world) party(name string, id sturdyref.Identity) *party {
 	p.node, err = hawser.Open(w.t.Context(), &hawser.Config{
 		Identity: id, LazyRelease: true,
 		Logger: hclog.New(&hclog.LoggerOptions{Name: name, Output: w.t.Output(), Level: hclog.Debug}),
+		Grace:  -1, // these are about sessions that are lost
 		Network: func(c hawser.NetworkConfig) (netlayer.Netlayer, error) {
 			w.nodes++
 			p.mem = w.net.Host(mem.HostConfig{Static: c.Identity.Public().Static, Addr: fmt.Sprint(name, w.nodes), Doorkeeper: c.Doorkeeper, Features: c.Features})
