@@ -206,7 +206,9 @@ func (x *tx) encode(model any) (w written, err error) {
 	}
 	r.Names = p.ids()
 	w.names = r.Names
-	w.record, err = encodeRecord(&r)
+	if w.record, err = encodeRecord(&r); err == nil && len(w.record) > maxStored {
+		err = errTooLarge
+	}
 	return w, err
 }
 

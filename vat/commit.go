@@ -4,33 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
-	"github.com/hawser-go/hawser/promise"
 )
-
-// letter is a stored message, while it is in memory. It holds the references that only its record names, until the message
-// has been taken.
-type letter struct {
-	d         *Depot
-	number    uint64
-	to, await Ref
-	ways      []Ref
-}
-
-// leaves reports whether the message leaves its depot on the way to an object.
-func (l *letter) leaves(to *object) bool { return l != nil && (to == nil || to.vat.depot != l.d) }
-
-// leave has a message that was to stay in the depot, and whose promise leads elsewhere, be delivered to t: once only, when
-// what sent it is on the disk and it is no longer there.
-func (l *letter) leave(t Target, m Message) {
-	d := l.d
-	m.letter = nil
-	d.mu.Lock()
-	x := d.begin()
-	x.take(l)
-	x.post(&parting{effects: []effect{{to: t, msg: m}}})
-	d.mu.Unlock()
-	x.close()
-}
 
 // outgoing is a message of a turn and where it goes.
 type outgoing struct {
@@ -122,6 +96,13 @@ func (d *Depot) commit(f *frame, broken error, p *parting) ([]outgoing, error) {
 		var err error
 		if models[i], err = storableState(b); err != nil {
 			return nil, err
+		}
+	}
+	if f.vat.tracer != nil {
+		for i := range f.out {
+			if e := &f.out[i]; e.to != nil {
+				f.vat.traceSend(f, &e.msg)
+			}
 		}
 	}
 	d.mu.Lock()
@@ -295,7 +276,10 @@ func (x *tx) encodeArgs(o *outgoing) (err error) {
 		args = []any{}
 	}
 	p := pen{x: x}
-	if o.args, err = modelcbor.Encode(args, p.slot); err != nil {
+	if o.args, err = modelcbor.Encode(args, p.slot); err == nil && len(o.args) > maxStored {
+		err = errTooLarge
+	}
+	if err != nil {
 		return ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
 	}
 	x.numbered(o.to)
@@ -377,87 +361,4 @@ func (x *tx) answerOf(f *frame) *slot {
 		return nil
 	}
 	return s
-}
-
-// take notes that a stored message has been taken.
-func (x *tx) take(l *letter) {
-	if l == nil {
-		return
-	}
-	x.batch.Delete(bucketMessages, numberKey(l.number))
-	if past := &x.d.past; past.alone == l.number {
-		x.batch.Delete(bucketDepot, keyPoison)
-		x.after = append(x.after, past.next)
-		past.alone, past.next = 0, nil
-	}
-}
-
-// parting is what of a turn waits until the turn is on the disk.
-type parting struct {
-	vat     *Vat
-	effects []effect
-	late    bool // one of them is a message by way of a promise, or one that had to wait for such
-	job     promise.Job
-	answer  *Vow
-	result  any
-	err     error
-}
-
-// pack takes what waits out of the frame.
-func (p *parting) pack(f *frame, out []outgoing, err error) {
-	p.job, p.err = f.job, err
-	if err != nil || f.result != forwarded {
-		p.answer, p.result = f.msg.Answer, f.result
-	}
-	n := 0
-	for i := range f.out {
-		e := &f.out[i]
-		if e.to == nil {
-			if e.fn != nil {
-				p.effects = append(p.effects, *e)
-			}
-			continue
-		}
-		if n < len(out) && !out[n].atOnce && !out[n].behind {
-			p.effects = append(p.effects, *e)
-			_, via := e.to.(*Vow)
-			p.late = p.late || via || out[n].stored
-		}
-		n++
-	}
-}
-
-func (p *parting) empty() bool { return len(p.effects) == 0 && p.job == nil && p.answer == nil }
-
-// done is told that the turn is on the disk, or never will be.
-func (p *parting) done(err error) {
-	for i := range p.effects {
-		e := &p.effects[i]
-		switch {
-		case err == nil && e.to != nil:
-			hand(nil, e.to, &e.msg)
-		case err == nil:
-			e.fn()
-		case e.to != nil:
-			e.msg.letter = nil
-			e.msg.Refuse(ErrTurnFailed.due(err))
-		case e.abandoned != nil:
-			e.abandoned(ErrTurnFailed.due(err))
-		}
-	}
-	if p.late {
-		p.vat.late.Add(-1)
-	}
-	if err == nil {
-		err = p.err
-	}
-	switch {
-	case p.job != nil:
-		p.job.Done(err)
-	case p.answer == nil:
-	case err != nil:
-		p.answer.Break(err)
-	default:
-		p.answer.Resolve(p.result)
-	}
 }

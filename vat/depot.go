@@ -107,6 +107,9 @@ func OpenDepot(s *store.Store, cfg DepotConfig) (*Depot, error) {
 // has the objects it had. Objects are made in it as in any other, but for their kind, which must be among those of the
 // depot. Once the depot has failed or is closed so is every vat of it.
 func (d *Depot) Vat(name string) (*Vat, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if v := d.vats[name]; v != nil {
@@ -179,6 +182,7 @@ func (d *Depot) Close() error {
 	for _, v := range vats {
 		err = errors.Join(err, v.Close())
 	}
+	d.abandon()
 	d.clock.end()
 	d.sweeper.Wait()
 	if !wasClosing && failed == nil {

@@ -2,9 +2,14 @@ package vat_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -61,13 +66,17 @@ func TestMadeInAFailedTurn(t *testing.T) {
 	})
 }
 
-type twin struct{ Other vat.Ref }
-type Twin interface {
-	Again(ctx context.Context) vat.Ref
-}
+type (
+	twin struct{ Other vat.Ref }
+	Twin interface {
+		Again(ctx context.Context) vat.Ref
+	}
+)
 
-var TwinFacet = vat.FacetOf[Twin]("test.Twin")
-var CountTwin = vat.FacetOf[Counter]("test.CounterTwin")
+var (
+	TwinFacet = vat.FacetOf[Twin]("test.Twin")
+	CountTwin = vat.FacetOf[Counter]("test.CounterTwin")
+)
 
 func (t *twin) Again(ctx context.Context) vat.Ref { return CountTwin.Spawn(ctx, t) }
 func (t *twin) Count() int                        { return 0 }
@@ -90,6 +99,70 @@ func TestOneReferenceAFacet(t *testing.T) {
 		again := mustAnswer[vat.Ref](t, twinRoot(), "again") // before a, whose state has it, is in memory
 		if known := mustAnswer[vat.Ref](t, w.root("a", "a"), "whois", "count"); known != again {
 			t.Error("two references to one facet of one object")
+		}
+	})
+}
+
+// What is too large to be stored, or has a name that is, fails by itself.
+func TestTooLarge(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		large := strings.Repeat("x", store.MaxValue-100)
+		for _, name := range []string{"", strings.Repeat("n", store.MaxKey)} {
+			if _, err := w.depot.Vat(name); err == nil || !strings.Contains(err.Error(), "1 to 1016 bytes") {
+				t.Errorf("a name of %d bytes: %v", len(name), err)
+			}
+			if _, err := vat.Root(context.Background(), w.vat("a"), name, func(context.Context) (TellerRef, error) { return vat.As[TellerRef](a), nil }); err == nil {
+				t.Errorf("a root of %d bytes", len(name))
+			}
+		}
+		if _, err := answer[any](a, "link", b, large); !errors.Is(err, vat.ErrInternal) {
+			t.Errorf("state that is too large: %v", err)
+		}
+		mustAnswer[any](t, a, "link", b, "b")
+		if _, err := answer[any](a, "send", "add", large); !errors.Is(err, vat.ErrInternal) {
+			t.Errorf("a message that is too large: %v", err)
+		}
+		mustAnswer[any](t, a, "ask", "large", store.MaxValue-100)
+		mustAnswer[any](t, b, "add", 3)
+		w.crash()
+		if n := mustAnswer[int](t, w.root("b", "b"), "add", 0); n != 3 {
+			t.Errorf("%d, want 3", n)
+		}
+		if got := w.lines(w.root("a", "a")); !strings.Contains(got, "broken: vat: internal error") {
+			t.Error(got)
+		}
+		w.check()
+	})
+}
+
+// Whoever waits for something that was there before hears of it when the depot is closed.
+func TestCloseBeforeAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		mustAnswer[any](t, a, "link", b, "b")
+		first, second := make(chan struct{}), make(chan struct{})
+		dying = func() { <-first }
+		mustAnswer[any](t, a, "wantDead")
+		mustAnswer[any](t, a, "wantDead")
+		time.Sleep(time.Second)
+		w.dead.Store(true)
+		close(first)
+		w.kill()
+		dying = func() { <-second }
+		w.open()
+		a = w.root("a", "a")
+		p := mustAnswer[[]promise.Promise[int]](t, a, "hoped")[0]
+		time.Sleep(time.Second) // the first of the two is being answered, the second waits behind it
+		go func() {
+			time.Sleep(time.Second)
+			close(second)
+		}()
+		w.close()
+		if _, err := p.Await(context.Background()); !errors.Is(err, vat.ErrVatClosed) {
+			t.Error(err)
 		}
 	})
 }

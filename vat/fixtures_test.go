@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/hashicorp/go-hclog"
+
 	"github.com/hawser-go/hawser/vat"
 )
 

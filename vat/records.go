@@ -9,6 +9,7 @@ import (
 	"github.com/hawser-go/hawser/internal/detcbor"
 	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/store"
 )
 
 // What a depot keeps in its store. Slots and messages are numbered by one counter.
@@ -117,6 +118,19 @@ var recordCodec = func() *detcbor.Codec {
 
 // errDamaged says that a record is not what this version writes.
 var errDamaged = errors.New("vat: the store is damaged: restore it from a backup, or use a new directory")
+
+// maxStored is how large a state, a message or a value may be, with what is stored beside it.
+const maxStored = store.MaxValue - 1<<16
+
+var errTooLarge = fmt.Errorf("it is larger than %d bytes", maxStored)
+
+// checkName returns why a vat or a root cannot have a name.
+func checkName(name string) error {
+	if most := store.MaxKey - 8; name == "" || len(name) > most {
+		return fmt.Errorf("vat: a durable vat, or a root in one, has a name of 1 to %d bytes, this is one of %d", most, len(name))
+	}
+	return nil
+}
 
 func encodeRecord(v any) ([]byte, error) { return recordCodec.Marshal(v) }
 

@@ -19,7 +19,6 @@ type recovery struct {
 	clean   bool
 	poison  poisonRecord
 	alone   uint64 // the message that runs alone now, in whose transaction the mark goes
-	next    func() // what the courier does when that is on the disk
 
 	// over says that all of them have been delivered. Until then what is sent anew waits behind them: it may come from whom
 	// they come from.
@@ -220,62 +219,94 @@ func (d *Depot) Start() {
 			direct = append(direct, l)
 		}
 	}
+	d.past.letters = direct
 	d.mu.Unlock()
 	x.close()
-	d.courier.hand(func() { d.redeliver(direct) })
+	d.courier.hand(d.redeliver)
+}
+
+// next takes the next of the messages from before.
+func (p *recovery) next() (l recovered, ok bool) {
+	if len(p.letters) == 0 {
+		return l, false
+	}
+	l = p.letters[0]
+	p.letters = p.letters[1:]
+	return l, true
+}
+
+// abandon refuses what has not been delivered when the vats are closed. It stays in the store.
+func (d *Depot) abandon() {
+	d.mu.Lock()
+	letters, behind := d.past.letters, d.past.behind
+	d.past.letters, d.past.behind = nil, nil
+	d.mu.Unlock()
+	for i := range letters {
+		letters[i].m.Refuse(ErrVatClosed)
+	}
+	for i := range behind {
+		behind[i].msg.Refuse(ErrVatClosed)
+	}
 }
 
 // redeliver delivers messages from before: all of them or, if the depot was not closed in order, the first, and the others
 // when its turn is on the disk. It is called by the courier.
-func (d *Depot) redeliver(letters []recovered) {
-	for len(letters) > 0 && !d.closing.Load() {
-		l := letters[0]
-		letters = letters[1:]
-		if d.past.clean {
-			hand(nil, l.to.Target(), &l.m)
-			continue
-		}
-		p := &d.past.poison
-		if p.Message != l.m.letter.number {
-			*p = poisonRecord{Message: l.m.letter.number}
-		}
-		if p.Tries >= maxTries {
-			d.cfg.Vat.Logger.Error("a message is given up: the process has died each time it came to it", "method", clip(string(l.m.Selector), maxName))
-			l.m.Refuse(ErrPoison)
-			continue
-		}
-		if _, ok := end(l.to.Target()).(*object); !ok {
-			hand(nil, l.to.Target(), &l.m) // its turn comes later
-			continue
-		}
-		p.Tries++
-		var b store.Batch
-		mark, err := encodeRecord(p)
-		if err == nil {
-			b.Put(bucketDepot, keyPoison, mark)
-			err = d.store.Write(&b)
-		}
-		if err != nil {
-			d.fail(err)
-			return
-		}
-		rest := letters
+func (d *Depot) redeliver() {
+	for !d.closing.Load() {
 		d.mu.Lock()
-		d.past.alone, d.past.next = l.m.letter.number, func() { d.redeliver(rest) }
-		d.mu.Unlock()
-		hand(nil, l.to.Target(), &l.m)
-		return
-	}
-	for {
-		d.mu.Lock()
+		l, ok := d.past.next()
 		behind := d.past.behind
-		d.past.behind, d.past.over = nil, len(behind) == 0
+		if !ok {
+			d.past.behind, d.past.over = nil, len(behind) == 0
+		}
+		over := d.past.over
 		d.mu.Unlock()
-		if len(behind) == 0 {
+		switch {
+		case over:
+			return
+		case !ok:
+			for i := range behind {
+				hand(nil, behind[i].to, &behind[i].msg)
+			}
+		case d.past.clean:
+			hand(nil, l.to.Target(), &l.m)
+		case !d.alone(&l):
 			return
 		}
-		for i := range behind {
-			hand(nil, behind[i].to, &behind[i].msg)
-		}
 	}
+}
+
+// alone delivers a message from before that is to run alone, if its turn comes now, with a mark in the store. It reports
+// whether the next one may be delivered already.
+func (d *Depot) alone(l *recovered) bool {
+	p := &d.past.poison
+	if p.Message != l.m.letter.number {
+		*p = poisonRecord{Message: l.m.letter.number}
+	}
+	if p.Tries >= maxTries {
+		d.cfg.Vat.Logger.Error("a message is given up: the process has died each time it came to it", "method", clip(string(l.m.Selector), maxName))
+		l.m.Refuse(ErrPoison)
+		return true
+	}
+	if _, ok := end(l.to.Target()).(*object); !ok {
+		hand(nil, l.to.Target(), &l.m) // its turn comes later
+		return true
+	}
+	p.Tries++
+	var b store.Batch
+	mark, err := encodeRecord(p)
+	if err == nil {
+		b.Put(bucketDepot, keyPoison, mark)
+		err = d.store.Write(&b)
+	}
+	if err != nil {
+		d.fail(err)
+		l.m.Refuse(ErrVatClosed)
+		return true
+	}
+	d.mu.Lock()
+	d.past.alone = l.m.letter.number
+	d.mu.Unlock()
+	hand(nil, l.to.Target(), &l.m)
+	return false
 }

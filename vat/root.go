@@ -20,6 +20,9 @@ func Root[S ~struct{ Ref }](ctx context.Context, v *Vat, name string, first func
 			return s, ErrNull
 		}
 		if d := v.depot; d != nil {
+			if err := checkName(name); err != nil {
+				return s, err
+			}
 			t.f.out = append(t.f.out, effect{note: func(x *tx) (func(), error) { return x.noteRoot(v, name, r) }})
 			return s, nil
 		}

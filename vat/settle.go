@@ -45,7 +45,9 @@ func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
 	if set.encoded, err = modelcbor.Encode(set.value, p.slot); err != nil {
 		return nil, errResult.due(err)
 	}
-	set.names = p.ids()
+	if set.names = p.ids(); len(set.encoded)+9*len(set.names) > maxStored {
+		return nil, errResult.due(errTooLarge)
+	}
 	return set, nil
 }
 
@@ -126,30 +128,6 @@ func (x *tx) look(s *slot) error {
 	}
 	s.rec.Value, s.rec.Err, s.rec.Names = set.encoded, set.broken, set.names
 	return nil
-}
-
-// finish stores that a message was taken by what is no turn, and what its answer is.
-func (l *letter) finish(answer *Vow, v any, err error) {
-	d := l.d
-	d.mu.Lock()
-	if d.closing.Load() || d.failed != nil {
-		d.mu.Unlock()
-		return // it is there for the next time
-	}
-	x := d.begin()
-	x.take(l)
-	if answer != nil {
-		if s := d.refs[answer.Ref().Weak()]; s != nil && s.stored && !s.rec.Settled {
-			set, bad := x.settlement(s, v, err)
-			if bad != nil {
-				set = x.broken(s, bad)
-			}
-			set.carry(x)
-		}
-	}
-	x.post(&parting{})
-	d.mu.Unlock()
-	x.close()
 }
 
 // outcomeModel is a promise.Outcome as a model value.

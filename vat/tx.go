@@ -15,10 +15,10 @@ type tx struct {
 	d       *Depot
 	batch   store.Batch
 	changed []*slot
-	zero    []*slot  // named by nothing any more, perhaps
-	heed    []*slot  // promises whose keeper is to be subscribed when the mutex is free
-	ready   []ready  // messages to be handed over when the mutex is free
-	after   []func() // what the courier does when the transaction is on the disk
+	zero    []*slot // named by nothing any more, perhaps
+	heed    []*slot // promises whose keeper is to be subscribed when the mutex is free
+	ready   []ready // messages to be handed over when the mutex is free
+	after   func()  // what the courier does when the transaction is on the disk; may be nil
 }
 
 // ready is a message that its target may have at once.
@@ -252,7 +252,7 @@ func (x *tx) submit(done func(error)) error {
 	x.seal()
 	d, after := x.d, x.after
 	return d.store.Submit(&x.batch, func(err error) {
-		if err == nil && done == nil && len(after) == 0 {
+		if err == nil && done == nil && after == nil {
 			return
 		}
 		d.courier.hand(func() {
@@ -262,8 +262,8 @@ func (x *tx) submit(done func(error)) error {
 			if done != nil {
 				done(err)
 			}
-			for _, f := range after {
-				f()
+			if err == nil && after != nil {
+				after()
 			}
 		})
 	})

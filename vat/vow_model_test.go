@@ -6,10 +6,11 @@ import (
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
-	"pgregory.net/rapid"
 )
 
 // The model of routing: whatever several senders, routers and resolvers do to a handful of promises that may lead to

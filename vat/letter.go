@@ -1,0 +1,63 @@
+package vat
+
+// letter is a stored message, while it is in memory. It holds the references that only its record names, until the message
+// has been taken.
+type letter struct {
+	d         *Depot
+	number    uint64
+	to, await Ref
+	ways      []Ref
+}
+
+// leaves reports whether the message leaves its depot on the way to an object.
+func (l *letter) leaves(to *object) bool { return l != nil && (to == nil || to.vat.depot != l.d) }
+
+// leave has a message that was to stay in the depot, and whose promise leads elsewhere, be delivered to t: once only, when
+// what sent it is on the disk and it is no longer there.
+func (l *letter) leave(t Target, m Message) {
+	d := l.d
+	m.letter = nil
+	d.mu.Lock()
+	x := d.begin()
+	x.take(l)
+	x.post(&parting{effects: []effect{{to: t, msg: m}}})
+	d.mu.Unlock()
+	x.close()
+}
+
+// finish stores that a message was taken by what is no turn, and what its answer is.
+func (l *letter) finish(answer *Vow, v any, err error) {
+	d := l.d
+	d.mu.Lock()
+	if d.closing.Load() || d.failed != nil {
+		d.mu.Unlock()
+		return // it is there for the next time
+	}
+	x := d.begin()
+	x.take(l)
+	if answer != nil {
+		if s := d.refs[answer.Ref().Weak()]; s != nil && s.stored && !s.rec.Settled {
+			set, bad := x.settlement(s, v, err)
+			if bad != nil {
+				set = x.broken(s, bad)
+			}
+			set.carry(x)
+		}
+	}
+	x.post(&parting{})
+	d.mu.Unlock()
+	x.close()
+}
+
+// take notes that a stored message has been taken.
+func (x *tx) take(l *letter) {
+	if l == nil {
+		return
+	}
+	x.batch.Delete(bucketMessages, numberKey(l.number))
+	if past := &x.d.past; past.alone == l.number {
+		x.batch.Delete(bucketDepot, keyPoison)
+		x.after = x.d.redeliver
+		past.alone = 0
+	}
+}
