@@ -230,7 +230,7 @@ func (p *recovery) next() (l recovered, ok bool) {
 	if len(p.letters) == 0 {
 		return l, false
 	}
-	l = p.letters[0]
+	l, p.letters[0] = p.letters[0], recovered{} // what it holds is not to be kept
 	p.letters = p.letters[1:]
 	return l, true
 }
