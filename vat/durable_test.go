@@ -698,18 +698,18 @@ func TestResolversDoNotPass(t *testing.T) {
 func TestCaretakersSurvive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, tellerKind)
-		a, b, c := w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		a, b := w.root("a", "a"), w.root("b", "b")
 		mustAnswer[any](t, a, "protect", b)
 		w.crash()
 		sweep()
-		a, b, c = w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		a, c := w.root("a", "a"), w.root("c", "c")
 		caret := mustAnswer[vat.Ref](t, a, "whois", "caret")
 		if n := mustAnswer[int](t, caret, "add", 5); n != 5 {
 			t.Errorf("%d through the caretaker, want 5", n)
 		}
 		mustAnswer[any](t, c, "link", caret, "caret")
 		w.crash()
-		a, b, c = w.root("a", "a"), w.root("b", "b"), w.root("c", "c")
+		a, c = w.root("a", "a"), w.root("c", "c")
 		mustAnswer[any](t, c, "ask", "add", 1)
 		synctest.Wait()
 		mustAnswer[any](t, mustAnswer[vat.Ref](t, a, "whois", "revoker"), "now")
