@@ -31,6 +31,8 @@ type idle struct {
 	// fill makes them, each of which does a little work, and returns what keeps them from the collector.
 	fill  func() (keep any, err error)
 	close func() error
+	// disk, if there is one, returns how many bytes all of them take in a file, and how many of these are their records.
+	disk func() (file, records int64, err error)
 }
 
 const idleConnection = "QUIC connection with one stream, the same"
@@ -41,6 +43,8 @@ func idleRows() []idleRow {
 		{name: "hawser, object in a vat", number: 100_000, open: idleSpawned, owes: 150},
 		{name: "minimal vat with one object", number: 100_000, open: filling(idleVats)},
 		{name: "hawser, vat with one object", number: 20_000, open: idleHawserVats, owes: 400},
+		{name: "hawser, durable object, loaded", number: 10_000, open: idleDurables(1 << 40)},
+		{name: "hawser, durable object, not in memory", number: 10_000, open: idleDurables(1)},
 		{name: "goroutine with a channel of 16", number: 20_000, open: filling(idleGoroutines)},
 		{name: "hawser, exported object, with its import", number: 50_000, open: idleExports},
 		{name: "hawser, answered call whose answer is kept", number: 20_000, open: idleAnswers},
@@ -54,10 +58,10 @@ func idleRows() []idleRow {
 func filling(fill func(number int) (keep any, closeAll func() error, err error)) func(number int) (idle, error) {
 	return func(number int) (idle, error) {
 		closeAll := nothing
-		return idle{func() (keep any, err error) {
+		return idle{fill: func() (keep any, err error) {
 			keep, closeAll, err = fill(number)
 			return keep, err
-		}, func() error { return closeAll() }}, nil
+		}, close: func() error { return closeAll() }}, nil
 	}
 }
 
@@ -65,34 +69,51 @@ func printIdle(w io.Writer, rows []idleRow) error {
 	fmt.Fprintf(w, "\n%-56s %10s %10s %10s %10s\n", idleName, "number", "heap", "and stack", "goroutines")
 	found := make(map[string]float64)
 	for _, r := range rows {
-		heap, all, goroutines, err := r.measure()
+		m, err := r.measure()
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		found[r.name] = all
-		fmt.Fprintf(w, "  %-54s %10d %8.0f B %8.0f B %10.1f%s\n", r.name, r.number, heap, all, goroutines, r.verdict(all, found))
+		found[r.name] = m.all
+		fmt.Fprintf(w, "  %-54s %10d %8.0f B %8.0f B %10.1f%s%s\n", r.name, r.number, m.heap, m.all, m.goroutines, m.stored(), r.verdict(m.all, found))
 	}
 	return nil
 }
 
-// measure returns what one takes.
-func (r *idleRow) measure() (heap, all, goroutines float64, err error) {
+// taken is what one takes, in bytes; file and records are 0 without a disk.
+type taken struct{ heap, all, goroutines, file, records float64 }
+
+func (m *taken) stored() string {
+	if m.file == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  %.0f B of a file, %.0f B of records", m.file, m.records)
+}
+
+// measure finds out what one takes.
+func (r *idleRow) measure() (m taken, err error) {
 	i, err := r.open(r.number)
 	if err != nil {
-		return 0, 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, i.close()) }()
 	before, were := settledMemory(), runtime.NumGoroutine()
 	keep, err := i.fill()
 	if err != nil {
-		return 0, 0, 0, err
+		return m, err
 	}
 	after, n := settledMemory(), float64(r.number)
-	heap = (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / n
-	all = heap + (float64(after.StackInuse)-float64(before.StackInuse))/n
-	goroutines = float64(runtime.NumGoroutine()-were) / n
+	m.heap = (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / n
+	m.all = m.heap + (float64(after.StackInuse)-float64(before.StackInuse))/n
+	m.goroutines = float64(runtime.NumGoroutine()-were) / n
 	runtime.KeepAlive(keep)
-	return heap, all, goroutines, nil
+	if i.disk != nil {
+		file, records, err := i.disk()
+		if err != nil {
+			return m, err
+		}
+		m.file, m.records = float64(file)/n, float64(records)/n
+	}
+	return m, nil
 }
 
 func (r *idleRow) verdict(all float64, found map[string]float64) string {
@@ -209,7 +230,7 @@ func idleQUIC(number int) (idle, error) {
 		return idle{}, err
 	}
 	closeAll := nothing
-	return idle{func() (keep any, err error) {
+	return idle{fill: func() (keep any, err error) {
 		keep, closeAll, err = keeping(number, func() (io.Closer, func() error, error) {
 			client, server, err := pair.Open()
 			if err != nil {
@@ -223,5 +244,5 @@ func idleQUIC(number int) (idle, error) {
 			}, nil
 		})
 		return keep, err
-	}, func() error { return errors.Join(closeAll(), pair.Close()) }}, nil
+	}, close: func() error { return errors.Join(closeAll(), pair.Close()) }}, nil
 }

@@ -13,7 +13,7 @@ import (
 // idleSpawned is objects of one vat, each referred to.
 func idleSpawned(number int) (idle, error) {
 	v := vat.New(nil)
-	return idle{func() (any, error) {
+	return idle{fill: func() (any, error) {
 		return vat.Do(context.Background(), v, func(ctx context.Context) ([]vat.Ref, error) {
 			refs := make([]vat.Ref, number)
 			for i := range refs {
@@ -21,7 +21,7 @@ func idleSpawned(number int) (idle, error) {
 			}
 			return refs, nil
 		})
-	}, v.Close}, nil
+	}, close: v.Close}, nil
 }
 
 // still is an object with as much state as those of the floor.
@@ -32,7 +32,7 @@ func (s *still) Count(_ context.Context, n int64) { s.state[0] += n }
 // idleHawserVats is vats with one object each, which has answered a call.
 func idleHawserVats(number int) (idle, error) {
 	var vats []*vat.Vat
-	return idle{func() (any, error) {
+	return idle{fill: func() (any, error) {
 		ctx := context.Background()
 		refs := make([]sumRef, number)
 		vats = make([]*vat.Vat, number)
@@ -47,7 +47,7 @@ func idleHawserVats(number int) (idle, error) {
 			}
 		}
 		return refs, nil
-	}, func() error { return closing(vats...)() }}, nil
+	}, close: func() error { return closing(vats...)() }}, nil
 }
 
 // onePair prepares two nodes on the simulated network.
@@ -60,7 +60,7 @@ func onePair(fill func(ctx context.Context, b birdRef) (any, error)) (idle, erro
 	if err != nil {
 		return idle{}, errors.Join(err, p.close())
 	}
-	return idle{func() (any, error) { return fill(context.Background(), vat.As[birdRef](ref)) }, p.close}, nil
+	return idle{fill: func() (any, error) { return fill(context.Background(), vat.As[birdRef](ref)) }, close: p.close}, nil
 }
 
 // idleExports is objects of another node to which this one has a reference: the object, the two tables' entries and the
@@ -120,7 +120,7 @@ func idleSessions(number int) (idle, error) {
 	if err != nil {
 		return idle{}, errors.Join(err, first.close())
 	}
-	return idle{func() (any, error) {
+	return idle{fill: func() (any, error) {
 		refs := make([]vat.Ref, number)
 		for i := range refs {
 			refs[i] = first.guest.Enliven(invites[i])
@@ -129,5 +129,5 @@ func idleSessions(number int) (idle, error) {
 			}
 		}
 		return refs, nil
-	}, first.close}, nil
+	}, close: first.close}, nil
 }
