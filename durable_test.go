@@ -17,6 +17,7 @@ import (
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -277,5 +278,65 @@ func TestStoreOfDir(t *testing.T) {
 		if after, _ := os.ReadFile(path); what != "empty" && string(after) != string(b) {
 			t.Errorf("%s: the file was changed", what)
 		}
+	}
+}
+
+// A durable object is published again under its name after a restart, and whoever has the sturdyref finds its state: what it
+// was told it has, for nobody hears of a turn before it is on the disk.
+func TestPublishDurable(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	guest, err := hawser.Open(ctx, &hawser.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Close()
+	var first string
+	for round := range 3 {
+		host, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Advertise: nil, Kinds: []vat.Kind{ListKind}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := host.DurableVat("lists")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref, err := vat.Root(ctx, v, "list", func(ctx context.Context) (ListRef, error) {
+			return vat.As[ListRef](ListFacet.Spawn(ctx, new(list))), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		invite, err := host.Publish(ctx, "list", ref.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			first = string(invite.Swiss.Reveal())
+		} else if string(invite.Swiss.Reveal()) != first {
+			t.Error("another swiss number")
+		}
+		far := guest.Enliven(invite)
+		for i := range 5 {
+			n, err := vat.Result[int](far.Send(ctx, "add", fmt.Sprint(round, i))).Await(ctx)
+			if err != nil || n != 5*round+i+1 {
+				t.Errorf("%d, %v, want %d", n, err, 5*round+i+1)
+			}
+		}
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vat.Result[int](far.Send(ctx, "add", "too late")).Await(ctx); err == nil {
+			t.Error("the host is closed and has answered")
+		}
+	}
+	if err := bolt.Check(filepath.Join(dir, "store.db"), func(r store.Reader) error {
+		c, err := vat.CheckDepot(r)
+		if c.Objects() != 1 || c.Caretakers != 0 || c.Messages != 0 || c.Unnamed != 0 {
+			t.Errorf("the store has %+v", c)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 }
