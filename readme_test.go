@@ -12,9 +12,13 @@ func TestReadmeCodeIsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var examples string
+	for _, name := range []string{"example_test.go", "example_durable_test.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples += string(b)
 	}
 	blocks := strings.Split(string(readme), "```go\n")[1:]
 	if len(blocks) == 0 {
@@ -25,8 +29,8 @@ func TestReadmeCodeIsRun(t *testing.T) {
 		if !ok {
 			t.Fatal("a code block does not end")
 		}
-		if !strings.Contains(string(example), code) {
-			t.Errorf("not in example_test.go, letter for letter:\n%s", code)
+		if !strings.Contains(examples, code) {
+			t.Errorf("not in an example, letter for letter:\n%s", code)
 		}
 	}
 }
