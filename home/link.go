@@ -24,6 +24,8 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
+	// reacher is the connection, if it waits for its peer when that is gone.
+	reacher netlayer.Reacher
 	// stay ends the session of a guest who has not withdrawn anything.
 	stay     *time.Timer
 	withdrew bool
@@ -137,9 +139,22 @@ func (h *Home) leave(l *link) []Layer {
 func (h *Home) start(l *link, conn netlayer.Conn) error {
 	err := l.session.Start(conn)
 	h.mu.Lock()
-	l.started = err == nil
+	if l.started = err == nil; l.started {
+		l.reacher, _ = conn.(netlayer.Reacher)
+	}
 	h.mu.Unlock()
 	return err
+}
+
+// reach has a session whose peer is gone look for it where r does, if r is this node's own: where peers send this node is not
+// where it dials under the name of another.
+func (h *Home) reach(l *link, r *request) {
+	h.mu.Lock()
+	to := l.reacher
+	h.mu.Unlock()
+	if to != nil && r.gifter == nil {
+		to.Reach(r.peer, r.allow)
+	}
 }
 
 // ended forgets a link whose session is over, so that the next use of the peer dials again.

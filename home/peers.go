@@ -153,6 +153,7 @@ func (h *Home) request(r *request) vat.Ref {
 		case p != nil && p.live != nil:
 			h.mu.Unlock()
 			if l := h.usableSession(r.peer.ID()); l != nil {
+				h.reach(l, r)
 				return h.fetch(r, l)
 			}
 		case p != nil && p.dial != nil && p.dial.serves(r):

@@ -286,6 +286,43 @@ func TestARestartEndsWhatIsSuspended(t *testing.T) {
 	})
 }
 
+// TestWhoWasDialledDials restarts, or has lost, a peer that has dialled this node and does not do so again. Who wants something
+// of it is not left waiting for that.
+func TestWhoWasDialledDials(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		ida := identity(t)
+		a, b := lasting(t, n, "a", ida, nil), lasting(t, n, "b", identity(t), nil)
+		works(t, "a dials", a.Enliven(b.publish("x")))
+		atA := a.publish("x")
+		works(t, "and is used", b.Enliven(atA))
+		n.LoseSilently(b.host(), a.host()) // a does not know
+		time.Sleep(time.Second)
+		begin := time.Now()
+		works(t, "a is reached", b.Enliven(atA))
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if x, y := len(a.Sessions()), len(b.Sessions()); x != 1 || y != 1 || b.layer.dialled.Load() != 0 {
+			t.Errorf("there are %d and %d sessions, b has dialled %d", x, y, b.layer.dialled.Load())
+		}
+
+		_ = a.host().Close() // as if killed
+		again := lasting(t, n, "a", ida, nil)
+		if _, err := again.Publish(context.Background(), "x", again.spawn()); err != nil {
+			t.Fatal(err)
+		}
+		atA = again.publish("y")
+		begin = time.Now()
+		if _, err := call(b.Enliven(atA), 1); !errors.Is(err, net.ErrClosed) || time.Since(begin) > 4*time.Second {
+			t.Errorf("of the process that was killed: %v, after %v", err, time.Since(begin))
+		}
+		works(t, "the new one", b.Enliven(atA))
+		a.leave()
+		again.leave()
+		b.leave()
+	})
+}
+
 // TestRevocationEndsWhatIsSuspended revokes, at a closed door, what admitted a guest whose connection is lost.
 func TestRevocationEndsWhatIsSuspended(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {

@@ -120,6 +120,13 @@ type KeepAliver interface {
 	KeepAlive(on bool)
 }
 
+// A Reacher is a Conn that outlives what carries it, and can be told where its peer may be found besides where it was.
+type Reacher interface {
+	// Reach has the Conn go on with the peer there, now, if it waits for its peer to come back. allow is that of a Dial. It
+	// returns at once and may be called by any goroutine, at any time.
+	Reach(peer sturdyref.Peer, allow func(netip.Addr) bool)
+}
+
 // A Dial says whom to call and how to be admitted.
 type Dial struct {
 	// Peer is the party wanted: a connection to anybody else is never returned.

@@ -49,6 +49,8 @@ const (
 	// time, up to lastWait.
 	firstWait = 100 * time.Millisecond
 	lastWait  = 15 * time.Second
+	// turnedWait is how long the side that was dialled, and knows where the peer can be, leaves the dialling to that.
+	turnedWait = 3 * time.Second
 	// maxRefusals is how many refusals in a row are believed: one may be somebody else's, or that of a peer in trouble.
 	maxRefusals = 4
 	// maxAnswering bounds the resumptions that are being answered at once.

@@ -5,8 +5,8 @@
 // same peer. With everybody else the connection is handed up as it is.
 //
 // A link numbers the frames of each direction, keeps those that the peer has not acknowledged, and writes them again after
-// a loss. The side that dialled dials again; whoever was dialled tells, behind the same proof of identity as ever, how far
-// it has come, after it has stopped reading the connection there was. So every frame arrives once and in order, or the link
+// a loss. The side that dialled dials again, or the other if it is told where ([netlayer.Reacher]); whoever is dialled tells,
+// behind the same proof of identity as ever, how far it has come, after it has stopped reading the connection there was. So every frame arrives once and in order, or the link
 // ends: with an error that unwraps to net.ErrClosed, as every connection does.
 //
 // # What holds
@@ -24,5 +24,6 @@
 //
 // docs/link.md has the frames byte by byte, the states, the limits and the attacks considered.
 //
-// Resumptions come in by Accept: a node whose peers dial it must keep calling it.
+// Resumptions come in by Accept: a node whose peers dial it must keep calling it. That a connection is lost comes out by
+// Read: whoever stops reading does not learn.
 package link

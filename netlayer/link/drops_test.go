@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,12 +45,83 @@ func TestFiftyDrops(t *testing.T) {
 	})
 }
 
+// TestBothDial has both ends dial at the same moment, fifty times.
+func TestBothDial(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		out, in := w.connect()
+		done := make(chan error, 1)
+		w.all.Go(func() { done <- w.toTheEnd(out, in, 20000, func(int) { time.Sleep(time.Millisecond) }) })
+		for range 50 {
+			time.Sleep(rand.N(100 * time.Millisecond))
+			w.net.Lose(w.ah, w.bh)
+			time.Sleep(rand.N(100 * time.Millisecond)) // and a dials, too
+			in.(netlayer.Reacher).Reach(w.a.Location(), nil)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// deaf is a netlayer that reaches nobody.
+type deaf struct {
+	netlayer.Netlayer
+	on atomic.Bool
+}
+
+func (d *deaf) Connect(ctx context.Context, to netlayer.Dial) (netlayer.Conn, error) {
+	if d.on.Load() {
+		return nil, netlayer.ErrUnreachable
+	}
+	return d.Netlayer.Connect(ctx, to)
+}
+
+// TestReach has a dialler that cannot reach its peer any more, and a peer that can reach it, if it is told where.
+func TestReach(t *testing.T) {
+	d := new(deaf)
+	sceneOver(t, link.Config{}, func(n netlayer.Netlayer) netlayer.Netlayer {
+		d.Netlayer = n
+		return d
+	}, func(w *world) {
+		out, in := w.met()
+		d.on.Store(true)
+		n := 2
+		for i := range 5 {
+			w.net.Lose(w.ah, w.bh)
+			begin := time.Now()
+			least := 3 * time.Second // once it is known where the dialler can be, it has that long
+			if i == 0 {
+				least = time.Minute
+				w.all.Go(func() {
+					time.Sleep(time.Minute)
+					in.(netlayer.Reacher).Reach(w.b.Location(), nil) // somebody else: of no interest
+					in.(netlayer.Reacher).Reach(w.a.Location(), nil)
+				})
+			}
+			if err := w.both(out, in, n, n+5, nil); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); took < least || took > least+time.Second {
+				t.Errorf("it took %v", took)
+			}
+			n += 5
+		}
+		// The acceptor closes while it has no connection, and can tell.
+		w.net.Lose(w.ah, w.bh)
+		synctest.Wait()
+		in.Close("enough")
+		within(t, 0, time.Second, net.ErrClosed, out)
+	})
+}
+
 // TestWhatIsWrittenStays has the peer acknowledge frames while they are being written. Until that is done their memory is
 // nobody else's.
 func TestWhatIsWrittenStays(t *testing.T) {
-	scene(t, link.Config{}, func(w *world) {
-		n := &slow{Netlayer: w.a.Netlayer, t: t}
-		w.a.Netlayer = n
+	n := &slow{t: t}
+	sceneOver(t, link.Config{}, func(inner netlayer.Netlayer) netlayer.Netlayer {
+		n.Netlayer = inner
+		return n
+	}, func(w *world) {
 		var outs [2]netlayer.Conn
 		for i := range outs {
 			out, in := w.met()
@@ -281,9 +353,11 @@ func (c *needyConn) KeepAlive(on bool) {
 
 // TestKeepAliveIsPassedOn says once that a link is needed, and later that it is not: each of its connections learns.
 func TestKeepAliveIsPassedOn(t *testing.T) {
-	scene(t, link.Config{}, func(w *world) {
-		n := &needy{Netlayer: w.a.Netlayer}
-		w.a.Netlayer = n
+	n := new(needy)
+	sceneOver(t, link.Config{}, func(inner netlayer.Netlayer) netlayer.Netlayer {
+		n.Netlayer = inner
+		return n
+	}, func(w *world) {
 		out, in := w.met()
 		for i := range 2 {
 			w.net.Lose(w.ah, w.bh)
@@ -307,7 +381,7 @@ func TestKeepAliveIsPassedOn(t *testing.T) {
 func TestAnySchedule(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		plan := rapid.SliceOfN(rapid.SampledFrom([]string{
-			"out", "in", "read out", "read in", "read out", "read in", "lose", "lose at a", "lose at b", "cut", "heal", "moment", "second",
+			"out", "in", "read out", "read in", "read out", "read in", "lose", "lose at a", "lose at b", "cut", "heal", "moment", "second", "reach a", "reach b",
 		}), 5, 60).Draw(r, "plan")
 		counts := rapid.SliceOfN(rapid.IntRange(1, 40), len(plan), len(plan)).Draw(r, "counts")
 		seed := rapid.Uint64().Draw(r, "seed")
@@ -365,6 +439,10 @@ func TestAnySchedule(t *testing.T) {
 					w.net.LoseSilently(w.ah, w.bh)
 				case "lose at b":
 					w.net.LoseSilently(w.bh, w.ah)
+				case "reach a":
+					in.(netlayer.Reacher).Reach(w.a.Location(), nil)
+				case "reach b":
+					out.(netlayer.Reacher).Reach(w.b.Location(), nil)
 				case "cut":
 					w.net.Partition(w.ah, w.bh)
 				case "heal":

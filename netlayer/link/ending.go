@@ -33,13 +33,13 @@ func (l *link) Close(reason string) error {
 		close(said)
 	}
 	l.mu.Lock()
-	told := lk.byeSaid || lk.secret == nil
+	told := lk.byeSaid || lk.secret == nil || lk.to == nil && lk.also == nil
 	l.mu.Unlock()
 	l.end(errClosedHere)
 	if conn != nil {
 		_ = conn.Close(reason)
 	}
-	if alive && !told && l.to != nil {
+	if alive && !told {
 		l.n.spawn(l.tellOver)
 	}
 	<-said

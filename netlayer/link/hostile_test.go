@@ -158,6 +158,7 @@ func TestStolenKey(t *testing.T) {
 			"another position":      patched(good, 49, 0),
 			"another attempt":       patched(good, 41, 9),
 			"over, without proof":   patched(good, 1, 1),
+			"the other end's name":  patched(good, 1, 2),
 			"an unknown link":       link.Request(bytes.Repeat([]byte{1}, 32), 1, 1, false),
 			"an unknown link, over": link.Request(bytes.Repeat([]byte{1}, 32), 1, 1, true),
 		} {
@@ -166,7 +167,7 @@ func TestStolenKey(t *testing.T) {
 				t.Errorf("%s: answered %x, %v", name, c.Info().Resume, err)
 			}
 		}
-		for name, claim := range map[string][]byte{"none": {}, "short": good[:20], "long": append(bytes.Clone(good), 0), "version": patched(good, 0, 2), "flag": patched(good, 1, 2)} {
+		for name, claim := range map[string][]byte{"none": {}, "short": good[:20], "long": append(bytes.Clone(good), 0), "version": patched(good, 0, 2), "flag": patched(good, 1, 4)} {
 			if _, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: claim, Previous: conn}); !errors.Is(err, netlayer.ErrRefused) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -17,8 +17,8 @@ import (
 //	    └── Close of either side, violation, stall ──▶ ended
 //
 // A link has no goroutine of its own. Its reader reads from the connection there is; who writes, and finds that nobody is
-// writing to the connection, does that until nothing waits (flush). Only a suspended link that was dialled here has one, which
-// dials.
+// writing to the connection, does that until nothing waits (flush). Only a suspended link that knows where its peer may be has
+// one, which dials.
 //
 // Everything in lk is guarded by mu, which is never held over I/O. What ties a goroutine to a connection is gen: it changes
 // when the connection is taken away, and whoever comes back with a frame or an error of an earlier gen has nothing to say.
@@ -29,9 +29,9 @@ import (
 // link is a netlayer.Conn over a succession of connections.
 type link struct {
 	n     *Netlayer
-	id    [32]byte // by which the peer finds it; of those that it has dialled
 	info  netlayer.Info
-	to    *target       // where to dial again; nil for a link that the peer has dialled
+	name  name          // by which the peer finds it, if
+	named bool          // it has one; both guarded by the Netlayer's mu
 	hurry chan struct{} // says that the network may be back
 
 	out     keeper     // of the frames that the peer has not acknowledged; under mu, but for consumed
@@ -85,7 +85,10 @@ type state struct {
 
 	suspended time.Time          // when the connection was lost
 	expiry    *time.Timer        // of the grace
-	attempt   uint64             // of the dialler: its last, or the last one heard of
+	to, also  *target            // where to dial: where it was dialled, if it was, and what Reach has said last
+	attempt   uint64             // of our dials, the last
+	theirs    uint64             // of the peer's, the last one heard of
+	dialling  bool               // one of ours is under way
 	cancel    context.CancelFunc // ends the dialling
 
 	closing bool   // Close was called
@@ -98,19 +101,20 @@ type state struct {
 var (
 	_ netlayer.Conn       = (*link)(nil)
 	_ netlayer.KeepAliver = (*link)(nil)
+	_ netlayer.Reacher    = (*link)(nil)
 )
 
 // newLink makes a link of its first connection, with which what is in m has gone out.
 func newLink(n *Netlayer, conn netlayer.Conn, to *target, s *secret, m *memory) *link {
-	l := &link{n: n, info: conn.Info(), to: to, out: m, hurry: make(chan struct{}, 1)}
+	l := &link{n: n, info: conn.Info(), out: m, hurry: make(chan struct{}, 1)}
 	if s != nil {
-		l.id = s.id()
+		l.name, l.named = name{s.id(), false}, true
 	}
 	l.changed.L = &l.mu
 	l.done = l.handedBack
 	l.lk = state{
 		conn: conn, previous: conn, gen: 1, writable: true, end: m.end, next: m.end, sent: m.end, closed: make(chan struct{}),
-		secret: s, passed: true, heard: to != nil,
+		secret: s, to: to, passed: true, heard: to != nil,
 	}
 	return l
 }

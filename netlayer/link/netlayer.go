@@ -27,7 +27,7 @@ type Netlayer struct {
 	mu     sync.Mutex
 	closed bool
 	links  map[*link]struct{}
-	byID   map[[32]byte]*link // those that the peer has dialled
+	byID   map[name]*link
 	crowd  crowd
 }
 
@@ -42,7 +42,7 @@ func New(inner netlayer.Netlayer, cfg *Config) (*Netlayer, error) {
 	}
 	n := &Netlayer{
 		Netlayer: inner, cfg: c, answering: make(chan struct{}, maxAnswering), over: make(chan struct{}),
-		links: make(map[*link]struct{}), byID: make(map[[32]byte]*link),
+		links: make(map[*link]struct{}), byID: make(map[name]*link),
 		crowd: crowd{members: make(map[*link]*place)},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -157,8 +157,8 @@ func (n *Netlayer) start(l *link) (netlayer.Conn, error) {
 	closed := n.closed
 	if !closed {
 		n.links[l] = struct{}{}
-		if l.to == nil {
-			n.byID[l.id] = l
+		if l.named {
+			n.byID[l.name] = l
 		}
 	}
 	n.mu.Unlock()
@@ -174,8 +174,8 @@ func (n *Netlayer) forget(l *link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.links, l)
-	if n.byID[l.id] == l {
-		delete(n.byID, l.id)
+	if l.named && n.byID[l.name] == l {
+		delete(n.byID, l.name)
 	}
 	n.crowd.leave(l)
 }
@@ -185,10 +185,7 @@ func (n *Netlayer) forget(l *link) {
 func (n *Netlayer) NetworkUp(ctx context.Context) {
 	n.mu.Lock()
 	for l := range n.links {
-		select {
-		case l.hurry <- struct{}{}:
-		default:
-		}
+		l.hasten()
 	}
 	n.mu.Unlock()
 	if up, ok := n.Netlayer.(interface{ NetworkUp(context.Context) }); ok {
@@ -256,7 +253,24 @@ func (n *Netlayer) after(d time.Duration, fn func()) *time.Timer {
 	})
 }
 
-// A target is where a link was dialled, and is dialled again.
+// A name is how a peer that would resume says which link it means: its id, and which of the two ends it is, since both may be
+// in one process.
+type name struct {
+	id       [32]byte
+	outbound bool
+}
+
+// baptize enters a link that was dialled, and whose secret has come.
+func (n *Netlayer) baptize(l *link, id [32]byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.links[l]; ok {
+		l.name, l.named = name{id, true}, true
+		n.byID[l.name] = l
+	}
+}
+
+// A target is where a peer is dialled.
 type target struct {
 	peer  sturdyref.Peer
 	allow func(netip.Addr) bool

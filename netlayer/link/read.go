@@ -167,6 +167,7 @@ func (l *link) begun(b []byte) error {
 		return because(ErrProtocol, "a secret where none is expected")
 	}
 	l.lk.secret = s
+	l.n.baptize(l, s.id())
 	return nil
 }
 

@@ -6,48 +6,106 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// redial dials until the link has a connection again or has ended.
-func (l *link) redial(ctx context.Context) {
+// Reach has the link go on with its peer there, too, if it has no connection: for who wants something of a peer that has
+// dialled, and could be dialled as well.
+func (l *link) Reach(peer sturdyref.Peer, allow func(netip.Addr) bool) {
+	if peer.ID() != l.info.Remote.ID() || l.info.Anonymous && !l.info.Outbound {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lk := &l.lk
+	lk.also = &target{peer: peer.Clone(), allow: allow}
+	switch {
+	case lk.conn != nil || lk.ended != nil || lk.closing:
+	case lk.cancel == nil:
+		l.dialAfter(0)
+	default:
+		l.hasten()
+	}
+}
+
+// hasten has whoever waits to dial do it now.
+func (l *link) hasten() {
+	select {
+	case l.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// dialAfter begins to dial after a while. Called with mu held.
+func (l *link) dialAfter(d time.Duration) {
+	ctx, cancel := context.WithCancel(l.n.ctx)
+	l.lk.cancel = cancel
+	if !l.n.spawn(func() { l.redial(ctx, d) }) {
+		cancel()
+	}
+}
+
+// stopDialling ends it. Called with mu held.
+func (l *link) stopDialling() {
+	if l.lk.cancel != nil {
+		l.lk.cancel()
+		l.lk.cancel = nil
+	}
+	l.lk.dialling = false
+}
+
+// redial dials, after a while, until the link has a connection again or has ended.
+func (l *link) redial(ctx context.Context, first time.Duration) {
 	refusals := 0
+	l.pause(ctx, first)
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		if !l.pause(ctx, rand.N(wait)) {
 			wait = firstWait // the network is back
 		}
+		l.mu.Lock()
+		lk := &l.lk
 		if ctx.Err() != nil {
+			l.mu.Unlock()
 			return
 		}
-		l.mu.Lock()
-		l.lk.attempt++
-		r := request{id: l.lk.secret.id(), attempt: l.lk.attempt, next: l.lk.received}.encode(l.lk.secret)
-		gen, previous := l.lk.gen, l.lk.previous
+		lk.dialling = true
+		r, gen := l.request(false), lk.gen
+		at, previous := []*target{lk.to, lk.also}, lk.previous
 		l.mu.Unlock()
-		conn, err := l.dial(ctx, r, previous)
-		switch {
-		case ctx.Err() != nil:
-			if conn != nil {
-				l.dispose(conn, "")
+		conn, err := l.dial(ctx, r, at, previous)
+		done := false
+		if err == nil {
+			if done = l.answered(ctx, conn, r, gen); !done {
+				err = errImpostor
 			}
+		}
+		l.mu.Lock()
+		if done = done || ctx.Err() != nil; !done {
+			lk.dialling = false
+		}
+		l.mu.Unlock()
+		if done {
 			return
-		case err == nil && l.answered(conn, r, gen):
-			return
-		case err == nil:
-			err = errImpostor
-		case errors.Is(err, netlayer.ErrRefused):
-			if refusals++; refusals == maxRefusals {
-				l.fail(gen, because(ErrGone, "it refuses"))
-				return
-			}
-		default:
+		}
+		if !errors.Is(err, netlayer.ErrRefused) {
 			refusals = 0
+		} else if refusals++; refusals == maxRefusals {
+			l.fail(gen, because(ErrGone, "it refuses"))
+			return
 		}
 		l.n.cfg.Logger.Debug("the peer was not reached again", "peer", l.peer(), "error", err)
 	}
+}
+
+// request is what the next dial says. Called with mu held.
+func (l *link) request(over bool) []byte {
+	lk := &l.lk
+	lk.attempt++
+	return request{id: lk.secret.id(), attempt: lk.attempt, next: lk.received, over: over, turned: !l.info.Outbound}.encode(lk.secret)
 }
 
 // pause waits, and reports whether it was for as long as that.
@@ -64,16 +122,24 @@ func (l *link) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// dial tries to reach the peer where it was dialled before, then where it is said to be.
-func (l *link) dial(ctx context.Context, r []byte, previous netlayer.Conn) (netlayer.Conn, error) {
+// dial tries to reach the peer where it was dialled before, and where Reach has said, then where it is said to be.
+func (l *link) dial(ctx context.Context, r []byte, at []*target, previous netlayer.Conn) (conn netlayer.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.n.cfg.DialTimeout)
 	defer cancel()
-	d := netlayer.Dial{Peer: l.to.peer.Clone(), Allow: l.to.allow, Resume: r, Previous: previous}
-	conn, err := l.n.Netlayer.Connect(ctx, d)
-	if err == nil || !errors.Is(err, netlayer.ErrUnreachable) || l.n.cfg.Locate == nil {
-		return conn, err
+	d := netlayer.Dial{Resume: r, Previous: previous}
+	for _, to := range at {
+		if to == nil {
+			continue
+		}
+		d.Peer, d.Allow = to.peer.Clone(), to.allow
+		if conn, err = l.n.Netlayer.Connect(ctx, d); err == nil || !errors.Is(err, netlayer.ErrUnreachable) {
+			return conn, err
+		}
 	}
-	hints, lerr := l.n.cfg.Locate(ctx, l.to.peer.ID())
+	if l.n.cfg.Locate == nil {
+		return nil, err
+	}
+	hints, lerr := l.n.cfg.Locate(ctx, d.Peer.ID())
 	if lerr != nil {
 		return nil, fmt.Errorf("%w (and locating it failed: %w)", err, lerr)
 	}
@@ -85,7 +151,7 @@ var errImpostor = errors.New("link: whoever answers does not have the secret of 
 
 // answered goes on with a connection, if that is what the peer has said in answer to the request r, or ends the link. It
 // reports false if it was not the peer.
-func (l *link) answered(conn netlayer.Conn, r []byte, gen uint64) bool {
+func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen uint64) bool {
 	a, ok := readAnswer(conn.Info().Resume, l.lk.secret, r)
 	if !ok {
 		l.dispose(conn, "")
@@ -94,8 +160,8 @@ func (l *link) answered(conn netlayer.Conn, r []byte, gen uint64) bool {
 	var why error
 	l.mu.Lock()
 	switch lk := &l.lk; {
-	case lk.gen != gen:
-		why = errClosedHere
+	case lk.gen != gen || ctx.Err() != nil:
+		why = errClosedHere // the peer's own dial came first
 	case a.gone:
 		why = because(ErrGone, "")
 	case !l.possible(a.next):
@@ -117,11 +183,9 @@ func (l *link) answered(conn netlayer.Conn, r []byte, gen uint64) bool {
 // tellOver dials once to say that the link is over.
 func (l *link) tellOver() {
 	l.mu.Lock()
-	l.lk.attempt++
-	r := request{id: l.lk.secret.id(), attempt: l.lk.attempt, over: true}.encode(l.lk.secret)
-	previous := l.lk.previous
+	r, at, previous := l.request(true), []*target{l.lk.to, l.lk.also}, l.lk.previous
 	l.mu.Unlock()
-	if conn, err := l.dial(l.n.ctx, r, previous); err == nil {
+	if conn, err := l.dial(l.n.ctx, r, at, previous); err == nil {
 		_ = conn.Close("")
 	}
 }

@@ -38,7 +38,7 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link) {
 		return nil, nil
 	}
 	n.mu.Lock()
-	l := n.byID[r.id]
+	l := n.byID[name{r.id, r.turned}]
 	n.mu.Unlock()
 	// The peer's static key has been proven. That alone takes over nothing: it may have been stolen since.
 	if l == nil || l.info.Remote.ID() != in.Info.Remote.ID() || !l.lk.secret.proves(in.Info.Resume) {
@@ -52,8 +52,12 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link) {
 	}
 	next, gen, err := l.fence(r)
 	if err != nil {
-		if err == error(errStale) {
+		switch err {
+		case error(errStale):
 			in.Refuse(netlayer.ErrRefused)
+			return nil, nil
+		case netlayer.ErrCrossed:
+			in.Refuse(err)
 			return nil, nil
 		}
 		l.end(err)
@@ -90,8 +94,10 @@ func (l *link) fence(r request) (next, gen uint64, err error) {
 		err = lk.ended
 	case lk.closing:
 		err = errClosedHere
-	case r.attempt <= lk.attempt:
+	case r.attempt <= lk.theirs:
 		err = errStale
+	case l.info.Outbound && lk.dialling:
+		err = netlayer.ErrCrossed // the dial of who dialled first stays, as it does elsewhere
 	case !l.possible(r.next):
 		err = because(ErrPosition, fmt.Sprintf("it expects frame %d, of %d acknowledged and %d sent", r.next, lk.acked, lk.sent))
 	}
@@ -99,10 +105,13 @@ func (l *link) fence(r request) (next, gen uint64, err error) {
 		l.mu.Unlock()
 		return 0, 0, err
 	}
-	lk.attempt = r.attempt
-	old := lk.conn
+	lk.theirs = r.attempt
+	old, wanted := lk.conn, lk.to != nil || lk.cancel != nil
 	l.detach()
 	l.suspend()
+	if wanted {
+		l.dialAfter(l.n.cfg.DialTimeout) // unless this comes to something
+	}
 	next, gen = lk.received, lk.gen
 	l.mu.Unlock()
 	l.dispose(old, "superseded by a new connection")

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
@@ -23,6 +22,12 @@ func (l *link) lost(gen uint64, err error) {
 	suspended := lk.ended == nil && !lk.closing && !unneeded && !young
 	if suspended {
 		l.suspend()
+		switch {
+		case lk.to != nil:
+			l.dialAfter(0)
+		case lk.also != nil:
+			l.dialAfter(turnedWait) // it is the peer's to dial, if it is there
+		}
 	}
 	l.mu.Unlock()
 	l.dispose(conn, "")
@@ -48,13 +53,7 @@ func (l *link) suspend() {
 	gen := lk.gen
 	lk.expiry = l.n.after(l.grace(), func() { l.fail(gen, because(ErrExpired, "")) })
 	l.crowd(func(c *crowd) { c.join(l, l.out.bytes()) })
-	if l.to != nil {
-		ctx, cancel := context.WithCancel(l.n.ctx)
-		lk.cancel = cancel
-		if !l.n.spawn(func() { l.redial(ctx) }) {
-			cancel()
-		}
-	}
+	l.stopDialling()
 }
 
 // grace is how long the link waits for its next connection.
@@ -80,10 +79,7 @@ func (l *link) attach(conn netlayer.Conn, next uint64) {
 	l.said.Store(l.consumed.Load())
 	lk.expiry.Stop()
 	lk.expiry = nil
-	if lk.cancel != nil {
-		lk.cancel()
-		lk.cancel = nil
-	}
+	l.stopDialling()
 	l.crowd(func(c *crowd) { c.leave(l) })
 	l.changed.Broadcast()
 	l.n.cfg.Logger.Info("session goes on", "peer", l.peer(), "after", time.Since(lk.suspended), "repeated", lk.sent-next)

@@ -81,6 +81,7 @@ type request struct {
 	attempt uint64 // of its dials for this link, from 1: a later one replaces an earlier one, whatever order they arrive in
 	next    uint64 // the frame it expects next
 	over    bool   // it only wants to say that the link is over
+	turned  bool   // it is the side that was dialled at the beginning
 }
 
 // version of the request and of the answer.
@@ -95,7 +96,10 @@ const (
 func (r request) encode(s *secret) []byte {
 	b := append(make([]byte, 0, requestSize), version, 0)
 	if r.over {
-		b[1] = 1
+		b[1] |= 1
+	}
+	if r.turned {
+		b[1] |= 2
 	}
 	b = append(b, r.id[:]...)
 	b = binary.BigEndian.AppendUint64(b, r.attempt)
@@ -105,10 +109,10 @@ func (r request) encode(s *secret) []byte {
 
 // readRequest reads a request, whose proof is for proves to check.
 func readRequest(b []byte) (r request, ok bool) {
-	if len(b) != requestSize || b[0] != version || b[1] > 1 {
+	if len(b) != requestSize || b[0] != version || b[1] > 3 {
 		return request{}, false
 	}
-	r.over = b[1] == 1
+	r.over, r.turned = b[1]&1 != 0, b[1]&2 != 0
 	copy(r.id[:], b[2:])
 	r.attempt, r.next = binary.BigEndian.Uint64(b[34:]), binary.BigEndian.Uint64(b[42:])
 	return r, true

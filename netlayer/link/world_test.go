@@ -41,22 +41,34 @@ type world struct {
 // scene runs a test in a bubble.
 func scene(t *testing.T, cfg link.Config, fn func(w *world)) {
 	t.Helper()
+	sceneOver(t, cfg, func(n netlayer.Netlayer) netlayer.Netlayer { return n }, fn)
+}
+
+// sceneOver is scene with something between a's links and the network.
+func sceneOver(t *testing.T, cfg link.Config, over func(netlayer.Netlayer) netlayer.Netlayer, fn func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second}, cfg)
+		w := newWorldOver(t, mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second}, cfg, over)
 		fn(w)
 		w.close()
 	})
 }
 
 func newWorld(t testing.TB, on mem.Config, cfg link.Config) *world {
+	return newWorldOver(t, on, cfg, func(n netlayer.Netlayer) netlayer.Netlayer { return n })
+}
+
+func newWorldOver(t testing.TB, on mem.Config, cfg link.Config, over func(netlayer.Netlayer) netlayer.Netlayer) *world {
 	w := &world{t: t, net: mem.New(&on), accepted: make(chan netlayer.Conn, 64)}
 	resume := []string{netlayer.FeatureResume}
 	w.ah, w.bh = w.net.Host(mem.HostConfig{Name: "a", Features: resume}), w.net.Host(mem.HostConfig{Name: "b", Features: resume})
 	cfg.Logger = hclog.New(&hclog.LoggerOptions{Name: "a", Output: t.Output(), Level: hclog.Debug})
-	w.a = wrap(t, w.ah, &cfg)
+	w.a = wrap(t, over(w.ah), &cfg)
 	cfg.Logger = cfg.Logger.ResetNamed("b")
 	w.b = wrap(t, w.bh, &cfg)
-	w.all.Go(func() { w.admit(w.b) })
+	for _, n := range []*link.Netlayer{w.a, w.b} {
+		w.all.Go(func() { w.admit(n) })
+	}
 	return w
 }
 
