@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -186,6 +187,41 @@ func TestForeignDatabases(t *testing.T) {
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 			t.Errorf("%s was touched", what)
+		}
+	}
+}
+
+// Who looks at a file that another process writes finds it locked, not damaged.
+func TestLockedWhileWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := bolt.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	writer.Go(func() {
+		defer close(done)
+		for i := range 1000 {
+			var b store.Batch
+			b.Put("a", []byte{byte(i)}, make([]byte, 20_000))
+			b.Delete("a", []byte{byte(i * 7)})
+			if err := s.Write(&b); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if err := bolt.Inspect(path); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -35,14 +35,25 @@ func inspect(path string) error {
 		return fmt.Errorf("store: cannot open %s: %w", path, cause(err))
 	}
 	defer f.Close()
+	for before := uint64(0); ; {
+		tx, err := look(f, path)
+		if err == nil || tx == before {
+			return err
+		}
+		before = tx // another process has written meanwhile, perhaps: it is damage if it stays
+	}
+}
+
+// look fails if the file is damaged as far as its two heads tell, and returns which transaction was the last.
+func look(f *os.File, path string) (tx uint64, err error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return fmt.Errorf("store: cannot open %s: %w", path, cause(err))
+		return 0, fmt.Errorf("store: cannot open %s: %w", path, cause(err))
 	case !info.Mode().IsRegular():
-		return foreign(path, "it is no file")
+		return 0, foreign(path, "it is no file")
 	case info.Size() == 0:
-		return nil // a process was killed before it wrote anything
+		return 0, nil // a process was killed before it wrote anything
 	}
 	for _, size := range []int64{int64(os.Getpagesize()), 4096, 16384, 65536} {
 		newest, ok := newestMeta(f, size)
@@ -50,14 +61,14 @@ func inspect(path string) error {
 			continue
 		}
 		if newest.end > info.Size() {
-			return foreign(path, fmt.Sprintf("it has %d bytes of %d", info.Size(), newest.end))
+			return newest.tx, foreign(path, fmt.Sprintf("it has %d bytes of %d", info.Size(), newest.end))
 		}
 		if !newest.hasFreelist(f, size) {
-			return foreign(path, "its list of free pages is damaged")
+			return newest.tx, foreign(path, "its list of free pages is damaged")
 		}
-		return nil
+		return newest.tx, nil
 	}
-	return foreign(path, "its head is not that of a store")
+	return 0, foreign(path, "its head is not that of a store")
 }
 
 // state is what one of the two heads says: which transaction was the last, and how long the file is after
