@@ -24,6 +24,8 @@ type DepotContents struct {
 	Resolvers  int            // resolvers of promises
 	Caretakers int            // that stand before references, or did
 	Lost       int            // references that mean nothing any more, or will not after a restart
+	Far        int            // references into sessions
+	Pins       int            // references that sessions keep
 	Messages   int            // that wait for their turn, for a promise or for their time
 	Unnamed    int            // slots that no record names: the next start removes those that no message names either
 	Leftover   int            // states in buckets that an upgrade cut short has left: the next upgrade removes them
@@ -65,6 +67,7 @@ func CheckDepot(r store.Reader) (DepotContents, error) {
 	c.eachSlot()
 	c.states()
 	c.roots()
+	c.pins()
 	c.messages()
 	c.edges()
 	c.counts()
@@ -108,11 +111,11 @@ type checkedKind struct {
 }
 
 // sorts is a set of sorts of slots.
-type sorts uint8
+type sorts uint16
 
 const (
 	unreadable sorts = 1 // one whose record could not be read
-	references       = 1<<slotFacet | 1<<slotVow | 1<<slotLost | 1<<slotCaretaker | 1<<slotRevoker
+	references       = 1<<slotFacet | 1<<slotVow | 1<<slotLost | 1<<slotCaretaker | 1<<slotRevoker | 1<<slotFar
 )
 
 // place is a record, for people.
@@ -351,6 +354,20 @@ func (c *checker) roots() {
 			return true
 		}
 		c.count(at, keyNumber(value), references)
+		return true
+	})
+}
+
+func (c *checker) pins() {
+	c.r.Scan(bucketPins, nil, func(key, value []byte) bool {
+		c.contents.Pins++
+		var p pinRecord
+		at := place{what: "pin", name: string(key)}
+		if !c.decode(at, value, &p) {
+			c.unread = true
+			return true
+		}
+		c.count(at, p.Slot, references)
 		return true
 	})
 }

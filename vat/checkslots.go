@@ -15,7 +15,7 @@ func (c *checker) eachSlot() {
 			c.unread = true
 			return
 		}
-		if r.Sort < slotFacet || r.Sort > slotRevoker {
+		if r.Sort < slotFacet || r.Sort > slotFar {
 			c.find(at, "it is of sort %d", r.Sort)
 			c.unread = true
 			return
@@ -31,6 +31,11 @@ func (c *checker) eachSlot() {
 			own.Body, own.Facet, s.pair = r.Body, r.Facet, r.Body
 		case slotLost:
 			c.contents.Lost++
+		case slotFar:
+			c.contents.Far++
+			if own.Key = r.Key; len(r.Key) == 0 {
+				c.find(at, "a reference to something outside without its key")
+			}
 		case slotBody:
 			own.Vat, own.Kind, own.Facets = r.Vat, r.Kind, r.Facets
 			c.object(at, &r)

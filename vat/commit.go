@@ -16,6 +16,7 @@ type outgoing struct {
 	args   []byte
 	names  []*slot
 	ways   []*slot
+	from   []byte
 }
 
 // written is a touched object as it is at the end of a turn.
@@ -223,21 +224,7 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 			continue
 		}
 		o := outgoing{e: e}
-		switch t := end(e.to).(type) {
-		case *object:
-			if t.vat.depot != x.d {
-				break
-			}
-			// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
-			o.atOnce = f.vat.late.Load() == 0
-			o.to = t.slotIn(x.d)
-			o.stored = o.to != nil
-		case *Vow:
-			// One that has settled in the store is about to settle here.
-			if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
-				o.atOnce, o.stored, o.to = true, true, x.d.slotOf(t.Ref())
-			}
-		}
+		x.direct(&o, f.vat, inside)
 		if o.stored {
 			if err := x.encodeArgs(&o); err != nil {
 				return nil, err
@@ -254,20 +241,51 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 	return out, nil
 }
 
-// end returns where a message would go, an object or a promise that is pending, say.
-func end(t Target) Target {
+// direct decides where a message goes that a vat sends, nil for a session. inside are promises that messages settle which are
+// to be stored with it.
+func (x *tx) direct(o *outgoing, sender *Vat, inside map[*Vow]bool) {
+	last, via := end(o.e.to)
+	switch t := last.(type) {
+	case *object:
+		if t.vat.depot != x.d {
+			return
+		}
+		// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
+		o.atOnce = sender == nil || sender.late.Load() == 0
+		o.to = t.slotIn(x.d)
+		o.stored = o.to != nil
+	case *Vow:
+		// One that has settled in the store is about to settle here.
+		if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
+			o.atOnce, o.stored, o.to = true, true, x.d.slotOf(t.Ref())
+		}
+	case Lasting:
+		if len(t.LastingKey()) > 0 {
+			o.stored, o.to = true, x.d.slotOf(t.Ref())
+		} else if via != nil {
+			// An answer that is being worked out there, which the message follows.
+			if s := x.d.refs[via.Ref().Weak()]; s != nil && s.awaited() {
+				o.stored, o.to = true, s
+			}
+		}
+	}
+}
+
+// end returns where a message would go, an object or a promise that is pending, say, and the last promise on the way there.
+func end(t Target) (last Target, via *Vow) {
 	for range 64 {
 		w, ok := t.(*Vow)
 		if !ok {
-			return t
+			return t, via
 		}
+		via = w
 		next := w.ahead()
 		if next == nil {
-			return t
+			return t, via
 		}
 		t = next
 	}
-	return nil
+	return nil, nil
 }
 
 func (x *tx) encodeArgs(o *outgoing) (err error) {
@@ -314,7 +332,9 @@ func (x *tx) send(out []outgoing) {
 			continue
 		}
 		m := &o.e.msg
-		r := messageRecord{To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m)}
+		r := messageRecord{
+			To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m), From: o.from,
+		}
 		for _, s := range o.ways {
 			r.Ways = append(r.Ways, s.id)
 		}

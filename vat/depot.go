@@ -41,6 +41,7 @@ type Depot struct {
 	bytes  int               // their state
 	vats   map[string]*Vat
 	names  map[uint64]*Vat
+	pins   map[string]pinRecord
 	failed error
 	past   recovery
 	named  map[uint64]bool // what was named since a sweep began; nil at other times
@@ -52,6 +53,8 @@ type Depot struct {
 type DepotConfig struct {
 	// Kinds are the kinds of objects there may be.
 	Kinds []Kind
+	// Outside knows the references into sessions that are stored. Default: there are none.
+	Outside Outside
 	// Vat configures each of the vats; its Name is not used.
 	Vat Config
 	// MaxLoaded bounds the state of objects in memory, in bytes as they are stored (default 64 MiB): beyond it those that

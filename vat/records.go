@@ -20,6 +20,7 @@ const (
 	bucketSlots    = "slots"    // slot: slotRecord
 	bucketMessages = "messages" // number: messageRecord
 	bucketRoots    = "roots"    // number of a vat and name: slot
+	bucketPins     = "pins"     // a name that a session gives: pinRecord
 	bucketState    = "state"    // and a number for each kind and upgrade; body: bodyRecord
 )
 
@@ -38,6 +39,7 @@ const (
 	slotResolver             // what settles a promise
 	slotCaretaker            // stands before what it names, until it is revoked: then it has an error
 	slotRevoker              // what revokes a caretaker
+	slotFar                  // something outside that lasts
 )
 
 // slotRecord is what is stored of a slot.
@@ -59,6 +61,7 @@ type slotRecord struct {
 	Err      []errorRecord
 	// Facets are the slots of an object's facets that are stored; they name it, not it them.
 	Facets []uint64
+	Key    []byte // of something outside
 }
 
 // errorRecord is what a promise broke with.
@@ -99,6 +102,14 @@ type messageRecord struct {
 	Await    uint64   // a promise whose outcome is the last argument; 0 if none
 	Ways     []uint64 // the caretakers it came through
 	Due      int64    // not before, nanoseconds since 1970; 0 if at once
+	From     []byte   // who sent it, empty for this process
+}
+
+// pinRecord is a reference that a session keeps.
+type pinRecord struct {
+	_       struct{} `cbor:",toarray"`
+	Slot    uint64
+	Awaited bool // a promise that the session settles
 }
 
 // poisonRecord marks the message that runs alone after an unclean stop.

@@ -38,6 +38,7 @@ type recovered struct {
 type found struct {
 	vats, kinds map[string][]byte
 	pending     []uint64
+	pins        map[string]pinRecord
 	zero        []uint64
 	messages    []foundMessage
 	bad         error
@@ -109,6 +110,15 @@ func (d *Depot) find(r store.Reader, f *found) error {
 		}
 		return true
 	})
+	f.pins = make(map[string]pinRecord)
+	if f.bad == nil {
+		r.Scan(bucketPins, nil, func(key, value []byte) bool {
+			var p pinRecord
+			f.bad = decodeRecord(value, &p)
+			f.pins[string(key)] = p
+			return f.bad == nil
+		})
+	}
 	if f.bad == nil {
 		r.Scan(bucketMessages, nil, func(key, value []byte) bool {
 			m := foundMessage{number: keyNumber(key)}
@@ -136,6 +146,14 @@ func (x *tx) revive(f *found) error {
 		if err := d.reviveMessage(&f.messages[i]); err != nil {
 			return fmt.Errorf("message %d: %w", f.messages[i].number, err)
 		}
+	}
+	d.pins = f.pins
+	for _, p := range f.pins {
+		s, err := d.slotAt(p.Slot)
+		if err != nil {
+			return err
+		}
+		s.inside = s.inside || p.Awaited && s.rec.Sort == slotVow && !s.rec.Settled
 	}
 	for _, id := range f.pending {
 		s, err := d.slotAt(id)
@@ -173,6 +191,11 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 	l := recovered{to: to.(Ref), m: Message{
 		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d: d, number: f.number, to: to.(Ref)},
 	}}
+	if len(r.From) > 0 {
+		if l.m.From = d.callerOf(r.From); l.m.From == nil {
+			l.m.From = new(Caller)
+		}
+	}
 	if l.m.way, l.m.letter.ways, err = d.passageOf(r.Ways); err != nil {
 		return err
 	}
@@ -198,6 +221,11 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 	}
 	d.past.letters = append(d.past.letters, l)
 	return nil
+}
+
+func isObject(t Target) bool {
+	_, ok := t.(*object)
+	return ok
 }
 
 // Start delivers the messages that the depot holds from before, in order. If it was not closed in order they get their turns
@@ -288,7 +316,7 @@ func (d *Depot) alone(l *recovered) bool {
 		l.m.Refuse(ErrPoison)
 		return true
 	}
-	if _, ok := end(l.to.Target()).(*object); !ok {
+	if last, _ := end(l.to.Target()); !isObject(last) {
 		hand(nil, l.to.Target(), &l.m) // its turn comes later
 		return true
 	}

@@ -74,8 +74,13 @@ func (d *Depot) slotOf(r Ref) *slot {
 	s := d.refs[w]
 	if s == nil {
 		s = &slot{weak: w, rec: slotRecord{Sort: slotLost}}
-		if _, ok := r.Target().(*Vow); ok {
+		switch t := r.Target().(type) {
+		case *Vow:
 			s.rec.Sort = slotVow
+		case Lasting:
+			if key := t.LastingKey(); len(key) > 0 {
+				s.rec.Sort, s.rec.Key = slotFar, key
+			}
 		}
 		d.refs[w] = s
 		OnCollect(r, gravestone.raise, gravestone{&d.gone, s})
@@ -145,7 +150,7 @@ func (d *Depot) slotAt(id uint64) (*slot, error) {
 			return nil, err
 		}
 		of.resolver = s
-	case slotVow, slotLost, slotCaretaker, slotRevoker:
+	case slotVow, slotLost, slotFar, slotCaretaker, slotRevoker:
 	default:
 		return nil, fmt.Errorf("%w: slot %d is of sort %d", errDamaged, id, s.rec.Sort)
 	}
@@ -186,24 +191,53 @@ func (d *Depot) refOf(s *slot) Ref {
 		r = k.init(s.body.vat, k)
 	case slotVow:
 		r = d.vowOf(s)
+	case slotFar:
+		r = d.farOf(s)
 	case slotCaretaker:
 		r = d.caretakerOf(s)
 	case slotRevoker:
 		r = d.revokerOf(s)
 	case slotLost:
-		w := NewVow(nil)
-		w.Break(ErrLost)
-		r = w.Ref()
+		r = lost()
 	}
 	if r.IsNull() {
 		return r
 	}
 	s.weak = r.Weak()
-	if s.rec.Sort == slotVow || s.rec.Sort == slotLost {
+	if s.rec.Sort == slotVow || s.rec.Sort == slotLost || s.rec.Sort == slotFar {
 		d.refs[s.weak] = s
 	}
 	OnCollect(r, gravestone.raise, gravestone{&d.gone, s})
 	return r
+}
+
+// lost returns a reference to what is there no more.
+func lost() Ref {
+	w := NewVow(nil)
+	w.Break(ErrLost)
+	return w.Ref()
+}
+
+// farOf returns the reference to something outside, or, if that is there no more, one that is lost.
+func (d *Depot) farOf(s *slot) (r Ref) {
+	if d.cfg.Outside != nil {
+		r = d.cfg.Outside.Revive(s.rec.Key)
+	}
+	if r.IsNull() {
+		return lost()
+	}
+	if s.rec.Count > 0 {
+		s.hold = r
+	}
+	return r
+}
+
+// callerOf returns who sent a stored message, nil if that is known no more.
+func (d *Depot) callerOf(key []byte) *Caller {
+	if d.cfg.Outside == nil {
+		return nil
+	}
+	return d.cfg.Outside.Caller(key)
 }
 
 // vowOf makes the promise of a slot again.

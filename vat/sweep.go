@@ -97,6 +97,12 @@ func (g *graph) read(r store.Reader, stop stopped) error {
 		roots = append(roots, keyNumber(value))
 		return true
 	})
+	r.Scan(bucketPins, nil, func(_, value []byte) bool {
+		var p pinRecord
+		g.bad = errors.Join(g.bad, decodeRecord(value, &p))
+		roots = append(roots, p.Slot)
+		return g.bad == nil
+	})
 	r.Scan(bucketMessages, nil, func(_, value []byte) bool {
 		var m messageRecord
 		if g.bad = errors.Join(g.bad, decodeRecord(value, &m)); g.bad == nil {

@@ -43,12 +43,15 @@ func (x *tx) number() uint64 {
 }
 
 // put stores a record that always can be encoded: strings, bytes and numbers.
-func (x *tx) put(bucket string, n uint64, record any) {
+func (x *tx) put(bucket string, n uint64, record any) { x.write(bucket, numberKey(n), record) }
+
+// write is put under any key.
+func (x *tx) write(bucket string, key []byte, record any) {
 	b, err := encodeRecord(record)
 	if err != nil {
 		panic(err)
 	}
-	x.batch.Put(bucket, numberKey(n), b)
+	x.batch.Put(bucket, key, b)
 }
 
 // pen writes values, and notes the slots it names.
@@ -118,7 +121,7 @@ func (x *tx) name(s *slot) {
 
 // held reports whether the slot's reference must stay in memory as long as a record names it.
 func (s *slot) held() bool {
-	return s.rec.Sort == slotLost || s.rec.Sort == slotVow && !s.rec.Settled
+	return s.rec.Sort == slotLost || s.rec.Sort == slotFar || s.rec.Sort == slotVow && !s.rec.Settled
 }
 
 func (x *tx) unname(s *slot) {

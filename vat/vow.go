@@ -242,7 +242,7 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 			x.vat.deliver(x, m)
 			return
 		default:
-			if m.letter.leaves(nil) {
+			if _, ok := t.(Lasting); !ok && m.letter.leaves(nil) {
 				m.letter.leave(t, *m)
 				return
 			}

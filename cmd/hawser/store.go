@@ -100,6 +100,8 @@ func writeContents(w io.Writer, path string, c *vat.DepotContents) {
 		{c.Resolvers, "resolvers of promises", false},
 		{c.Caretakers, "caretakers", false},
 		{c.Messages, "messages that wait", true},
+		{c.Far, "references into sessions", false},
+		{c.Pins, "references that sessions keep", false},
 		{c.Lost, "references that are lost", false},
 		{c.Unnamed, "slots that nothing stored names", false},
 		{c.Leftover, "states left by an upgrade that was cut short", false},

@@ -1,0 +1,150 @@
+package vat
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/hawser-go/hawser/store"
+)
+
+// A Lasting target is one outside a depot that is there again after a restart: an object at the far end of a session that is
+// stored. What a durable vat sends there is stored until the session takes it over with [Tx.Take].
+type Lasting interface {
+	Target
+	// Ref returns the reference to it.
+	Ref() Ref
+	// LastingKey returns what the target is stored as; empty if it cannot be, as long as its session is not stored. It is
+	// called with locks held, and must neither block nor use the depot.
+	LastingKey() []byte
+}
+
+// Outside is where the references lead that a depot stores and that are not its own. Its methods are called with locks held,
+// and must neither block nor use the depot.
+type Outside interface {
+	// Revive returns the reference to the Lasting target with that key, null if it is there no more.
+	Revive(key []byte) Ref
+	// Caller returns on whose behalf a message came that [Tx.Receive] has stored, nil if that is known no more.
+	Caller(key []byte) *Caller
+}
+
+// A Tx is a transaction of a depot: what a session changes in it, and beside it in the same store. It is valid in the
+// function that got it.
+type Tx struct{ x *tx }
+
+// Update calls fn with a transaction and has that written, in order with the turns of the depot's vats. fn must not block, nor
+// settle promises, nor send. done, if not nil, is told once that the transaction is on the disk, or why it will not be, in
+// order with others and with what turns had put off. An error says that the depot takes no more: fn was not called, and done
+// will not be.
+func (d *Depot) Update(fn func(t *Tx), done func(error)) error {
+	d.mu.Lock()
+	if err := d.failed; err != nil || d.closing.Load() {
+		d.mu.Unlock()
+		return cmp.Or(err, error(ErrVatClosed))
+	}
+	x := d.begin()
+	fn(&Tx{x})
+	err := x.submit(done)
+	d.mu.Unlock()
+	if err != nil {
+		d.courier.hand(func() {
+			d.fail(err)
+			if done != nil {
+				done(err)
+			}
+		})
+	}
+	x.close()
+	return nil
+}
+
+// Batch returns the batch that will be written, for buckets that are not the depot's.
+func (t *Tx) Batch() *store.Batch { return &t.x.batch }
+
+// Pin has the reference be there under a key after a restart, for [Depot.Pinned], as long as it is not unpinned. For a promise,
+// awaited says that whoever pins it settles it, also after a restart. It replaces what was pinned under the key.
+func (t *Tx) Pin(key string, r Ref, awaited bool) error {
+	if err := checkName(key); err != nil {
+		return err
+	}
+	p := pen{x: t.x}
+	if _, err := p.slot(r); err != nil {
+		return err
+	}
+	s := t.x.d.slotOf(r)
+	t.x.name(s)
+	t.Unpin(key)
+	t.x.d.pins[key] = pinRecord{Slot: s.id, Awaited: awaited}
+	t.x.write(bucketPins, []byte(key), &pinRecord{Slot: s.id, Awaited: awaited})
+	s.inside = s.inside || awaited && !s.rec.Settled
+	return nil
+}
+
+// Unpin forgets what is pinned under a key.
+func (t *Tx) Unpin(key string) {
+	p, ok := t.x.d.pins[key]
+	if !ok {
+		return
+	}
+	delete(t.x.d.pins, key)
+	t.x.batch.Delete(bucketPins, []byte(key))
+	if s, err := t.x.d.slotAt(p.Slot); err == nil {
+		t.x.unname(s)
+	}
+}
+
+// Pinned returns what is pinned under the keys that begin with prefix.
+func (d *Depot) Pinned(prefix string) (map[string]Ref, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	refs := make(map[string]Ref)
+	for key, p := range d.pins {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		r, err := d.refAt(p.Slot)
+		if err != nil {
+			return nil, err
+		}
+		refs[key] = r.(Ref)
+	}
+	return refs, nil
+}
+
+// Lasts notes that the target of a reference, which could not be stored before, can be from now on.
+func (t *Tx) Lasts(r Lasting) {
+	s, key := t.x.d.refs[r.Ref().Weak()], r.LastingKey()
+	if s == nil || s.rec.Sort != slotLost || len(key) == 0 {
+		return // nothing has named it yet
+	}
+	s.rec.Sort, s.rec.Key = slotFar, key
+	if s.stored {
+		t.x.change(s)
+	}
+}
+
+// Receive stores a message that a session has brought and that is about to be sent on to, which the caller does with
+// Ref.Post once Update has returned. from is what [Outside.Caller] is asked for after a restart. It reports whether to is in
+// the depot: else the message is not stored. An answer that the peer may ask for again is pinned before.
+func (t *Tx) Receive(to Ref, m *Message, from []byte) (stored bool, err error) {
+	x := t.x
+	o := outgoing{e: &effect{to: to.Target(), msg: *m}, from: from}
+	x.direct(&o, nil, nil)
+	if !o.stored {
+		return false, nil
+	}
+	if err := x.encodeArgs(&o); err != nil {
+		return false, err
+	}
+	x.send([]outgoing{o})
+	*m = o.e.msg
+	return true, nil
+}
+
+// Take takes over a message that a durable vat has sent to a Lasting target: it is not stored by the depot any more.
+func (t *Tx) Take(m *Message) {
+	t.x.take(m.letter)
+	m.letter = nil
+}
+
+// Stored reports whether the depot stores the message until it is taken.
+func (m *Message) Stored() bool { return m.letter != nil }
