@@ -33,7 +33,8 @@ type Depot struct {
 
 	mu     sync.Mutex
 	next   uint64 // the next number to be given out
-	leased uint64 // the first that the store does not know to be given out
+	leased uint64 // the first that the store is not to know, by now, to be given out
+	told   uint64 // the first that it does not know to be
 	slots  map[uint64]*slot
 	refs   map[WeakRef]*slot // of those that are not facets
 	impls  map[any]*body     // the objects that are loaded, by the pointer to their struct
@@ -225,16 +226,9 @@ func (d *Depot) spawn(v *Vat, f AnyFacet, impl any) Ref {
 	return d.refOf(b.facet(f.Name()))
 }
 
-// reserve returns a number that nothing has.
+// reserve returns a number that nothing has. The store learns of it with whatever it is stored in.
 func (d *Depot) reserve() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	x := d.begin()
-	n := x.number()
-	if x.batch.Size() > 0 {
-		if err := x.submit(nil); err != nil {
-			d.courier.hand(func() { d.fail(err) })
-		}
-	}
-	return n
+	return d.begin().number()
 }

@@ -175,6 +175,7 @@ type Teller interface {
 	Panic()
 	Die() int
 	Reset()
+	Unstorable(ctx context.Context) error
 }
 
 var TellerFacet = vat.FacetOf[Teller]("test.Teller")
@@ -248,6 +249,13 @@ func (t *teller) Hoped() []promise.Promise[int] { return []promise.Promise[int]{
 
 // dying ends the process in the middle of a turn.
 var dying func()
+
+// Unstorable leaves the state what no store takes, and names something new.
+func (t *teller) Unstorable(ctx context.Context) error {
+	t.Next = TellerFacet.Spawn(ctx, &teller{})
+	t.Log = []string{strings.Repeat("x", 9<<20), strings.Repeat("y", 9<<20)}
+	return nil
+}
 
 func (t *teller) Die() int { dying(); return 0 }
 func (t *teller) Reset()   { t.Next, t.Known, t.Log = vat.Ref{}, nil, nil }

@@ -32,11 +32,12 @@ func (d *Depot) begin() *tx { return &tx{d: d} }
 // lease is how many numbers the store is told at a time to be given out.
 const lease = 1 << 12
 
+// number gives a number out. The store is told by the next transaction that is submitted, which need not be this one: nothing
+// is stored under a number before.
 func (x *tx) number() uint64 {
 	d := x.d
 	if d.next == d.leased {
 		d.leased += lease
-		x.batch.Put(bucketDepot, keyNext, numberKey(d.leased))
 	}
 	d.next++
 	return d.next - 1
@@ -230,6 +231,9 @@ func (d *Depot) namesOf(b *body) []uint64 {
 // seal completes the batch with the records of the slots that have changed.
 func (x *tx) seal() {
 	d := x.d
+	if d.told != d.leased {
+		x.batch.Put(bucketDepot, keyNext, numberKey(d.leased))
+	}
 	x.tend()
 	for len(x.zero) > 0 {
 		s := x.zero[len(x.zero)-1]
@@ -254,7 +258,7 @@ func (x *tx) seal() {
 func (x *tx) submit(done func(error)) error {
 	x.seal()
 	d, after := x.d, x.after
-	return d.store.Submit(&x.batch, func(err error) {
+	err := d.store.Submit(&x.batch, func(err error) {
 		if err == nil && done == nil && after == nil {
 			return
 		}
@@ -270,6 +274,10 @@ func (x *tx) submit(done func(error)) error {
 			}
 		})
 	})
+	if err == nil {
+		d.told = d.leased
+	}
+	return err
 }
 
 // close does what waited for the mutex to be free.
