@@ -294,7 +294,7 @@ func (x *tx) encodeArgs(o *outgoing) (err error) {
 		args = []any{}
 	}
 	p := pen{x: x}
-	if o.args, err = modelcbor.Encode(args, p.slot); err == nil && len(o.args) > maxStored {
+	if o.args, err = modelcbor.Encode(args, p.slot); err == nil && len(o.args)+len(o.e.msg.Selector) > maxStored {
 		err = errTooLarge
 	}
 	if err != nil {
@@ -333,7 +333,7 @@ func (x *tx) send(out []outgoing) {
 		}
 		m := &o.e.msg
 		r := messageRecord{
-			To: o.to.id, Op: uint8(m.Op), Selector: string(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m), From: o.from,
+			To: o.to.id, Op: uint8(m.Op), Selector: []byte(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m), From: o.from,
 		}
 		for _, s := range o.ways {
 			r.Ways = append(r.Ways, s.id)

@@ -176,6 +176,13 @@ type Teller interface {
 	Die() int
 	Reset()
 	Unstorable(ctx context.Context) error
+	Write(n int)
+	Text(n int) string
+	Error(how string) (int, error)
+	PassText(ctx context.Context, n int) error
+	PassSelector(ctx context.Context, selector []byte) error
+	AskError(ctx context.Context, how string) error
+	Hear(s string)
 }
 
 var TellerFacet = vat.FacetOf[Teller]("test.Teller")
@@ -255,6 +262,34 @@ func (t *teller) Unstorable(ctx context.Context) error {
 	t.Next = TellerFacet.Spawn(ctx, &teller{})
 	t.Log = []string{strings.Repeat("x", 9<<20), strings.Repeat("y", 9<<20)}
 	return nil
+}
+
+// Write has the state be about n bytes long.
+func (t *teller) Write(n int)       { t.Log = []string{strings.Repeat("x", n)} }
+func (t *teller) Text(n int) string { return strings.Repeat("x", n) }
+func (t *teller) Hear(string)       {}
+
+// Error returns an error that is hard to store.
+func (t *teller) Error(how string) (int, error) {
+	switch how {
+	case "long":
+		return 0, vat.NewError("test.long", strings.Repeat("x", 17<<20))
+	case "torn":
+		return 0, vat.NewError("test.torn", "\xff\xfe")
+	}
+	return 0, vat.NewError("\xff", "no")
+}
+
+func (t *teller) PassText(ctx context.Context, n int) error {
+	return t.Next.SendOnly(ctx, "hear", strings.Repeat("x", n))
+}
+
+func (t *teller) PassSelector(ctx context.Context, selector []byte) error {
+	return t.Next.SendOnly(ctx, string(selector))
+}
+
+func (t *teller) AskError(ctx context.Context, how string) error {
+	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "error", how)))
 }
 
 func (t *teller) Die() int { dying(); return 0 }

@@ -3,8 +3,10 @@ package vat
 import (
 	"fmt"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/store"
 )
 
 // A Kind is a sort of durable object: a Go struct whose exported fields are its state, what makes one, the facets it may be
@@ -48,7 +50,13 @@ func KindOf[T any](name string, fresh func() *T, facets ...AnyFacet) Kind {
 	if err := passable.CheckWhole(k.typ); err != nil {
 		panic(fmt.Sprintf("vat: KindOf[%v] %q: it cannot be stored: %v", k.typ, name, err))
 	}
+	if len(name) > store.MaxKey || !utf8.ValidString(name) {
+		panic(fmt.Sprintf("vat: KindOf[%v] %q: a name is text, of %d bytes at most", k.typ, clip(name, maxName), store.MaxKey))
+	}
 	for _, f := range facets {
+		if n := f.Name(); len(n) > store.MaxKey || !utf8.ValidString(n) {
+			panic(fmt.Sprintf("vat: KindOf[%v] %q: the facet's name %q is no text, or longer than %d bytes", k.typ, name, clip(n, maxName), store.MaxKey))
+		}
 		if err := f.fits(reflect.PointerTo(k.typ)); err != nil {
 			panic(fmt.Sprintf("vat: KindOf[%v] %q: %v", k.typ, name, err))
 		}

@@ -2,6 +2,7 @@ package vat
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
@@ -90,8 +91,11 @@ func (d *Depot) keptBy(r Ref) *durable {
 func (x *tx) noteWatch(k *durable, m Message, on Ref) (func(), error) {
 	p := pen{x: x}
 	args, err := modelcbor.Encode(append([]any{}, m.Args...), p.slot)
+	if err == nil && len(args)+len(m.Selector) > maxStored {
+		err = errTooLarge
+	}
 	if err != nil {
-		return nil, ErrInternal.due(err)
+		return nil, ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
 	}
 	if _, err := p.slot(on); err != nil {
 		return nil, err
@@ -103,7 +107,7 @@ func (x *tx) noteWatch(k *durable, m Message, on Ref) (func(), error) {
 		for _, n := range names {
 			x.keep(n)
 		}
-		r := messageRecord{To: k.slot.id, Selector: string(m.Selector), Args: args, Await: s.id}
+		r := messageRecord{To: k.slot.id, Selector: []byte(m.Selector), Args: args, Await: s.id}
 		m.sent = true
 		x.store(&m, r)
 		m.letter.await = on
@@ -164,8 +168,11 @@ func (timer Timer) Stop(ctx context.Context) {
 func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), error) {
 	p := pen{x: x}
 	args, err := modelcbor.Encode(append([]any{}, m.Args...), p.slot)
+	if err == nil && len(args)+len(m.Selector) > maxStored {
+		err = errTooLarge
+	}
 	if err != nil {
-		return nil, ErrInternal.due(err)
+		return nil, ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
 	}
 	names := p.sorted()
 	return func() {
@@ -175,7 +182,7 @@ func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), 
 		}
 		m.sent = true
 		m.letter = &letter{d: x.d, number: n}
-		x.put(bucketMessages, n, &messageRecord{To: k.slot.id, Selector: string(m.Selector), Args: args, Due: due.UnixNano()})
+		x.put(bucketMessages, n, &messageRecord{To: k.slot.id, Selector: []byte(m.Selector), Args: args, Due: due.UnixNano()})
 		x.d.remind(k, m, due)
 	}, nil
 }

@@ -95,7 +95,7 @@ type messageRecord struct {
 	_        struct{} `cbor:",toarray"`
 	To       uint64
 	Op       uint8
-	Selector string
+	Selector []byte // as it came, which need not be UTF-8
 	Pos      int64
 	Args     []byte
 	Answer   uint64   // a promise; 0 if nobody durable waits

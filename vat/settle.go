@@ -3,6 +3,7 @@ package vat
 import (
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
@@ -212,8 +213,15 @@ func errorOf(err error) errorRecord {
 		r.Remote = e.Remote
 	}
 	r.Closed = errors.Is(err, net.ErrClosed)
+	r.Code, r.Message = text(r.Code), text(r.Message)
 	return r
 }
+
+// maxErrorText is how much of an error's code and of its message is stored, in bytes.
+const maxErrorText = 1 << 14
+
+// text makes what a program has put into an error something that can be stored.
+func text(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxErrorText)], "\uFFFD") }
 
 // known are the errors that are recognised by themselves, not by their code.
 var known = []coded{promise.ErrCycle.(coded), promise.ErrNone.(coded), promise.ErrTimeout.(coded)}
