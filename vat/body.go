@@ -122,8 +122,7 @@ func (d *Depot) load(b *body) error {
 	if record == nil {
 		return fmt.Errorf("%w: object %d has no state", errDamaged, b.slot.id)
 	}
-	impl := b.kind.make()
-	names, err := d.read(b.kind.kind, impl, record)
+	impl, names, err := d.read(b.kind.kind, nil, record)
 	if err != nil {
 		return err
 	}
@@ -133,17 +132,26 @@ func (d *Depot) load(b *body) error {
 	return nil
 }
 
-// read puts stored state into impl, and returns the slots it names.
-func (d *Depot) read(k *kind, impl any, record []byte) (names []uint64, err error) {
+// read puts stored state into impl, one of the kind's own making if that is nil, and returns it and the slots it names. A
+// program's constructor may panic.
+func (d *Depot) read(k *kind, impl any, record []byte) (_ any, names []uint64, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("making a %v panicked: %v", k.typ, p)
+		}
+	}()
+	if impl == nil {
+		impl = k.make()
+	}
 	var r bodyRecord
 	if err := decodeRecord(record, &r); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	model, err := modelcbor.Decode(r.State, d.refAt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return r.Names, k.put(impl, model)
+	return impl, r.Names, k.put(impl, model)
 }
 
 // admit counts a loaded object.
@@ -220,7 +228,7 @@ func (d *Depot) restore(touched []*body) {
 		if b.saved == nil {
 			continue // made in the turn
 		}
-		if _, err := d.read(b.kind.kind, b.impl, b.saved); err != nil {
+		if _, _, err := d.read(b.kind.kind, b.impl, b.saved); err != nil {
 			b.vat.fault("restoring an object after a failed turn", err, "object", b.kind.name)
 		}
 	}
@@ -230,8 +238,13 @@ func (d *Depot) restore(touched []*body) {
 func (b *body) unchanged(record []byte) bool { return bytes.Equal(record, b.saved) }
 
 // storableState copies the state of an object.
-func storableState(b *body) (any, error) {
-	m, err := passable.Copy(b.impl, storable)
+func storableState(b *body) (m any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = ErrInternal.due(fmt.Errorf("copying the state of a %v panicked: %v", b.kind.typ, p))
+		}
+	}()
+	m, err = passable.Copy(b.impl, storable)
 	if err != nil {
 		return nil, ErrInternal.due(fmt.Errorf("the state of a %v cannot be stored: %w", b.kind.typ, err))
 	}

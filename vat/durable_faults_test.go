@@ -2,10 +2,12 @@ package vat_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -97,3 +99,109 @@ func TestNoBadBatch(t *testing.T) {
 }
 
 func clip(s string) string { return s[:min(len(s), 1000)] }
+
+// prickly is an object whose parts panic when the runtime looks at them.
+type prickly struct {
+	N     int
+	Err   error
+	Thorn thorn
+}
+
+type Prickly interface {
+	Set(ctx context.Context, how string, r vat.Ref) error
+	Get() int
+}
+
+var (
+	PricklyFacet = vat.FacetOf[Prickly]("test.Prickly")
+	pricklyKind  = vat.KindOf("prickly", func() *prickly {
+		if stung {
+			panic("no new ones")
+		}
+		return new(prickly)
+	}, PricklyFacet)
+)
+
+// badError is an error whose methods panic if it has no code.
+type badError struct{ code string }
+
+func (e *badError) Error() string     { return e.code }
+func (e *badError) ErrorCode() string { return e.code[:4] }
+
+// thorn is a reference that cannot be read back while stung is set.
+type thorn struct{ r vat.Ref }
+
+var stung bool
+
+func (s thorn) PassableReference() passable.Reference { return s.r.PassableReference() }
+
+func (s *thorn) SetPassableReference(r passable.Reference) error {
+	if stung {
+		panic("stung")
+	}
+	s.r, _ = r.(vat.Ref)
+	return nil
+}
+
+func (p *prickly) Get() int { return p.N }
+
+func (p *prickly) Set(_ context.Context, how string, r vat.Ref) error {
+	p.N++
+	switch how {
+	case "state":
+		p.Err = &badError{}
+	case "result":
+		return &badError{}
+	case "thorn":
+		p.Thorn = thorn{r}
+	case "restore":
+		stung = true
+		return errNo
+	}
+	return nil
+}
+
+// What panics of a user's own types when the runtime looks at state, or puts it back, fails a turn and not the process.
+func TestPrickly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, pricklyKind, tellerKind)
+		w.cfg.Amnesia = true
+		w.restart()
+		type PricklyRef struct{ vat.Ref }
+		root := func() vat.Ref {
+			r, err := vat.Root(context.Background(), w.vat("a"), "p", func(ctx context.Context) (PricklyRef, error) {
+				return vat.As[PricklyRef](PricklyFacet.Spawn(ctx, &prickly{})), nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Ref
+		}
+		p, a := root(), w.root("a", "a")
+		mustAnswer[any](t, p, "set", "thorn", a)
+		mustAnswer[any](t, a, "link", p, "p")
+		if _, err := answer[any](p, "set", "state", a); !errors.Is(err, vat.ErrInternal) {
+			t.Error(err)
+		}
+		mustAnswer[any](t, a, "ask2", "set", "result", a)
+		if n := mustAnswer[int](t, p, "get"); n != 1 {
+			t.Errorf("%d, want 1", n)
+		}
+		if _, err := answer[any](p, "set", "restore", a); !errors.Is(err, errNo) {
+			t.Error(err)
+		}
+		mustAnswer[int](t, a, "add", 1) // after which what can be forgotten is
+		if _, err := answer[any](p, "get"); !errors.Is(err, vat.ErrInternal) {
+			t.Error(err)
+		}
+		stung = false
+		mustAnswer[int](t, a, "add", 1)
+		if n := mustAnswer[int](t, p, "get"); n != 1 {
+			t.Errorf("%d, want 1", n)
+		}
+		w.crash()
+		if n := mustAnswer[int](t, root(), "get"); n != 1 {
+			t.Errorf("%d, want 1", n)
+		}
+	})
+}

@@ -183,6 +183,7 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	Ask2(ctx context.Context, selector, how string, r vat.Ref) error
 }
 
 var TellerFacet = vat.FacetOf[Teller]("test.Teller")
@@ -320,6 +321,10 @@ func (t *teller) Pass(ctx context.Context, n int) error {
 func (t *teller) Through(ctx context.Context, n int) vat.Ref { return t.Next.Send(ctx, "add", n) }
 func (t *teller) Ask(ctx context.Context, selector string, n int) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, selector, n)))
+}
+
+func (t *teller) Ask2(ctx context.Context, selector, how string, r vat.Ref) error {
+	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, selector, how, r)))
 }
 
 func (t *teller) AskDie(ctx context.Context) error {

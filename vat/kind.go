@@ -87,8 +87,14 @@ func (k Kind) Name() string { return k.k.name }
 // version is that of the state this program writes.
 func (k *kind) version() int { return 1 + len(k.steps) }
 
-// put replaces the state of impl, a pointer to a struct of the kind, with what model says, and nothing else.
-func (k *kind) put(impl any, model any) error {
+// put replaces the state of impl, a pointer to a struct of the kind, with what model says, and nothing else. Methods of a
+// program's own types may panic.
+func (k *kind) put(impl any, model any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("putting state into a %v panicked: %v", k.typ, p)
+		}
+	}()
 	v := reflect.New(k.typ).Elem()
 	if err := passable.AssignValue(v, model); err != nil {
 		return err

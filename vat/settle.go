@@ -193,9 +193,13 @@ func (k keeper) Settled(c *promise.Cell) {
 	x.close()
 }
 
-// errorOf is an error as it is stored.
-func errorOf(err error) errorRecord {
-	var r errorRecord
+// errorOf is an error as it is stored. The methods of a program's own error may panic.
+func errorOf(err error) (r errorRecord) {
+	defer func() {
+		if recover() != nil {
+			r = errorRecord{Code: ErrInternal.Code, Message: ErrInternal.Message}
+		}
+	}()
 	if coded, ok := errors.AsType[interface {
 		error
 		ErrorCode() string
