@@ -3,6 +3,8 @@ package vat_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -204,4 +206,55 @@ func TestPrickly(t *testing.T) {
 			t.Errorf("%d, want 1", n)
 		}
 	})
+}
+
+// An object stays as long as somebody uses any facet of it, also one that nothing stored names, and goes when nobody does.
+func TestLastFacet(t *testing.T) {
+	for _, ring := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, tellerKind)
+			w.cfg.Amnesia = true
+			w.restart()
+			r := w.root("a", "r")
+			forget := func() {
+				t.Helper()
+				for range 3 {
+					mustAnswer[int](t, r, "add", 0)
+					sweep()
+				}
+				if _, err := w.depot.Sweep(); err != nil {
+					t.Fatal(err)
+				}
+				mustAnswer[int](t, r, "add", 0)
+				synctest.Wait()
+			}
+			forget()
+			before := fmt.Sprint(w.size("slots"), w.size("state-1"))
+			counter := func() vat.Ref {
+				impl := &teller{N: 9}
+				both, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) ([]vat.Ref, error) {
+					return []vat.Ref{TellerFacet.Spawn(ctx, impl), CounterFacet.Spawn(ctx, impl)}, nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustAnswer[any](t, r, "link", both[0], "teller")
+				if ring {
+					mustAnswer[any](t, both[0], "link", both[0], "itself")
+				}
+				return both[1]
+			}()
+			forget()
+			mustAnswer[any](t, r, "reset")
+			forget()
+			if n, err := answer[int](counter, "count"); n != 9 || err != nil {
+				t.Errorf("ring %v: %d, %v through the facet that is left", ring, n, err)
+			}
+			runtime.KeepAlive(counter)
+			forget()
+			if after := fmt.Sprint(w.size("slots"), w.size("state-1")); after != before {
+				t.Errorf("ring %v: %s slots and objects are left, want %s", ring, after, before)
+			}
+		})
+	}
 }

@@ -62,6 +62,21 @@ func (s *slot) alive() (Ref, bool) {
 	return s.weak.Ref()
 }
 
+// used reports whether something in memory leads to the slot: a reference, a message that waits or, to an object, a facet.
+func (s *slot) used() bool {
+	if _, ok := s.alive(); ok || len(s.watchers) > 0 {
+		return true
+	}
+	if s.rec.Sort == slotBody {
+		for _, f := range s.body.facets {
+			if _, ok := f.alive(); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // slotOf returns the slot of a reference, a new one perhaps. A promise that has settled to a reference is that.
 func (d *Depot) slotOf(r Ref) *slot {
 	r = settledRef(r)
@@ -281,8 +296,10 @@ func (x *tx) tend() {
 		}
 		delete(x.d.refs, s.weak)
 		s.weak = WeakRef{}
-		if s.stored && s.rec.Count == 0 && len(s.watchers) == 0 {
+		if s.stored && s.rec.Count == 0 && !s.used() {
 			x.remove(s)
+		} else if s.rec.Sort == slotFacet {
+			x.zero = append(x.zero, s.body.slot) // which may have been stored longer than this facet of it
 		}
 		x.d.forget(s)
 	}
@@ -295,6 +312,9 @@ func (d *Depot) forget(s *slot) {
 	}
 	switch {
 	case s.rec.Sort == slotBody:
+		if b := s.body; len(b.facets) == 0 && !s.stored {
+			d.unload(b)
+		}
 		if len(s.body.facets) > 0 || s.body.impl != nil {
 			return
 		}
@@ -304,9 +324,6 @@ func (d *Depot) forget(s *slot) {
 		}
 	case s.body != nil:
 		delete(s.body.facets, s.rec.Facet)
-		if b := s.body; len(b.facets) == 0 && !b.slot.stored {
-			d.unload(b)
-		}
 		defer d.forget(s.body.slot)
 	}
 	if s.id != 0 {

@@ -166,7 +166,7 @@ func (d *Depot) removeUnseen(g *graph) (freed int, err error) {
 				if s.rec.Count > 0 && s.held() {
 					s.hold = r
 				}
-			} else if s.body != nil && s.rec.Sort == slotBody && s.body.impl != nil {
+			} else if s.used() || s.rec.Sort == slotBody && s.body.impl != nil {
 				used = append(used, id)
 			}
 		}

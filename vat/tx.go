@@ -238,7 +238,7 @@ func (x *tx) seal() {
 	for len(x.zero) > 0 {
 		s := x.zero[len(x.zero)-1]
 		x.zero = x.zero[:len(x.zero)-1]
-		if _, ok := s.alive(); s.stored && s.rec.Count == 0 && !ok && len(s.watchers) == 0 {
+		if s.stored && s.rec.Count == 0 && !s.used() {
 			x.remove(s)
 		}
 	}
