@@ -258,3 +258,30 @@ func TestLastFacet(t *testing.T) {
 		})
 	}
 }
+
+// Whoever waits for a promise that has settled to a reference already is told, in memory and after a restart.
+func TestWhenSettledToReference(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		for _, next := range []vat.Ref{b, newObject(t)} {
+			mustAnswer[any](t, a, "link", next, "next")
+			mustAnswer[any](t, a, "askRef", next)
+		}
+		synctest.Wait()
+		if got := w.lines(a); got != "[a reference a reference]" {
+			t.Error(got)
+		}
+		w.crash()
+		synctest.Wait()
+		if n := w.size("messages"); n != 0 {
+			t.Errorf("%d messages are left", n)
+		}
+	})
+}
+
+// newObject returns an object of a vat that is not durable.
+func newObject(t *testing.T) vat.Ref {
+	t.Helper()
+	return object(t, newVat(t, nil), func(context.Context, []any) (any, error) { return nil, nil })
+}

@@ -183,6 +183,8 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	AskRef(ctx context.Context, r vat.Ref)
+	ToldRef(o promise.Outcome[vat.Ref])
 	Ask2(ctx context.Context, selector, how string, r vat.Ref) error
 }
 
@@ -325,6 +327,23 @@ func (t *teller) Ask(ctx context.Context, selector string, n int) error {
 
 func (t *teller) Ask2(ctx context.Context, selector, how string, r vat.Ref) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, selector, how, r)))
+}
+
+// AskRef waits for a promise that has settled to a reference.
+func (t *teller) AskRef(ctx context.Context, r vat.Ref) {
+	vat.WhenSettled(ctx, promise.Fulfilled(r), vat.As[TellerRef](vat.Self(ctx)), TellerRef.ToldRef)
+}
+
+func (r TellerRef) ToldRef(ctx context.Context, o promise.Outcome[vat.Ref]) vat.Ref {
+	return r.Send(ctx, "toldRef", o)
+}
+
+func (t *teller) ToldRef(o promise.Outcome[vat.Ref]) {
+	if r, err := o.Get(); err != nil || r != t.Next && t.Known[r] == "" {
+		t.note("%v, %v", r, err)
+		return
+	}
+	t.note("a reference")
 }
 
 func (t *teller) AskDie(ctx context.Context) error {

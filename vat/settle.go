@@ -95,7 +95,8 @@ func (x *tx) watch(s *slot, w *watcher) {
 	x.ready = append(x.ready, ready{w.to, w.m})
 }
 
-// settled returns how a promise has settled, in the store or in memory.
+// settled returns how a promise has settled, in the store or in memory. A slot of something else is what a promise has settled
+// to.
 func (d *Depot) settled(s *slot) (v any, err error, ok bool) { //nolint:revive // ok last, as in a map lookup
 	if s.rec.Settled {
 		v, err, bad := d.outcome(s)
@@ -105,9 +106,11 @@ func (d *Depot) settled(s *slot) (v any, err error, ok bool) { //nolint:revive /
 		return v, err, true
 	}
 	if r, alive := s.alive(); alive {
-		if w, isVow := r.Target().(*Vow); isVow {
-			return w.cell.Outcome()
+		w, isVow := r.Target().(*Vow)
+		if !isVow {
+			return r, nil, true
 		}
+		return w.cell.Outcome()
 	}
 	return nil, nil, false
 }
