@@ -217,6 +217,9 @@ func (x *tx) update(b *body, w written) {
 // promises that something stored will settle.
 func (x *tx) route(f *frame) ([]outgoing, error) {
 	out := make([]outgoing, 0, len(f.out))
+	// What this vat has sent before by way of a promise, in this turn perhaps, may wait for the disk yet, and must not be
+	// overtaken.
+	late := f.vat.late.Load() > 0
 	var inside map[*Vow]bool // answers to messages that are stored
 	for i := range f.out {
 		e := &f.out[i]
@@ -224,7 +227,7 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 			continue
 		}
 		o := outgoing{e: e}
-		x.direct(&o, f.vat, inside)
+		late = x.direct(&o, late, inside)
 		if o.stored {
 			if err := x.encodeArgs(&o); err != nil {
 				return nil, err
@@ -241,23 +244,24 @@ func (x *tx) route(f *frame) ([]outgoing, error) {
 	return out, nil
 }
 
-// direct decides where a message goes that a vat sends, nil for a session. inside are promises that messages settle which are
-// to be stored with it.
-func (x *tx) direct(o *outgoing, sender *Vat, inside map[*Vow]bool) {
+// direct decides where a message goes, and reports whether what its sender sends next must not be delivered at once, as late
+// says of this one. inside are promises that messages settle which are to be stored with it.
+func (x *tx) direct(o *outgoing, late bool, inside map[*Vow]bool) bool {
 	last, via := end(o.e.to)
 	switch t := last.(type) {
 	case *object:
 		if t.vat.depot != x.d {
-			return
+			return late
 		}
-		// What this vat has sent before by way of a promise may wait for the disk yet, and must not be overtaken.
-		o.atOnce = sender == nil || sender.late.Load() == 0
+		o.atOnce = !late
 		o.to = t.slotIn(x.d)
 		o.stored = o.to != nil
 	case *Vow:
 		// One that has settled in the store is about to settle here.
 		if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
-			o.atOnce, o.stored, o.to = true, true, x.d.slotOf(t.Ref())
+			o.atOnce, o.stored, o.to = !late, true, x.d.slotOf(t.Ref())
+		} else {
+			late = true // it may lead into the depot as soon as the next message is looked at
 		}
 	case Lasting:
 		if len(t.LastingKey()) > 0 {
@@ -269,6 +273,7 @@ func (x *tx) direct(o *outgoing, sender *Vat, inside map[*Vow]bool) {
 			}
 		}
 	}
+	return late
 }
 
 // end returns where a message would go, an object or a promise that is pending, say, and the last promise on the way there.
@@ -344,7 +349,7 @@ func (x *tx) send(out []outgoing) {
 			way, _ := s.alive()
 			m.letter.ways = append(m.letter.ways, way)
 		}
-		if past := &x.d.past; !past.over {
+		if past := &x.d.past; !past.over && o.atOnce {
 			o.behind = true
 			past.behind = append(past.behind, *o.e)
 		}

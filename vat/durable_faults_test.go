@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -284,4 +286,70 @@ func TestWhenSettledToReference(t *testing.T) {
 func newObject(t *testing.T) vat.Ref {
 	t.Helper()
 	return object(t, newVat(t, nil), func(context.Context, []any) (any, error) { return nil, nil })
+}
+
+// What is sent on a promise that only now has become one that the store settles does not overtake what was sent before, and
+// waits for the disk.
+func TestOrderOnPromiseThatIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		p, r := promise.New[vat.Ref](context.Background())
+		mustAnswer[any](t, a, "link", p, "p")
+		w.disk.slow = time.Second
+		_ = a.SendOnly(context.Background(), "tell", "one")
+		go func() {
+			_, _ = vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
+				impl, _ := vat.Near[*teller](ctx, a)
+				impl.Choose = r
+				return nil, nil
+			})
+		}()
+		synctest.Wait()
+		_ = a.SendOnly(context.Background(), "tell", "two")
+		_ = a.SendOnly(context.Background(), "tell", "three")
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		w.disk.slow = 0
+		r.Fulfill(context.Background(), b)
+		synctest.Wait()
+		if got := w.lines(b); got != "[one two three]" {
+			t.Error(got)
+		}
+	})
+}
+
+// The same while messages from before the last start are being delivered.
+func TestOrderOnPromiseDuringRecovery(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		mustAnswer[any](t, a, "link", b, "b")
+		hold := make(chan struct{})
+		dying = func() { <-hold }
+		_ = a.SendOnly(context.Background(), "askDie") // b is at it for long
+		time.Sleep(time.Second)
+		w.dead.Store(true)
+		close(hold)
+		synctest.Wait()
+		hold = make(chan struct{})
+		w.crash()
+		a = w.root("a", "a")
+		b = mustAnswer[vat.Ref](t, a, "follow")
+		p, r := promise.New[vat.Ref](context.Background())
+		mustAnswer[any](t, a, "link", p, "p")
+		w.disk.slow = time.Second
+		close(hold)
+		synctest.Wait()
+		_ = a.SendOnly(context.Background(), "tell", "one")
+		synctest.Wait()
+		r.Fulfill(context.Background(), b)
+		synctest.Wait()
+		_ = a.SendOnly(context.Background(), "tell", "two")
+		time.Sleep(time.Minute)
+		w.disk.slow = 0
+		if got := w.lines(b); got != "[one two]" {
+			t.Error(got)
+		}
+	})
 }

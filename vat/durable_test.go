@@ -140,6 +140,7 @@ type teller struct {
 	Log    []string
 	Hope   promise.Promise[int]
 	Decide promise.Resolver[int]
+	Choose promise.Resolver[vat.Ref]
 	loads  int `ocapn:"-"`
 }
 
@@ -183,6 +184,8 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	Tell(ctx context.Context, s string) error
+	Say(s string)
 	AskRef(ctx context.Context, r vat.Ref)
 	ToldRef(o promise.Outcome[vat.Ref])
 	Ask2(ctx context.Context, selector, how string, r vat.Ref) error
@@ -344,6 +347,11 @@ func (t *teller) ToldRef(o promise.Outcome[vat.Ref]) {
 		return
 	}
 	t.note("a reference")
+}
+
+func (t *teller) Say(s string) { t.note("%s", s) }
+func (t *teller) Tell(ctx context.Context, s string) error {
+	return t.Next.SendOnly(ctx, "say", s)
 }
 
 func (t *teller) AskDie(ctx context.Context) error {

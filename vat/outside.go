@@ -128,7 +128,7 @@ func (t *Tx) Lasts(r Lasting) {
 func (t *Tx) Receive(to Ref, m *Message, from []byte) (stored bool, err error) {
 	x := t.x
 	o := outgoing{e: &effect{to: to.Target(), msg: *m}, from: from}
-	x.direct(&o, nil, nil)
+	x.direct(&o, false, nil)
 	if !o.stored {
 		return false, nil
 	}

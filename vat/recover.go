@@ -263,11 +263,22 @@ func (p *recovery) next() (l recovered, ok bool) {
 	return l, true
 }
 
+// putBehind has a message that is stored, and had to wait for the disk, wait behind those from before. It reports false if
+// they have been delivered.
+func (d *Depot) putBehind(e *effect) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.past.over {
+		d.past.behind = append(d.past.behind, *e)
+	}
+	return !d.past.over
+}
+
 // abandon refuses what has not been delivered when the vats are closed. It stays in the store.
 func (d *Depot) abandon() {
 	d.mu.Lock()
 	letters, behind := d.past.letters, d.past.behind
-	d.past.letters, d.past.behind = nil, nil
+	d.past.letters, d.past.behind, d.past.over = nil, nil, true
 	d.mu.Unlock()
 	for i := range letters {
 		letters[i].m.Refuse(ErrVatClosed)
