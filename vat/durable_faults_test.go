@@ -353,3 +353,40 @@ func TestOrderOnPromiseDuringRecovery(t *testing.T) {
 		}
 	})
 }
+
+// While a depot closes no vat of it goes on: it would hear from those that are closed already what is not so after the next
+// start.
+func TestCloseTogether(t *testing.T) {
+	for range 8 {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, tellerKind)
+			a, b := w.root("a", "a"), w.root("b", "b")
+			mustAnswer[any](t, b, "link", a, "a")
+			mustAnswer[any](t, a, "link", b, "b")
+			hold := make(chan struct{})
+			dying = func() { <-hold }
+			_ = a.SendOnly(context.Background(), "die") // neither vat closes at once
+			_ = b.SendOnly(context.Background(), "die")
+			synctest.Wait()
+			for range 3 {
+				_ = b.SendOnly(context.Background(), "hopeThat", "add", 1)
+				_ = b.SendOnly(context.Background(), "waitForIt")
+			}
+			closed := make(chan error, 1)
+			go func() { closed <- w.depot.Close() }()
+			synctest.Wait()
+			hold <- struct{}{}
+			synctest.Wait()
+			close(hold)
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			w.store.Close()
+			w.open()
+			synctest.Wait()
+			if got := w.lines(w.root("b", "b")); strings.Contains(got, "closed") {
+				t.Errorf("b was told %s, a has %d", got, mustAnswer[int](t, w.root("a", "a"), "add", 0))
+			}
+		})
+	}
+}

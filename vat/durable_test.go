@@ -184,6 +184,8 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	HopeThat(ctx context.Context, selector string, n int)
+	WaitForIt(ctx context.Context) error
 	Tell(ctx context.Context, s string) error
 	Say(s string)
 	AskRef(ctx context.Context, r vat.Ref)
@@ -353,6 +355,11 @@ func (t *teller) Say(s string) { t.note("%s", s) }
 func (t *teller) Tell(ctx context.Context, s string) error {
 	return t.Next.SendOnly(ctx, "say", s)
 }
+
+func (t *teller) HopeThat(ctx context.Context, selector string, n int) {
+	t.Hope = vat.Result[int](t.Next.Send(ctx, selector, n))
+}
+func (t *teller) WaitForIt(ctx context.Context) error { return t.wait(ctx, t.Hope) }
 
 func (t *teller) AskDie(ctx context.Context) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))

@@ -67,8 +67,8 @@ func (f *frame) begin() {
 //
 //go:noinline
 func execute(f *frame) {
-	if f.vat.refusing.Load() {
-		f.refuse(ErrVatClosed)
+	if d := f.vat.depot; f.vat.refusing.Load() || d != nil && d.closing.Load() {
+		f.refuse(ErrVatClosed) // in a depot all at once, so that no vat hears from another what is only so because that is closed
 		return
 	}
 	if err := f.msg.way.shut(); err != nil {
