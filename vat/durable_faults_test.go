@@ -390,3 +390,30 @@ func TestCloseTogether(t *testing.T) {
 		})
 	}
 }
+
+// An object that only this process holds keeps what only it leads to when the depot is swept, also what means nothing to the
+// store.
+func TestSweepKeepsWhatIsHeld(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		r := w.root("a", "r")
+		x := mustAnswer[vat.Ref](t, r, "make")
+		mustAnswer[any](t, r, "link", x, "x")
+		v := newVat(t, nil)
+		mustAnswer[any](t, x, "link", object(t, v, func(context.Context, []any) (any, error) { return 7, nil }), "far")
+		mustAnswer[any](t, x, "link", x, "itself")
+		mustAnswer[any](t, x, "link", mustAnswer[vat.Ref](t, x, "whois", "far"), "far")
+		mustAnswer[any](t, r, "reset")
+		for range 3 {
+			sweep()
+			mustAnswer[int](t, r, "add", 1)
+			if _, err := w.depot.Sweep(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := answer[int](mustAnswer[vat.Ref](t, x, "follow"), "get"); n != 7 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		runtime.KeepAlive(x)
+	})
+}

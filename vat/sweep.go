@@ -53,6 +53,9 @@ func (d *Depot) Sweep() (freed int, err error) {
 	if len(g.seen) < len(g.edges) {
 		d.unloadUnseen(g)
 		runtime.GC() // which forgets the references that only they held
+		if d.dropUnseen(g) {
+			runtime.GC()
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -145,33 +148,48 @@ func (d *Depot) unloadUnseen(g *graph) {
 			d.forget(b.slot)
 		}
 	}
-	for id := range g.edges {
-		// What a promise that is pending is held for may be garbage, too.
-		if s := d.slots[id]; s != nil && !g.seen[id] && !d.named[id] {
-			s.hold = Ref{}
-		}
-	}
 }
 
-// removeUnseen removes what nothing leads to. It is called with mu held.
-func (d *Depot) removeUnseen(g *graph) (freed int, err error) {
-	var used []uint64
+// dropUnseen lets go of promises that are pending, and the like, if neither the store nor this process leads to them: what
+// they are held for is garbage, too. It reports whether there are any.
+func (d *Depot) dropUnseen(g *graph) (dropped bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g.mark(d.usedUnseen(g, func(s *slot) bool { return !s.held() }))
+	for id := range g.edges {
+		if s := d.slots[id]; s != nil && !g.seen[id] && !s.hold.IsNull() {
+			s.hold, dropped = Ref{}, true
+		}
+	}
+	return dropped
+}
+
+// usedUnseen returns what was named since the sweep began, and of those slots that count what has not been reached and is in
+// use in this process.
+func (d *Depot) usedUnseen(g *graph, counts func(*slot) bool) (used []uint64) {
 	for id := range d.named {
 		used = append(used, id)
 	}
 	for id := range g.edges {
-		if s := d.slots[id]; s != nil && !g.seen[id] {
-			if r, ok := s.alive(); ok {
-				used = append(used, id)
-				if s.rec.Count > 0 && s.held() {
-					s.hold = r
-				}
-			} else if s.used() || s.rec.Sort == slotBody && s.body.impl != nil {
-				used = append(used, id)
-			}
+		s := d.slots[id]
+		if s == nil || g.seen[id] || !counts(s) {
+			continue
+		}
+		if s.used() || s.rec.Sort == slotBody && s.body.impl != nil {
+			used = append(used, id)
 		}
 	}
-	g.mark(used)
+	return used
+}
+
+// removeUnseen removes what nothing leads to. It is called with mu held.
+func (d *Depot) removeUnseen(g *graph) (freed int, err error) {
+	g.mark(d.usedUnseen(g, func(*slot) bool { return true }))
+	for id := range g.edges {
+		if s := d.slots[id]; s != nil && g.seen[id] && s.rec.Count > 0 && s.hold.IsNull() && s.held() {
+			s.hold, _ = s.alive() // it was let go of too early
+		}
+	}
 	x := d.begin()
 	var garbage []*slot
 	for id := range g.edges {
