@@ -97,7 +97,28 @@ func (t *turn) touch(k *durable) (*body, error) {
 	}
 	b.turn = t
 	t.f.touched = append(t.f.touched, b)
+	if !b.slot.stored {
+		t.f.holds = d.hold(append(t.f.holds, Ref{&k.node}), b)
+	}
 	return b, nil
+}
+
+// hold adds references to what the state of an object that is not stored led to at the end of the last turn: if this one fails
+// that is put back, and it may be nowhere but in memory.
+func (d *Depot) hold(refs []Ref, b *body) []Ref {
+	for _, id := range b.names {
+		s := d.slots[id]
+		if s != nil && s.rec.Sort == slotResolver {
+			s = d.slots[s.rec.Body]
+		}
+		if s == nil {
+			continue
+		}
+		if r, ok := s.alive(); ok {
+			refs = append(refs, r)
+		}
+	}
+	return refs
 }
 
 // spawned has the turn store the object it has made.

@@ -417,3 +417,108 @@ func TestSweepKeepsWhatIsHeld(t *testing.T) {
 		runtime.KeepAlive(x)
 	})
 }
+
+// What a depot knows of what nobody uses any more it forgets, however things went.
+func TestForgets(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.cfg.MaxLoaded = 1
+		w.restart()
+		a, b := w.root("a", "a"), w.root("b", "b")
+		v := newVat(t, nil)
+		far := object(t, v, func(context.Context, []any) (any, error) { return 7, nil })
+		mustAnswer[any](t, a, "link", b, "b")
+		mustAnswer[any](t, b, "link", a, "a")
+		round := func() {
+			mustAnswer[any](t, a, "ask", "add", 1)
+			mustAnswer[any](t, a, "ask", "through", 1)
+			mustAnswer[any](t, a, "ask", "fail", 1)
+			mustAnswer[any](t, a, "askFar", far)
+			mustAnswer[any](t, a, "hopeFor")
+			mustAnswer[any](t, a, "want", b.Send(context.Background(), "open"))
+			synctest.Wait()
+			mustAnswer[any](t, b, "shut", 1)
+			mustAnswer[any](t, a, "link", mustAnswer[vat.Ref](t, a, "make"), "made")
+			mustAnswer[vat.Ref](t, a, "make")
+			mustAnswer[any](t, a, "link", far, "far")
+			_, _ = answer[any](a, "makeAndFail")
+			synctest.Wait()
+			runtime.GC() // the references are gone, and perhaps the depot has not heard of it yet
+			mustAnswer[any](t, a, "reset")
+			mustAnswer[any](t, a, "link", b, "b")
+			mustAnswer[any](t, b, "reset")
+			mustAnswer[any](t, b, "link", a, "a")
+		}
+		state := func() (n [5]int) {
+			for range 3 {
+				sweep()
+				mustAnswer[int](t, a, "add", 1)
+				mustAnswer[int](t, b, "add", 1)
+				synctest.Wait()
+			}
+			n[0], n[1], n[2] = w.depot.InMemory()
+			n[3], n[4] = w.size("slots"), w.size("state-1")
+			return n
+		}
+		for range 3 {
+			round()
+		}
+		before := state()
+		for range 20 {
+			round()
+		}
+		after := state()
+		runtime.KeepAlive([]vat.Ref{a, b})
+		for i, n := range after {
+			if n > before[i] {
+				t.Errorf("%d %s, before %d", n, []string{"slots in memory", "references", "objects in memory", "slots", "objects"}[i], before[i])
+			}
+		}
+	})
+}
+
+// What a turn lets go of while it runs is still there if the turn fails, and what it made is forgotten afterwards.
+func TestForgetsNothingInATurn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		x := mustAnswer[vat.Ref](t, a, "make") // which nothing stored names, nor what it leads to
+		y := mustAnswer[vat.Ref](t, x, "make")
+		mustAnswer[any](t, x, "link", y, "y")
+		y = vat.Ref{}
+		slots := func() string {
+			for range 3 {
+				sweep()
+				mustAnswer[int](t, b, "add", 1)
+			}
+			slots, refs, objects := w.depot.InMemory()
+			return fmt.Sprint(slots, refs, objects)
+		}
+		before := slots()
+		for range 3 {
+			goOn := make(chan struct{})
+			dying = func() { <-goOn }
+			_ = x.SendOnly(context.Background(), "letGo")
+			synctest.Wait()
+			slots()
+			close(goOn)
+			synctest.Wait()
+			if n, err := answer[int](mustAnswer[vat.Ref](t, x, "follow"), "add", 0); n != 100 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+			goOn = make(chan struct{})
+			_ = a.SendOnly(context.Background(), "makeAndDrop")
+			synctest.Wait()
+			slots()
+			close(goOn)
+			synctest.Wait()
+		}
+		if after := slots(); after != before {
+			t.Errorf("%s slots, references and objects in memory, before %s", after, before)
+		}
+		if strings.Contains(w.log.String(), "restoring") {
+			t.Error(w.log)
+		}
+		runtime.KeepAlive([]vat.Ref{x, a})
+	})
+}

@@ -184,6 +184,9 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	LetGo() error
+	MakeAndDrop(ctx context.Context)
+	MakeAndFail(ctx context.Context) error
 	HopeThat(ctx context.Context, selector string, n int)
 	WaitForIt(ctx context.Context) error
 	Tell(ctx context.Context, s string) error
@@ -360,6 +363,22 @@ func (t *teller) HopeThat(ctx context.Context, selector string, n int) {
 	t.Hope = vat.Result[int](t.Next.Send(ctx, selector, n))
 }
 func (t *teller) WaitForIt(ctx context.Context) error { return t.wait(ctx, t.Hope) }
+
+func (t *teller) MakeAndFail(ctx context.Context) error {
+	t.Next = TellerFacet.Spawn(ctx, &teller{})
+	return errNo
+}
+
+func (t *teller) LetGo() error {
+	t.Next, t.Known = vat.Ref{}, nil
+	dying()
+	return errNo
+}
+
+func (t *teller) MakeAndDrop(ctx context.Context) {
+	TellerFacet.Spawn(ctx, &teller{})
+	dying()
+}
 
 func (t *teller) AskDie(ctx context.Context) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))

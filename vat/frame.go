@@ -18,6 +18,7 @@ type frame struct {
 	out     []effect
 	undo    []func()
 	touched []*body    // durable objects that may have changed
+	holds   []Ref      // to durable objects that no stored record need name, and what they led to before the turn
 	saved   []snapshot // objects of kinds in other vats, whose state is in undo
 	needs   needs      // of the messages in out, while the turn commits
 	failed  error      // a commit in the middle of the turn failed: so has the turn

@@ -71,7 +71,8 @@ func (f *frame) clear() {
 	clear(f.undo)
 	clear(f.touched)
 	clear(f.saved)
-	f.out, f.undo, f.touched, f.saved = f.out[:0], f.undo[:0], f.touched[:0], f.saved[:0]
+	clear(f.holds)
+	f.out, f.undo, f.touched, f.saved, f.holds = f.out[:0], f.undo[:0], f.touched[:0], f.saved[:0], f.holds[:0]
 }
 
 // reserve takes room for every message of the turn, where room is limited.

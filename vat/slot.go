@@ -326,6 +326,9 @@ func (d *Depot) forget(s *slot) {
 		delete(s.body.facets, s.rec.Facet)
 		defer d.forget(s.body.slot)
 	}
+	if d.refs[s.weak] == s {
+		delete(d.refs, s.weak) // else only its gravestone would, which does not know it any more
+	}
 	if s.id != 0 {
 		delete(d.slots, s.id)
 	}

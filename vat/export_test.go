@@ -1,0 +1,8 @@
+package vat
+
+// InMemory returns how many slots, references and objects a depot has in memory, for tests of what it forgets.
+func (d *Depot) InMemory() (slots, refs, objects int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.slots), len(d.refs), len(d.impls) + d.loaded.Len()
+}
