@@ -16,7 +16,6 @@ type outgoing struct {
 	args   []byte
 	names  []*slot
 	ways   []*slot
-	from   []byte
 }
 
 // written is a touched object as it is at the end of a turn.
@@ -338,7 +337,7 @@ func (x *tx) send(out []outgoing) {
 		}
 		m := &o.e.msg
 		r := messageRecord{
-			To: o.to.id, Op: uint8(m.Op), Selector: []byte(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m), From: o.from,
+			To: o.to.id, Op: uint8(m.Op), Selector: []byte(m.Selector), Pos: m.Pos, Args: o.args, Answer: x.answered(m), From: callerOf(m.From),
 		}
 		for _, s := range o.ways {
 			r.Ways = append(r.Ways, s.id)

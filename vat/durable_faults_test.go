@@ -522,3 +522,33 @@ func TestForgetsNothingInATurn(t *testing.T) {
 		runtime.KeepAlive([]vat.Ref{x, a})
 	})
 }
+
+// A message from a peer is one after a restart.
+func TestCallerSurvives(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.root("a", "a")
+		b := w.root("b", "b")
+		proxy, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (vat.Ref, error) {
+			return vat.SpawnProxy(ctx, func(context.Context) (vat.Ref, error) { return b, nil }), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hold := make(chan struct{})
+		dying = func() { <-hold }
+		_ = b.SendOnly(context.Background(), "die")
+		synctest.Wait()
+		for _, from := range []*vat.Caller{nil, {Transport: "test", Designator: "peer", Authenticated: true}, {Transport: "test", Designator: "who", Anonymous: true}} {
+			proxy.Post(vat.Message{Selector: "who", From: from})
+		}
+		time.Sleep(time.Second)
+		w.dead.Store(true)
+		close(hold)
+		w.crash()
+		synctest.Wait()
+		if got, want := w.lines(w.root("b", "b")), "[{  false false} {test peer true false} {test who false true}]"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}

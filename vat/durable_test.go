@@ -184,6 +184,7 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	Who(ctx context.Context)
 	LetGo() error
 	MakeAndDrop(ctx context.Context)
 	MakeAndFail(ctx context.Context) error
@@ -378,6 +379,11 @@ func (t *teller) LetGo() error {
 func (t *teller) MakeAndDrop(ctx context.Context) {
 	TellerFacet.Spawn(ctx, &teller{})
 	dying()
+}
+
+func (t *teller) Who(ctx context.Context) {
+	type caller vat.Caller
+	t.note("%v", caller(vat.CallerOf(ctx)))
 }
 
 func (t *teller) AskDie(ctx context.Context) error {

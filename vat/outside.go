@@ -23,8 +23,6 @@ type Lasting interface {
 type Outside interface {
 	// Revive returns the reference to the Lasting target with that key, null if it is there no more.
 	Revive(key []byte) Ref
-	// Caller returns on whose behalf a message came that [Tx.Receive] has stored, nil if that is known no more.
-	Caller(key []byte) *Caller
 }
 
 // A Tx is a transaction of a depot: what a session changes in it, and beside it in the same store. It is valid in the
@@ -123,11 +121,11 @@ func (t *Tx) Lasts(r Lasting) {
 }
 
 // Receive stores a message that a session has brought and that is about to be sent on to, which the caller does with
-// Ref.Post once Update has returned. from is what [Outside.Caller] is asked for after a restart. It reports whether to is in
-// the depot: else the message is not stored. An answer that the peer may ask for again is pinned before.
-func (t *Tx) Receive(to Ref, m *Message, from []byte) (stored bool, err error) {
+// Ref.Post once Update has returned. It reports whether to is in the depot: else the message is not stored. An answer that the
+// peer may ask for again is pinned before.
+func (t *Tx) Receive(to Ref, m *Message) (stored bool, err error) {
 	x := t.x
-	o := outgoing{e: &effect{to: to.Target(), msg: *m}, from: from}
+	o := outgoing{e: &effect{to: to.Target(), msg: *m}}
 	x.direct(&o, false, nil)
 	if !o.stored {
 		return false, nil

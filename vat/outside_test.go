@@ -21,7 +21,6 @@ type farSession struct {
 	depot *vat.Depot
 	fars  map[string]*lasting
 	sent  []string
-	names []string // of the callers it was asked for
 }
 
 type lasting struct {
@@ -72,11 +71,6 @@ func (s *farSession) Revive(key []byte) vat.Ref {
 		return vat.Ref{}
 	}
 	return s.far(string(key))
-}
-
-func (s *farSession) Caller(key []byte) *vat.Caller {
-	s.names = append(s.names, string(key))
-	return &vat.Caller{Transport: "test", Designator: string(key), Authenticated: true}
 }
 
 func (s *farSession) lines() string {
@@ -164,10 +158,10 @@ func TestReceive(t *testing.T) {
 			if err := tx.Pin("answer 1", answer.Ref(), false); err != nil {
 				t.Error(err)
 			}
-			if stored, err := tx.Receive(b, &m, []byte("peer")); !stored || err != nil {
+			if stored, err := tx.Receive(b, &m); !stored || err != nil {
 				t.Errorf("%v, %v", stored, err)
 			}
-			if stored, err := tx.Receive(far, &one, []byte("peer")); stored || err != nil {
+			if stored, err := tx.Receive(far, &one); stored || err != nil {
 				t.Errorf("a message to a vat that is not durable: %v, %v", stored, err)
 			}
 			if err := tx.Pin("", answer.Ref(), false); err == nil {
@@ -178,12 +172,9 @@ func TestReceive(t *testing.T) {
 		}
 		synctest.Wait() // it is on the disk, and nobody has sent it on
 		w.kill()
-		s := w.withSession()
+		w.withSession()
 		w.open()
 		synctest.Wait()
-		if len(s.names) != 1 || s.names[0] != "peer" {
-			t.Errorf("asked for the callers %q", s.names)
-		}
 		if n := mustAnswer[int](t, w.root("b", "b"), "add", 0); n != 5 {
 			t.Errorf("%d, want 5", n)
 		}

@@ -98,11 +98,37 @@ type messageRecord struct {
 	Selector []byte // as it came, which need not be UTF-8
 	Pos      int64
 	Args     []byte
-	Answer   uint64   // a promise; 0 if nobody durable waits
-	Await    uint64   // a promise whose outcome is the last argument; 0 if none
-	Ways     []uint64 // the caretakers it came through
-	Due      int64    // not before, nanoseconds since 1970; 0 if at once
-	From     []byte   // who sent it, empty for this process
+	Answer   uint64         // a promise; 0 if nobody durable waits
+	Await    uint64         // a promise whose outcome is the last argument; 0 if none
+	Ways     []uint64       // the caretakers it came through
+	Due      int64          // not before, nanoseconds since 1970; 0 if at once
+	From     []callerRecord // on whose behalf it came, none for this process
+}
+
+// callerRecord is a Caller.
+type callerRecord struct {
+	_                        struct{} `cbor:",toarray"`
+	Transport, Designator    []byte
+	Authenticated, Anonymous bool
+}
+
+// callerOf is a Caller as it is stored.
+func callerOf(c *Caller) []callerRecord {
+	if c == nil {
+		return nil
+	}
+	return []callerRecord{{
+		Transport: []byte(c.Transport), Designator: []byte(c.Designator), Authenticated: c.Authenticated, Anonymous: c.Anonymous,
+	}}
+}
+
+// reviveCaller returns a stored Caller, nil for none.
+func reviveCaller(from []callerRecord) *Caller {
+	if len(from) == 0 {
+		return nil
+	}
+	r := &from[0]
+	return &Caller{string(r.Transport), string(r.Designator), r.Authenticated, r.Anonymous}
 }
 
 // pinRecord is a reference that a session keeps.

@@ -190,12 +190,8 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 	}
 	l := recovered{to: to.(Ref), m: Message{
 		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d: d, number: f.number, to: to.(Ref)},
+		From: reviveCaller(r.From),
 	}}
-	if len(r.From) > 0 {
-		if l.m.From = d.callerOf(r.From); l.m.From == nil {
-			l.m.From = new(Caller)
-		}
-	}
 	if l.m.way, l.m.letter.ways, err = d.passageOf(r.Ways); err != nil {
 		return err
 	}

@@ -247,14 +247,6 @@ func (d *Depot) farOf(s *slot) (r Ref) {
 	return r
 }
 
-// callerOf returns who sent a stored message, nil if that is known no more.
-func (d *Depot) callerOf(key []byte) *Caller {
-	if d.cfg.Outside == nil {
-		return nil
-	}
-	return d.cfg.Outside.Caller(key)
-}
-
 // vowOf makes the promise of a slot again.
 func (d *Depot) vowOf(s *slot) Ref {
 	w := NewVow(nil)
