@@ -95,6 +95,7 @@ func TestReach(t *testing.T) {
 				w.all.Go(func() {
 					time.Sleep(time.Minute)
 					in.(netlayer.Reacher).Reach(w.b.Location(), nil) // somebody else: of no interest
+					time.Sleep(time.Second / 2)
 					in.(netlayer.Reacher).Reach(w.a.Location(), nil)
 				})
 			}
@@ -111,6 +112,26 @@ func TestReach(t *testing.T) {
 		synctest.Wait()
 		in.Close("enough")
 		within(t, 0, time.Second, net.ErrClosed, out)
+	})
+}
+
+// TestTheAcceptorAloneHasLost has the dialler come back by itself, and then notice nothing of a loss that the acceptor has.
+func TestTheAcceptorAloneHasLost(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		out, in := w.met()
+		w.net.Lose(w.ah, w.bh)
+		if err := w.both(out, in, 2, 5, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.net.LoseSilently(w.bh, w.ah)
+		w.listen(out)
+		w.listen(in)
+		synctest.Wait()
+		in.(netlayer.Reacher).Reach(w.a.Location(), nil)
+		time.Sleep(200 * time.Millisecond)
+		if _, _, suspended := w.b.Held(); suspended != 0 {
+			t.Error("the acceptor was not let in")
+		}
 	})
 }
 

@@ -112,6 +112,36 @@ func TestCloseWhileSuspended(t *testing.T) {
 	})
 }
 
+// TestLinksAreForgotten ends links in several ways: nothing of them is kept.
+func TestLinksAreForgotten(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		for i := range 12 {
+			out, in := w.met()
+			if i%2 == 0 {
+				out, in = in, out
+			}
+			w.listen(in)
+			w.listen(out)
+			switch i % 3 {
+			case 1:
+				w.net.Lose(w.ah, w.bh)
+				synctest.Wait()
+			case 2:
+				w.net.Partition(w.ah, w.bh)
+				time.Sleep(11 * time.Minute)
+				w.net.Heal(w.ah, w.bh)
+			}
+			out.Close("")
+			time.Sleep(time.Second)
+		}
+		for _, n := range []*link.Netlayer{w.a, w.b} {
+			if links, named, suspended := n.Held(); links+named+suspended != 0 {
+				t.Errorf("%d links are left, %d with a name, %d suspended", links, named, suspended)
+			}
+		}
+	})
+}
+
 // TestCloseTells says why, in words that fit into a log.
 func TestCloseTells(t *testing.T) {
 	scene(t, link.Config{}, func(w *world) {

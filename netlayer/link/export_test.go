@@ -14,3 +14,16 @@ func Answer(s, request []byte, next uint64) []byte {
 
 // Gone is the answer of who knows of no link.
 func Gone() []byte { return gone }
+
+// Held returns how many links a netlayer knows: all, by name, and suspended.
+func (n *Netlayer) Held() (links, named, suspended int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.links), len(n.byID), len(n.crowd.members)
+}
+
+// Turned is Request of the side that was dialled at the beginning.
+func Turned(s []byte, attempt, next uint64) []byte {
+	k := secret(s)
+	return request{id: k.id(), attempt: attempt, next: next, turned: true}.encode(&k)
+}

@@ -404,7 +404,54 @@ func TestResumeStorm(t *testing.T) {
 	})
 }
 
-// TestSecretLost resumes nothing that the dialler has not heard the secret of; a peer that says one twice breaks the rules.
+// TestCrossedDials has the side that was dialled dial while the other does: it is told to wait for that.
+func TestCrossedDials(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		h := w.net.Host(mem.HostConfig{Name: "acceptor", Features: []string{netlayer.FeatureResume}})
+		s := bytes.Repeat([]byte{7}, 32)
+		next := func() *netlayer.Incoming {
+			in, err := h.Accept(context.Background())
+			if err != nil {
+				t.Error(err)
+			}
+			return in
+		}
+		resume := func(attempt uint64) error {
+			_, err := h.Connect(context.Background(), netlayer.Dial{Peer: w.a.Location(), Resume: link.Turned(s, attempt, 0)})
+			return err
+		}
+		w.all.Go(func() {
+			if _, err := next().Accept([][]byte{append([]byte{begin}, s...)}); err != nil {
+				t.Error(err)
+			}
+		})
+		c, err := w.a.Connect(context.Background(), netlayer.Dial{Peer: h.Location()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.(netlayer.KeepAliver).KeepAlive(true)
+		w.listen(c)
+		time.Sleep(time.Second)
+		w.net.Lose(w.ah, h)
+		waiting := next() // the dialler's dial is under way, and nobody answers
+		if err := resume(1); !errors.Is(err, netlayer.ErrCrossed) {
+			t.Errorf("a dial that crosses: %v", err)
+		}
+		waiting.Refuse(netlayer.ErrRefused)
+		var crossed error
+		for attempt := uint64(2); attempt < 20; attempt++ { // as soon as the dialler pauses
+			if crossed = resume(attempt); crossed == nil {
+				break
+			}
+		}
+		if crossed != nil {
+			t.Errorf("a dial that does not cross: %v", crossed)
+		}
+		h.Close()
+	})
+}
+
+// TestSecretTwice has a peer say the secret twice, which breaks the rules.
 func TestSecretTwice(t *testing.T) {
 	scene(t, link.Config{}, func(w *world) {
 		h := w.net.Host(mem.HostConfig{Name: "acceptor", Features: []string{netlayer.FeatureResume}})
