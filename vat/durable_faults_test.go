@@ -296,7 +296,7 @@ func TestOrderOnPromiseThatIsStored(t *testing.T) {
 		a, b := w.root("a", "a"), w.root("b", "b")
 		p, r := promise.New[vat.Ref](context.Background())
 		mustAnswer[any](t, a, "link", p, "p")
-		w.disk.slow = time.Second
+		w.disk.slow.Store(int64(time.Second))
 		_ = a.SendOnly(context.Background(), "tell", "one")
 		go func() {
 			_, _ = vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
@@ -310,7 +310,7 @@ func TestOrderOnPromiseThatIsStored(t *testing.T) {
 		_ = a.SendOnly(context.Background(), "tell", "three")
 		synctest.Wait()
 		time.Sleep(time.Minute)
-		w.disk.slow = 0
+		w.disk.slow.Store(int64(0))
 		r.Fulfill(context.Background(), b)
 		synctest.Wait()
 		if got := w.lines(b); got != "[one two three]" {
@@ -338,7 +338,7 @@ func TestOrderOnPromiseDuringRecovery(t *testing.T) {
 		b = mustAnswer[vat.Ref](t, a, "follow")
 		p, r := promise.New[vat.Ref](context.Background())
 		mustAnswer[any](t, a, "link", p, "p")
-		w.disk.slow = time.Second
+		w.disk.slow.Store(int64(time.Second))
 		close(hold)
 		synctest.Wait()
 		_ = a.SendOnly(context.Background(), "tell", "one")
@@ -347,7 +347,7 @@ func TestOrderOnPromiseDuringRecovery(t *testing.T) {
 		synctest.Wait()
 		_ = a.SendOnly(context.Background(), "tell", "two")
 		time.Sleep(time.Minute)
-		w.disk.slow = 0
+		w.disk.slow.Store(int64(0))
 		if got := w.lines(b); got != "[one two]" {
 			t.Error(got)
 		}
@@ -483,9 +483,7 @@ func TestForgetsNothingInATurn(t *testing.T) {
 		w := newWorld(t, tellerKind)
 		a, b := w.root("a", "a"), w.root("b", "b")
 		x := mustAnswer[vat.Ref](t, a, "make") // which nothing stored names, nor what it leads to
-		y := mustAnswer[vat.Ref](t, x, "make")
-		mustAnswer[any](t, x, "link", y, "y")
-		y = vat.Ref{}
+		mustAnswer[any](t, x, "link", mustAnswer[vat.Ref](t, x, "make"), "y")
 		slots := func() string {
 			for range 3 {
 				sweep()

@@ -23,7 +23,7 @@ import (
 // disk is a store in memory whose process can be killed: nothing is written after that.
 type disk struct {
 	memory.Backend
-	slow   time.Duration
+	slow   atomic.Int64 // how long a write takes, a time.Duration
 	writes atomic.Int64 // that were tried
 	dieAt  atomic.Int64 // which of them is the first that fails; 0 for none
 }
@@ -37,9 +37,7 @@ type process struct {
 }
 
 func (p process) Apply(bs []*store.Batch) error {
-	if p.disk.slow > 0 {
-		time.Sleep(p.disk.slow)
-	}
+	time.Sleep(time.Duration(p.disk.slow.Load()))
 	n := p.writes.Add(1)
 	if at := p.dieAt.Load(); p.killed.Load() || at > 0 && n > at {
 		return errKilled
@@ -595,7 +593,7 @@ func TestStateBeforeSends(t *testing.T) {
 		})
 		mustAnswer[any](t, b, "link", a, "a")
 		mustAnswer[any](t, a, "link", out, "out")
-		w.disk.slow = time.Second
+		w.disk.slow.Store(int64(time.Second))
 		start := time.Now()
 		_ = b.SendOnly(context.Background(), "pass", 1)  // to a, within the depot: at once
 		_ = a.SendOnly(context.Background(), "pass", 2)  // out of it
@@ -619,7 +617,7 @@ func TestStateBeforeSends(t *testing.T) {
 		if s := j.String(); s != "[add 2]" {
 			t.Errorf("%q, want [add 2]", s)
 		}
-		w.disk.slow = 0
+		w.disk.slow.Store(int64(0))
 	})
 }
 

@@ -206,7 +206,7 @@ func torment(t *testing.T, rnd *rand.Rand) {
 	w := newWorld(t, muleKind)
 	w.cfg.Amnesia = rnd.IntN(3) == 0
 	w.cfg.MaxLoaded = 1 + rnd.IntN(4000)
-	w.disk.slow = time.Duration(rnd.IntN(3)) * time.Millisecond
+	w.disk.slow.Store(int64(time.Duration(rnd.IntN(3)) * time.Millisecond))
 	w.restart()
 	herd := func() (refs []MuleRef) {
 		for i := range mules {
