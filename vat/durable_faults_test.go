@@ -550,3 +550,38 @@ func TestCallerSurvives(t *testing.T) {
 		}
 	})
 }
+
+// A timer that is due, or the outcome of a promise, at which the process dies each time is given up as other messages are.
+func TestPoisonPutOff(t *testing.T) {
+	for _, how := range []string{"dieLater", "dieOf"} {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, tellerKind)
+			a, b := w.root("a", "a"), w.root("b", "b")
+			mustAnswer[any](t, a, "link", b, "b")
+			dying = func() {
+				time.Sleep(time.Millisecond) // until what led to it is on the disk
+				w.dead.Store(true)
+			}
+			mustAnswer[any](t, a, how)
+			time.Sleep(time.Minute)
+			for i := range 3 {
+				if !w.dead.Load() {
+					t.Fatalf("%s: alive after crash %d", how, i)
+				}
+				w.crash()
+				time.Sleep(time.Minute)
+			}
+			w.crash()
+			time.Sleep(time.Minute)
+			if w.dead.Load() {
+				t.Fatalf("%s: it has died once more", how)
+			}
+			if n := mustAnswer[int](t, w.root("a", "a"), "add", 1); n != 1 {
+				t.Error(n)
+			}
+			if n := w.size("messages"); n != 0 {
+				t.Errorf("%d messages are left", n)
+			}
+		})
+	}
+}

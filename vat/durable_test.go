@@ -182,6 +182,9 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	DieLater(ctx context.Context)
+	DieOf(ctx context.Context)
+	Dying(o promise.Outcome[int])
 	Who(ctx context.Context)
 	LetGo() error
 	MakeAndDrop(ctx context.Context)
@@ -383,6 +386,20 @@ func (t *teller) Who(ctx context.Context) {
 	type caller vat.Caller
 	t.note("%v", caller(vat.CallerOf(ctx)))
 }
+
+func (r TellerRef) Die(ctx context.Context) vat.Ref { return r.Send(ctx, "die") }
+func (r TellerRef) Dying(ctx context.Context, o promise.Outcome[int]) vat.Ref {
+	return r.Send(ctx, "dying", o)
+}
+
+func (t *teller) DieLater(ctx context.Context) {
+	vat.After(ctx, time.Second, vat.As[TellerRef](vat.Self(ctx)), TellerRef.Die)
+}
+
+func (t *teller) DieOf(ctx context.Context) {
+	vat.WhenSettled(ctx, vat.Result[int](t.Next.Send(ctx, "add", 1)), vat.As[TellerRef](vat.Self(ctx)), TellerRef.Dying)
+}
+func (t *teller) Dying(promise.Outcome[int]) { dying() }
 
 func (t *teller) AskDie(ctx context.Context) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))

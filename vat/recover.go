@@ -2,7 +2,9 @@ package vat
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
@@ -224,7 +226,8 @@ func isObject(t Target) bool {
 	return ok
 }
 
-// Start delivers the messages that the depot holds from before, in order. If it was not closed in order they get their turns
+// Start delivers the messages that the depot holds from before, in order, with those of timers that are due and of promises
+// that have settled among them. If it was not closed in order they get their turns
 // one after the other, each marked in the store: one at which the process has died three times breaks with ErrPoison.
 func (d *Depot) Start() {
 	d.mu.Lock()
@@ -237,15 +240,19 @@ func (d *Depot) Start() {
 		switch {
 		case l.await != nil && k != nil:
 			x.watch(l.await, &watcher{to: &k.object, m: l.m})
-		case !l.due.IsZero() && k != nil:
+		case time.Until(l.due) > 0 && k != nil:
 			d.remind(k, l.m, l.due)
 		default:
 			direct = append(direct, l)
 		}
 	}
+	for i := range x.ready { // those whose promise has settled
+		r := &x.ready[i]
+		direct = append(direct, recovered{to: r.m.letter.to, m: r.m})
+	}
+	slices.SortFunc(direct, func(a, b recovered) int { return cmp.Compare(a.m.letter.number, b.m.letter.number) })
 	d.past.letters = direct
 	d.mu.Unlock()
-	x.close()
 	d.courier.hand(d.redeliver)
 }
 
