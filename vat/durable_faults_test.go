@@ -585,3 +585,42 @@ func TestPoisonPutOff(t *testing.T) {
 		})
 	}
 }
+
+// What a session brings while messages from before are being delivered takes effect once, behind them.
+func TestReceiveDuringRecovery(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		mustAnswer[any](t, a, "link", b, "b")
+		hold := make(chan struct{})
+		dying = func() { <-hold }
+		_ = a.SendOnly(context.Background(), "askDie")
+		_ = a.SendOnly(context.Background(), "tell", "one")
+		time.Sleep(time.Second)
+		w.dead.Store(true)
+		close(hold)
+		synctest.Wait()
+		hold = make(chan struct{})
+		w.crash()
+		b = mustAnswer[vat.Ref](t, w.root("a", "a"), "follow")
+		for _, s := range []string{"two", "three"} {
+			m := vat.Message{Selector: "say", Args: []any{s}}
+			if err := w.depot.Update(func(tx *vat.Tx) {
+				if stored, err := tx.Receive(b, &m); err != nil || !stored {
+					t.Errorf("%v, %v", stored, err)
+				}
+			}, nil); err != nil {
+				t.Fatal(err)
+			}
+			b.Post(m)
+		}
+		close(hold)
+		synctest.Wait()
+		if got := w.lines(b); got != "[one two three]" {
+			t.Error(got)
+		}
+		if n := w.size("messages"); n != 0 {
+			t.Errorf("%d messages are left", n)
+		}
+	})
+}

@@ -130,6 +130,7 @@ func (t *Tx) Receive(to Ref, m *Message) (stored bool, err error) {
 	if !o.stored {
 		return false, nil
 	}
+	o.atOnce = false // Ref.Post puts it behind messages from before, if there are any
 	if err := x.encodeArgs(&o); err != nil {
 		return false, err
 	}

@@ -266,7 +266,7 @@ func (p *recovery) next() (l recovered, ok bool) {
 	return l, true
 }
 
-// putBehind has a message that is stored, and had to wait for the disk, wait behind those from before. It reports false if
+// putBehind has a message that is stored, and had to wait for the disk or came from a session, wait behind those from before. It reports false if
 // they have been delivered.
 func (d *Depot) putBehind(e *effect) bool {
 	d.mu.Lock()

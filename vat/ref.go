@@ -131,6 +131,9 @@ func (r Ref) post(t *turn, m *Message) error {
 
 // Post delivers a message that belongs to no turn, now, for those who implement a [Target].
 func (r Ref) Post(m Message) {
+	if l := m.letter; l != nil && l.d.putBehind(&effect{to: r.n.target, msg: m}) {
+		return
+	}
 	hand(nil, r.n.target, &m)
 	runtime.KeepAlive(r.n)
 }
