@@ -230,7 +230,7 @@ func (d *Depot) shrink() {
 func (x *tx) encode(model any) (w written, err error) {
 	p := pen{x: x}
 	r := bodyRecord{}
-	if r.State, err = modelcbor.Encode(model, p.slot); err != nil {
+	if r.State, err = p.encode(model); err != nil {
 		return w, err
 	}
 	r.Names = p.ids()

@@ -2,8 +2,6 @@ package vat
 
 import (
 	"fmt"
-
-	"github.com/hawser-go/hawser/internal/modelcbor"
 )
 
 // outgoing is a message of a turn and where it goes.
@@ -298,7 +296,7 @@ func (x *tx) encodeArgs(o *outgoing) (err error) {
 		args = []any{}
 	}
 	p := pen{x: x}
-	if o.args, err = modelcbor.Encode(args, p.slot); err == nil && len(o.args)+len(o.e.msg.Selector) > maxStored {
+	if o.args, err = p.encode(args); err == nil && len(o.args)+len(o.e.msg.Selector) > maxStored {
 		err = errTooLarge
 	}
 	if err != nil {

@@ -624,3 +624,54 @@ func TestReceiveDuringRecovery(t *testing.T) {
 		}
 	})
 }
+
+// Promises that have settled to one object are keys of a map each.
+func TestPromisesAsKeys(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		p, r := promise.New[vat.Ref](context.Background())
+		q, s := promise.New[vat.Ref](context.Background())
+		mustAnswer[any](t, a, "link", p, "p")
+		mustAnswer[any](t, a, "link", q, "q")
+		mustAnswer[any](t, a, "link", b, "b")
+		r.Fulfill(context.Background(), b)
+		s.Fulfill(context.Background(), b)
+		for range 3 {
+			synctest.Wait()
+			mustAnswer[any](t, a, "say", "more")
+			w.crash()
+			a = w.root("a", "a")
+		}
+		if got := w.lines(a); got != "[more more more]" {
+			t.Error(got)
+		}
+		for _, name := range []string{"p", "q", "b"} {
+			mustAnswer[any](t, mustAnswer[vat.Ref](t, a, "whois", name), "say", name)
+		}
+		if got := w.lines(w.root("b", "b")); got != "[p q b]" {
+			t.Error(got)
+		}
+	})
+}
+
+// A caretaker that is stored by way of a promise leads to what it stands before after a restart.
+func TestCaretakerByPromise(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		caret, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (vat.Ref, error) {
+			r, _ := vat.Revocable(ctx, b)
+			return r, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAnswer[any](t, a, "link", promise.Fulfilled(caret), "caret")
+		w.crash()
+		mustAnswer[any](t, mustAnswer[vat.Ref](t, w.root("a", "a"), "follow"), "say", "hello")
+		if got := w.lines(w.root("b", "b")); got != "[hello]" {
+			t.Error(got)
+		}
+	})
+}

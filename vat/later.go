@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/promise"
 )
 
@@ -90,7 +89,7 @@ func (d *Depot) keptBy(r Ref) *durable {
 // noteWatch stores that k waits for a promise.
 func (x *tx) noteWatch(k *durable, m Message, on Ref) (func(), error) {
 	p := pen{x: x}
-	args, err := modelcbor.Encode(append([]any{}, m.Args...), p.slot)
+	args, err := p.encode(append([]any{}, m.Args...))
 	if err == nil && len(args)+len(m.Selector) > maxStored {
 		err = errTooLarge
 	}
@@ -167,7 +166,7 @@ func (timer Timer) Stop(ctx context.Context) {
 // noteTimer stores a timer.
 func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), error) {
 	p := pen{x: x}
-	args, err := modelcbor.Encode(append([]any{}, m.Args...), p.slot)
+	args, err := p.encode(append([]any{}, m.Args...))
 	if err == nil && len(args)+len(m.Selector) > maxStored {
 		err = errTooLarge
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 
-	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 )
@@ -43,7 +42,7 @@ func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
 		}
 	}
 	p := pen{x: x}
-	if set.encoded, err = modelcbor.Encode(set.value, p.slot); err != nil {
+	if set.encoded, err = p.encode(set.value); err != nil {
 		return nil, errResult.due(err)
 	}
 	if set.names = p.ids(); len(set.encoded)+9*len(set.names) > maxStored {

@@ -79,7 +79,11 @@ func (s *slot) used() bool {
 
 // slotOf returns the slot of a reference, a new one perhaps. A promise that has settled to a reference is that.
 func (d *Depot) slotOf(r Ref) *slot {
-	r = settledRef(r)
+	return d.slotFor(settledRef(r))
+}
+
+// slotFor is slotOf for a reference that is taken as it is, also if it is a promise that has settled to another.
+func (d *Depot) slotFor(r Ref) *slot {
 	if o, ok := r.Target().(*object); ok {
 		if s := o.slotIn(d); s != nil {
 			return s

@@ -2,8 +2,10 @@ package vat
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
+	"github.com/hawser-go/hawser/internal/modelcbor"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/store"
@@ -59,6 +61,18 @@ func (x *tx) write(bucket string, key []byte, record any) {
 type pen struct {
 	x     *tx
 	names map[*slot]struct{}
+	exact bool // promises that have settled are what they are, not what they lead to
+}
+
+// encode encodes a model value. Promises that lead to one object may be keys of one map, and are stored as themselves then.
+func (p *pen) encode(model any) ([]byte, error) {
+	b, err := modelcbor.Encode(model, p.slot)
+	if errors.Is(err, modelcbor.ErrSameKey) {
+		p.names, p.exact = nil, true
+		b, err = modelcbor.Encode(model, p.slot)
+		p.exact = false
+	}
+	return b, err
 }
 
 func (p *pen) slot(r passable.Reference) (uint64, error) {
@@ -67,9 +81,13 @@ func (p *pen) slot(r passable.Reference) (uint64, error) {
 	if settler, ok := r.(promise.Settler); ok {
 		s, err = p.x.resolverOf(settler)
 	} else {
-		s = p.x.d.slotOf(r.(Ref))
+		ref := r.(Ref)
+		if !p.exact {
+			ref = settledRef(ref)
+		}
+		s = p.x.d.slotFor(ref)
 		if err = p.x.look(s); err == nil {
-			err = p.x.lookAt(s, r.(Ref))
+			err = p.x.lookAt(s, ref)
 		}
 	}
 	if err != nil {

@@ -3,6 +3,7 @@
 package modelcbor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -64,9 +65,12 @@ var codec = func() *detcbor.Codec {
 	return c
 }()
 
+// ErrSameKey says that a map, pairs tagged passable.MapTag, has one reference as a key twice.
+var ErrSameKey = errors.New("a map has one key twice")
+
 // Encode returns the one encoding of a model value. slotOf names each reference in it; pairs of a map whose keys are
 // references (passable.MapTag) are in the order of their keys' slots. What cannot be stored is an error that matches
-// ErrCannotStore, or slotOf's own.
+// ErrCannotStore or ErrSameKey, or slotOf's own.
 func Encode(model any, slotOf func(passable.Reference) (uint64, error)) ([]byte, error) {
 	tree, err := encoder(slotOf).value(model)
 	if err != nil {
@@ -111,7 +115,7 @@ func (e encoder) value(model any) (any, error) {
 	case passable.Tagged:
 		v, err := e.value(m.Value)
 		if err == nil && m.Tag == passable.MapTag {
-			sortPairs(v)
+			err = sortPairs(v)
 		}
 		return tagged{Tag: m.Tag, Value: v}, err
 	}
@@ -131,21 +135,26 @@ func (e encoder) list(m []any) ([]any, error) {
 }
 
 // sortPairs puts the pairs of a map in order if all of its keys are references.
-func sortPairs(v any) {
+func sortPairs(v any) error {
 	pairs, _ := v.([]any)
 	for _, p := range pairs {
 		if _, ok := keyOf(p); !ok {
-			return
+			return nil
 		}
 	}
 	slices.SortFunc(pairs, func(a, b any) int {
 		x, _ := keyOf(a)
 		y, _ := keyOf(b)
-		if x < y {
-			return -1
-		}
-		return 1
+		return cmp.Compare(x, y)
 	})
+	for i := range max(len(pairs)-1, 0) {
+		x, _ := keyOf(pairs[i])
+		y, _ := keyOf(pairs[i+1])
+		if x == y {
+			return ErrSameKey
+		}
+	}
+	return nil
 }
 
 func keyOf(pair any) (slot, bool) {

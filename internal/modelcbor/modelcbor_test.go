@@ -185,3 +185,22 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// A map with one reference as a key twice could not be read back.
+func TestSameKey(t *testing.T) {
+	for _, keys := range [][]ref{{}, {1}, {2, 1}, {3, 3}, {1, 2, 1}} {
+		pairs := []any{}
+		seen := make(map[ref]bool)
+		twice := false
+		for _, k := range keys {
+			pairs = append(pairs, []any{k, "x"})
+			twice, seen[k] = twice || seen[k], true
+		}
+		_, err := modelcbor.Encode(passable.Tagged{Tag: passable.MapTag, Value: pairs}, func(r passable.Reference) (uint64, error) {
+			return uint64(r.(ref)), nil
+		})
+		if errors.Is(err, modelcbor.ErrSameKey) != twice || err != nil && !twice {
+			t.Errorf("%v: %v", keys, err)
+		}
+	}
+}
