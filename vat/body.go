@@ -153,6 +153,15 @@ func (d *Depot) load(b *body) error {
 	return nil
 }
 
+// implOf returns the object whose struct impl points to, nil if there is none. Structs without fields have no addresses of
+// their own.
+func (d *Depot) implOf(k *kind, impl any) *body {
+	if k.typ.Size() == 0 {
+		return nil
+	}
+	return d.impls[impl]
+}
+
 // read puts stored state into impl, one of the kind's own making if that is nil, and returns it and the slots it names. A
 // program's constructor may panic.
 func (d *Depot) read(k *kind, impl any, record []byte) (_ any, names []uint64, err error) {
@@ -162,7 +171,9 @@ func (d *Depot) read(k *kind, impl any, record []byte) (_ any, names []uint64, e
 		}
 	}()
 	if impl == nil {
-		impl = k.make()
+		if impl = k.make(); d.implOf(k, impl) != nil {
+			return nil, nil, fmt.Errorf("the function that makes a %v has returned one that is an object already: it is to make a new one each time", k.typ)
+		}
 	}
 	var r bodyRecord
 	if err := decodeRecord(record, &r); err != nil {

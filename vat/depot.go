@@ -215,7 +215,7 @@ func (d *Depot) spawn(v *Vat, f AnyFacet, impl any) Ref {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b := d.impls[impl]
+	b := d.implOf(k.kind, impl)
 	if b == nil {
 		b = &body{kind: k, vat: v, impl: impl, facets: make(map[string]*slot)}
 		b.slot = &slot{rec: slotRecord{Sort: slotBody, Vat: v.number, Kind: k.number}, body: b}

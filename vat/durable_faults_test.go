@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -671,6 +672,105 @@ func TestCaretakerByPromise(t *testing.T) {
 		w.crash()
 		mustAnswer[any](t, mustAnswer[vat.Ref](t, w.root("a", "a"), "follow"), "say", "hello")
 		if got := w.lines(w.root("b", "b")); got != "[hello]" {
+			t.Error(got)
+		}
+	})
+}
+
+// nothing is an object without state.
+type nothing struct{}
+
+func (*nothing) Count() int { return 7 }
+
+var (
+	nothingKind = vat.KindOf("nothing", func() *nothing { return new(nothing) }, CounterFacet)
+	sharedOne   teller
+	sharedKind  = vat.KindOf("teller", func() *teller { return &sharedOne }, TellerFacet, CounterFacet)
+)
+
+// Objects without state are objects each, in whatever vat.
+func TestNoState(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind, nothingKind)
+		a := w.root("a", "a")
+		for _, name := range []string{"a", "b", "a"} {
+			r, err := vat.Do(context.Background(), w.vat(name), func(ctx context.Context) (vat.Ref, error) {
+				return CounterFacet.Spawn(ctx, new(nothing)), nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAnswer[any](t, a, "link", r, fmt.Sprintf("%s%p", name, new(int)))
+		}
+		w.crash()
+		a = w.root("a", "a")
+		if n := mustAnswer[int](t, mustAnswer[vat.Ref](t, a, "follow"), "count"); n != 7 {
+			t.Error(n)
+		}
+		if n := w.size("state-2"); n != 3 {
+			t.Errorf("%d objects, want 3", n)
+		}
+	})
+}
+
+// A constructor that returns the same struct again is noticed.
+func TestSharedStruct(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a, b := w.root("a", "a"), w.root("b", "b")
+		mustAnswer[int](t, a, "add", 1)
+		mustAnswer[int](t, b, "add", 2)
+		w.cfg.Kinds = []vat.Kind{sharedKind}
+		w.restart()
+		a, b = w.root("a", "a"), w.root("b", "b")
+		if n := mustAnswer[int](t, a, "add", 0); n != 1 {
+			t.Error(n)
+		}
+		if n, err := answer[int](b, "add", 0); !errors.Is(err, vat.ErrInternal) {
+			t.Errorf("%d, %v", n, err)
+		}
+		if n := mustAnswer[int](t, a, "add", 0); n != 1 {
+			t.Errorf("%d: one object was put into another", n)
+		}
+	})
+}
+
+// A timer that is to wait for centuries does.
+func TestTimerForLong(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		mustAnswer[vat.Timer](t, w.root("a", "a"), "later", time.Duration(math.MaxInt64))
+		w.crash()
+		synctest.Wait()
+		if got := w.lines(w.root("a", "a")); got != "[]" {
+			t.Error(got)
+		}
+		if n := w.size("messages"); n != 1 {
+			t.Errorf("%d timers are stored, want 1", n)
+		}
+	})
+}
+
+// A function that is called when a reference is severed may change the durable object it belongs to.
+func TestSeverInDurableVat(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.cfg.Amnesia = true
+		w.restart()
+		a := w.root("a", "a")
+		p, r := promise.New[vat.Ref](context.Background())
+		mustAnswer[any](t, a, "watch", p)
+		for range 3 {
+			mustAnswer[int](t, a, "add", 1)
+			sweep()
+		}
+		r.Break(context.Background(), errNo)
+		synctest.Wait()
+		if got := w.lines(a); got != "[severed: no]" {
+			t.Error(got)
+		}
+		w.crash()
+		if got := w.lines(w.root("a", "a")); got != "[severed: no]" {
 			t.Error(got)
 		}
 	})

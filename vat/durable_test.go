@@ -182,6 +182,7 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	Watch(ctx context.Context, r vat.Ref)
 	DieLater(ctx context.Context)
 	DieOf(ctx context.Context)
 	Dying(o promise.Outcome[int])
@@ -400,6 +401,10 @@ func (t *teller) DieOf(ctx context.Context) {
 	vat.WhenSettled(ctx, vat.Result[int](t.Next.Send(ctx, "add", 1)), vat.As[TellerRef](vat.Self(ctx)), TellerRef.Dying)
 }
 func (t *teller) Dying(promise.Outcome[int]) { dying() }
+
+func (t *teller) Watch(ctx context.Context, r vat.Ref) {
+	vat.OnSever(ctx, r, func(_ context.Context, reason error) { t.note("severed: %v", reason) })
+}
 
 func (t *teller) AskDie(ctx context.Context) error {
 	return t.wait(ctx, vat.Result[int](t.Next.Send(ctx, "die")))

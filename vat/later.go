@@ -121,16 +121,20 @@ type Timer struct {
 	Number uint64
 }
 
+// longest is how long a timer waits at the most: what is stored of it goes to the year 2262.
+const longest = 100 * 365 * 24 * time.Hour
+
 // After has self get a message once the time is over: what method sends, as for [WhenSettled]:
 //
 //	vat.After(ctx, time.Hour, self, RoomRef.Sweep)
 //
 // In a durable vat, with a self that is a durable object of it, it is stored with the turn: if the process does not run when
-// it is due the message comes after the next start. If the turn fails nothing is sent. After panics outside a turn.
+// it is due the message comes after the next start. If the turn fails nothing is sent. It waits for a hundred years at the
+// most. After panics outside a turn.
 func After[S ~struct{ Ref }, R any](ctx context.Context, wait time.Duration, self S, method func(S, context.Context) R) Timer {
 	t := mustTurn(ctx, "After")
 	m := record("After", func(r Ref) { method(As[S](r), context.Background()) })
-	to, due := struct{ Ref }(self).Ref, time.Now().Add(wait)
+	to, due := struct{ Ref }(self).Ref, time.Now().Add(min(wait, longest))
 	if k := t.vat.depot.keptBy(to); k != nil {
 		n := t.vat.depot.reserve()
 		t.f.out = append(t.f.out, effect{note: func(x *tx) (func(), error) { return x.noteTimer(k, m, n, due) }})

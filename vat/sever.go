@@ -22,13 +22,14 @@ type Severable interface {
 // called, unless its turn is waiting already. OnSever panics outside a turn.
 func OnSever(ctx context.Context, r Ref, fn func(ctx context.Context, reason error)) (stop func()) {
 	t := mustTurn(ctx, "OnSever")
-	w := &severWatch{vat: t.vat, fn: fn}
+	w := &severWatch{vat: t.vat, home: t.Home(), fn: fn}
 	t.OnCommit(func() { w.attach(r) }, nil)
 	return w.stop
 }
 
 type severWatch struct {
 	vat    *Vat
+	home   promise.Home // the same, and keeps the durable objects in memory that the turn was about
 	fn     func(ctx context.Context, reason error)
 	reason error
 
@@ -101,7 +102,7 @@ func (w *severWatch) end() bool {
 func (w *severWatch) fire(reason error) {
 	if w.end() {
 		w.reason = reason
-		w.vat.Enqueue(w)
+		w.home.Enqueue(w)
 	}
 }
 
