@@ -355,7 +355,7 @@ func (x *tx) send(out []outgoing) {
 
 // store stores a message.
 func (x *tx) store(m *Message, r messageRecord) {
-	m.letter = &letter{d: x.d, number: x.number()}
+	x.d.letter(m, x.number())
 	x.put(bucketMessages, m.letter.number, &r)
 }
 

@@ -43,11 +43,13 @@ type Depot struct {
 	vats   map[string]*Vat
 	names  map[uint64]*Vat
 	pins   map[string]pinRecord
-	failed error
-	past   recovery
-	named  map[uint64]bool // what was named since a sweep began; nil at other times
-	made   int             // slots numbered since the last one
-	live   int             // slots there were after it
+	// letters are the stored messages that are in memory, by number.
+	letters map[uint64]*letter
+	failed  error
+	past    recovery
+	named   map[uint64]bool // what was named since a sweep began; nil at other times
+	made    int             // slots numbered since the last one
+	live    int             // slots there were after it
 }
 
 // DepotConfig configures a depot. The zero value of each field but Kinds means the default.
@@ -91,7 +93,7 @@ func OpenDepot(s *store.Store, cfg DepotConfig) (*Depot, error) {
 	d := &Depot{
 		store: s, cfg: cfg, kinds: make(map[reflect.Type]*storedKind), numbers: make(map[uint64]*storedKind),
 		slots: make(map[uint64]*slot), refs: make(map[WeakRef]*slot), impls: make(map[any]*body), vats: make(map[string]*Vat),
-		names: make(map[uint64]*Vat),
+		names: make(map[uint64]*Vat), letters: make(map[uint64]*letter),
 	}
 	if d.cfg.MaxLoaded <= 0 {
 		d.cfg.MaxLoaded = 64 << 20

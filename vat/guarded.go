@@ -77,19 +77,20 @@ func (d *Depot) caretakerOf(s *slot) Ref {
 		return Ref{}
 	}
 	c := newCaretaker(Ref{})
-	if c.tracked(s); len(s.rec.Err) > 0 {
+	c.tracked(s)
+	caret := d.adopt(s, v.spawn(c)) // what it stands before may lead to it
+	switch {
+	case len(s.rec.Err) > 0:
 		err, _ := revive(s.rec.Err[0]).(*Error)
 		c.gate.err.Store(err)
-		return v.spawn(c)
-	}
-	if len(s.rec.Names) > 0 {
+	case len(s.rec.Names) > 0:
 		r, err := d.refAt(s.rec.Names[0])
 		if err != nil {
 			return Ref{}
 		}
 		c.inner = r.(Ref)
 	}
-	return v.spawn(c)
+	return caret
 }
 
 // revokerOf makes what revokes a stored caretaker again; it is null if the slot is damaged.
@@ -109,7 +110,10 @@ func (d *Depot) revokerOf(s *slot) Ref {
 	if !ok {
 		return Ref{}
 	}
-	return o.vat.spawn(&revoker{c, r.(Ref), s})
+	if r, ok := s.alive(); ok {
+		return r // the caretaker leads to it
+	}
+	return d.adopt(s, o.vat.spawn(&revoker{c, r.(Ref), s}))
 }
 
 // slotIn returns the slot of an object that is stored in this depot: of a durable object, a caretaker or a revoker.

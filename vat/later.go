@@ -158,7 +158,7 @@ func (timer Timer) Stop(ctx context.Context) {
 		t.f.out = append(t.f.out, effect{note: func(x *tx) (func(), error) {
 			return func() {
 				if d.clock.stop(timer.Number) {
-					x.batch.Delete(bucketMessages, numberKey(timer.Number))
+					x.take(d.letters[timer.Number])
 				}
 			}, nil
 		}})
@@ -184,7 +184,7 @@ func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), 
 			x.keep(s)
 		}
 		m.sent = true
-		m.letter = &letter{d: x.d, number: n}
+		x.d.letter(&m, n)
 		x.put(bucketMessages, n, &messageRecord{To: k.slot.id, Selector: []byte(m.Selector), Args: args, Due: due.UnixNano()})
 		x.d.remind(k, m, due)
 	}, nil

@@ -1,12 +1,21 @@
 package vat
 
-// letter is a stored message, while it is in memory. It holds the references that only its record names, until the message
-// has been taken.
+// letter is a stored message, while it is in memory. The depot has it until the message has been taken, so that what its
+// record names stays in use, whatever becomes of the message: it may wait where nobody can reach it.
 type letter struct {
 	d         *Depot
 	number    uint64
 	to, await Ref
 	ways      []Ref
+	args      []any
+	answer    *Vow
+}
+
+// letter gives a message its letter, when it is stored under a number.
+func (d *Depot) letter(m *Message, number uint64) *letter {
+	m.letter = &letter{d: d, number: number, args: m.Args, answer: m.Answer}
+	d.letters[number] = m.letter
+	return m.letter
 }
 
 // leaves reports whether the message leaves its depot on the way to an object.
@@ -55,6 +64,7 @@ func (x *tx) take(l *letter) {
 		return
 	}
 	x.batch.Delete(bucketMessages, numberKey(l.number))
+	delete(x.d.letters, l.number)
 	if past := &x.d.past; past.alone == l.number {
 		x.batch.Delete(bucketDepot, keyPoison)
 		x.after = x.d.redeliver

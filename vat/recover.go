@@ -18,6 +18,7 @@ const maxTries = 3
 // recovery is what was found in the store when it was opened.
 type recovery struct {
 	letters []recovered
+	lost    []*Vow // promises that nothing will settle
 	clean   bool
 	poison  poisonRecord
 	alone   uint64 // the message that runs alone now, in whose transaction the mark goes
@@ -66,7 +67,14 @@ func (d *Depot) recover() error {
 		kinds.discard()
 		return err
 	}
-	return d.store.Write(&x.batch)
+	if err := d.store.Write(&x.batch); err != nil {
+		return err
+	}
+	for _, w := range d.past.lost {
+		w.Break(ErrLost)
+	}
+	d.past.lost = nil
+	return nil
 }
 
 // build makes what was found in the store again, and the transaction that begins the depot's new life.
@@ -164,6 +172,9 @@ func (x *tx) revive(f *found) error {
 		}
 		if !s.inside {
 			x.broken(s, ErrLost).carry(x)
+			if r, ok := s.alive(); ok {
+				d.past.lost = append(d.past.lost, r.Target().(*Vow))
+			}
 		}
 	}
 	for _, id := range f.zero {
@@ -191,12 +202,14 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 		return fmt.Errorf("%w: the arguments are no list", errDamaged)
 	}
 	l := recovered{to: to.(Ref), m: Message{
-		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true, letter: &letter{d: d, number: f.number, to: to.(Ref)},
+		Op: Op(r.Op), Selector: passable.Symbol(r.Selector), Pos: r.Pos, Args: list, sent: true,
 		From: reviveCaller(r.From),
 	}}
-	if l.m.way, l.m.letter.ways, err = d.passageOf(r.Ways); err != nil {
+	way, ways, err := d.passageOf(r.Ways)
+	if err != nil {
 		return err
 	}
+	l.m.way = way
 	if r.Answer != 0 {
 		s, err := d.slotAt(r.Answer)
 		if err != nil {
@@ -208,11 +221,13 @@ func (d *Depot) reviveMessage(f *foundMessage) error {
 		}
 		l.m.Answer, s.inside = w, true
 	}
+	kept := d.letter(&l.m, f.number)
+	kept.to, kept.ways = l.to, ways
 	if r.Await != 0 {
 		if l.await, err = d.slotAt(r.Await); err != nil {
 			return err
 		}
-		l.m.letter.await = d.refOf(l.await)
+		kept.await = d.refOf(l.await)
 	}
 	if r.Due != 0 {
 		l.due = time.Unix(0, r.Due)

@@ -203,25 +203,26 @@ func (d *Depot) refOf(s *slot) Ref {
 		return r
 	}
 	delete(d.refs, s.weak)
-	var r Ref
 	switch s.rec.Sort {
 	case slotFacet:
 		k := &durable{slot: s}
-		r = k.init(s.body.vat, k)
+		return d.adopt(s, k.init(s.body.vat, k))
 	case slotVow:
-		r = d.vowOf(s)
+		return d.vowOf(s)
 	case slotFar:
-		r = d.farOf(s)
+		return d.adopt(s, d.farOf(s))
 	case slotCaretaker:
-		r = d.caretakerOf(s)
+		return d.caretakerOf(s)
 	case slotRevoker:
-		r = d.revokerOf(s)
+		return d.revokerOf(s)
 	case slotLost:
-		r = lost()
+		return d.adopt(s, lost())
 	}
-	if r.IsNull() {
-		return r
-	}
+	return Ref{}
+}
+
+// adopt makes r the reference of a slot. What may lead back to the slot by way of others is adopted before those are read.
+func (d *Depot) adopt(s *slot, r Ref) Ref {
 	s.weak = r.Weak()
 	if s.rec.Sort == slotVow || s.rec.Sort == slotLost || s.rec.Sort == slotFar {
 		d.refs[s.weak] = s
@@ -254,13 +255,14 @@ func (d *Depot) farOf(s *slot) (r Ref) {
 // vowOf makes the promise of a slot again.
 func (d *Depot) vowOf(s *slot) Ref {
 	w := NewVow(nil)
+	r := d.adopt(s, w.Ref())
 	if !s.rec.Settled {
 		if s.rec.Count > 0 {
-			s.hold = w.Ref()
+			s.hold = r
 		}
 		s.kept = true
 		w.cell.Subscribe(keeper{d, s})
-		return w.Ref()
+		return r
 	}
 	v, err, bad := d.outcome(s)
 	switch {
@@ -272,7 +274,7 @@ func (d *Depot) vowOf(s *slot) Ref {
 	default:
 		w.Resolve(v)
 	}
-	return w.Ref()
+	return r
 }
 
 // outcome returns what a promise has settled with.
