@@ -38,7 +38,7 @@ const (
 	// ackInterval and ackFrames are when an acknowledgement is sent: whichever comes first, or with frames that are sent
 	// anyway when half of ackFrames have gathered.
 	ackInterval = 50 * time.Millisecond
-	ackFrames   = 64
+	ackFrames   = 1024
 	// ackBytes is when it is sent for the sake of the peer's buffer.
 	ackBytes = 256 << 10
 	// unheardGrace is the grace of a link whose dialler has said nothing since it was admitted, and may not know that it was.

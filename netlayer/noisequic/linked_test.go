@@ -90,6 +90,7 @@ func outages(t *testing.T, anonymous bool) {
 				f.Done(nil)
 			}
 			done <- nil
+			_, _ = c.Read() // it is who reads that learns of a loss
 		})
 	}
 	for i := range drops {

@@ -154,16 +154,17 @@ func cuts(t *testing.T, anonymous bool) {
 			}
 		})
 		all.Go(func() {
-			n := 0
-			defer func() { counts <- n - <-written }()
-			for ; ; n++ {
+			for n := 0; ; n++ {
 				f, err := ends[1].Read()
 				if err == nil && string(f.Bytes) == "end" {
 					f.Done(nil)
+					counts <- n - <-written
+					_, _ = ends[1].Read() // acknowledgements, for the other direction
 					return
 				}
 				if err != nil || len(f.Bytes) != n%900+8 || binary.BigEndian.Uint64(f.Bytes[n%900:]) != uint64(n) {
 					errs <- fmt.Errorf("reading frame %d: %d bytes, %w", n, len(f.Bytes), err)
+					counts <- 1
 					return
 				}
 				f.Done(nil)
