@@ -775,3 +775,62 @@ func TestSeverInDurableVat(t *testing.T) {
 		}
 	})
 }
+
+// A depot that is closed at any moment, twice at once, with turns that run, leaves nobody waiting.
+func TestCloseWhileBusy(t *testing.T) {
+	for at := range 30 {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, tellerKind)
+			w.cfg.Vat.CloseTimeout = time.Second
+			w.restart()
+			a, b := w.root("a", "a"), w.root("b", "b")
+			mustAnswer[any](t, a, "link", b, "b")
+			mustAnswer[any](t, b, "link", a, "a")
+			w.disk.slow.Store(int64(time.Millisecond))
+			hold := make(chan struct{})
+			if at%2 == 0 {
+				dying = func() { <-hold }
+				_ = a.SendOnly(context.Background(), "die")
+			}
+			done := make(chan error, 100)
+			for i := range 10 {
+				go func() {
+					_, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
+						return nil, b.SendOnly(ctx, "pass", 1)
+					})
+					done <- err
+				}()
+				go func() {
+					_, err := answer[any](b, "ask", "add", i)
+					done <- err
+				}()
+			}
+			time.Sleep(time.Duration(at) * 300 * time.Microsecond)
+			go func() { _, _ = w.depot.Sweep() }()
+			closed := make(chan error, 2)
+			for range 2 {
+				go func() { closed <- w.depot.Close() }()
+			}
+			<-closed
+			<-closed
+			close(hold)
+			for range 20 {
+				select {
+				case <-done:
+				case <-time.After(time.Hour):
+					t.Fatalf("closed at %d: somebody waits for ever", at)
+				}
+			}
+			w.dead.Store(true)
+			_ = w.store.Close()
+			w.open()
+			time.Sleep(time.Minute)
+			if n := mustAnswer[int](t, w.root("a", "a"), "add", 0) + mustAnswer[int](t, w.root("b", "b"), "add", 0); n < 0 {
+				t.Error(n)
+			}
+			if n := w.size("messages"); n != 0 {
+				t.Errorf("closed at %d: %d messages are left", at, n)
+			}
+		})
+	}
+}

@@ -276,11 +276,13 @@ func (x *tx) seal() {
 func (x *tx) submit(done func(error)) error {
 	x.seal()
 	d, after := x.d, x.after
+	d.courier.owe()
 	err := d.store.Submit(&x.batch, func(err error) {
 		if err == nil && done == nil && after == nil {
+			d.courier.pay(nil)
 			return
 		}
-		d.courier.hand(func() {
+		d.courier.pay(func() {
 			if err != nil {
 				d.fail(err)
 			}
@@ -292,10 +294,12 @@ func (x *tx) submit(done func(error)) error {
 			}
 		})
 	})
-	if err == nil {
-		d.told = d.leased
+	if err != nil {
+		d.courier.pay(nil)
+		return err
 	}
-	return err
+	d.told = d.leased
+	return nil
 }
 
 // close does what waited for the mutex to be free.
