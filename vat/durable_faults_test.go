@@ -834,3 +834,49 @@ func TestCloseWhileBusy(t *testing.T) {
 		})
 	}
 }
+
+// A promise is settled once, also by a turn that comes too late and stores it.
+func TestSettledBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a := w.root("a", "a")
+		p, r := promise.New[int](context.Background())
+		r.Fulfill(context.Background(), 1)
+		if _, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
+			impl, _ := vat.Near[*teller](ctx, a)
+			r.Fulfill(ctx, 2)
+			impl.Hope = p
+			return nil, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if n := mustAnswer[int](t, a, "wanted"); n != 1 {
+				t.Errorf("%d, want 1", n)
+			}
+			w.crash()
+			a = w.root("a", "a")
+		}
+	})
+}
+
+// A long chain of promises that follow each other, all but the last one of which only promises lead to, is read again.
+func TestLongChain(t *testing.T) {
+	w := newWorld(t, tellerKind)
+	a := w.root("a", "a")
+	const links = 3000
+	mustAnswer[any](t, a, "chain", links)
+	for range 2 {
+		w.crash()
+		a = w.root("a", "a")
+		mustAnswer[int](t, a, "add", 1)
+	}
+	mustAnswer[any](t, a, "shut", 7)
+	if n := mustAnswer[int](t, a, "wanted"); n != 7 {
+		t.Errorf("%d, want 7", n)
+	}
+	w.crash()
+	if n := mustAnswer[int](t, w.root("a", "a"), "wanted"); n != 7 {
+		t.Errorf("%d, want 7", n)
+	}
+}

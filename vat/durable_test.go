@@ -182,6 +182,7 @@ type Teller interface {
 	PassSelector(ctx context.Context, selector []byte) error
 	AskError(ctx context.Context, how string) error
 	Hear(s string)
+	Chain(ctx context.Context, n int)
 	Watch(ctx context.Context, r vat.Ref)
 	DieLater(ctx context.Context)
 	DieOf(ctx context.Context)
@@ -404,6 +405,16 @@ func (t *teller) Dying(promise.Outcome[int]) { dying() }
 
 func (t *teller) Watch(ctx context.Context, r vat.Ref) {
 	vat.OnSever(ctx, r, func(_ context.Context, reason error) { t.note("severed: %v", reason) })
+}
+
+// Chain makes promises of which each follows the one before.
+func (t *teller) Chain(ctx context.Context, n int) {
+	t.Hope, t.Decide = promise.New[int](ctx)
+	for range n {
+		p, r := promise.New[int](ctx)
+		r.Follow(ctx, t.Hope)
+		t.Hope = p
+	}
 }
 
 func (t *teller) AskDie(ctx context.Context) error {

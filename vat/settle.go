@@ -152,11 +152,12 @@ func outcomeModel(v any, err error) any {
 	return s
 }
 
-// noteSettled stores that a turn has settled a promise, with a model value or an error.
-func (x *tx) noteSettled(c *promise.Cell, v any, err error) (func(), error) {
-	s := x.d.refs[refOfCell(c).Weak()]
-	if s == nil || s.rec.Settled {
-		return func() {}, nil // nothing stored names it, or it is too late
+// noteSettled stores that a turn has settled a promise, with a model value or an error; if nothing stored names it, it is noted
+// for what does, perhaps in the same turn.
+func (x *tx) noteSettled(r Ref, v any, err error) (func(), error) {
+	s := x.d.slotFor(r)
+	if _, _, settled := x.d.settled(s); settled {
+		return func() {}, nil // it is too late
 	}
 	set, bad := x.settlement(s, v, err)
 	if bad != nil {

@@ -98,7 +98,8 @@ func (t *turn) SettleOnCommit(c *promise.Cell, v any, err error, fn func()) {
 		if err == nil {
 			v, err = copyGuarded(v)
 		}
-		e.note = func(x *tx) (func(), error) { return x.noteSettled(c, v, err) }
+		r := refOfCell(c)
+		e.note = func(x *tx) (func(), error) { return x.noteSettled(r, v, err) }
 	}
 	t.f.out = append(t.f.out, e)
 }
