@@ -880,3 +880,29 @@ func TestLongChain(t *testing.T) {
 		t.Errorf("%d, want 7", n)
 	}
 }
+
+// A timer of an object that is not stored can be stopped before the disk has the turn that made it.
+func TestStopSoon(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.disk.slow.Store(int64(time.Second))
+		rung := 0
+		for i := range 2 {
+			if _, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
+				self := vat.SpawnFunc(ctx, func(context.Context, []any) (any, error) { rung++; return nil, nil })
+				timer := vat.After(ctx, time.Second, vat.As[TellerRef](self), TellerRef.Ring)
+				if i == 0 {
+					timer.Stop(ctx)
+				}
+				return nil, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if rung != 1 {
+			t.Errorf("%d have rung, want 1", rung)
+		}
+		w.disk.slow.Store(0)
+	})
+}

@@ -155,7 +155,8 @@ func After[S ~struct{ Ref }, R any](ctx context.Context, wait time.Duration, sel
 func (timer Timer) Stop(ctx context.Context) {
 	t := mustTurn(ctx, "Timer.Stop")
 	if d := t.vat.depot; d != nil {
-		t.f.out = append(t.f.out, effect{note: func(x *tx) (func(), error) {
+		stop := func() { d.clock.stop(timer.Number) } // one that is not stored is set when the disk has the turn that made it
+		t.f.out = append(t.f.out, effect{fn: stop, note: func(x *tx) (func(), error) {
 			return func() {
 				if d.clock.stop(timer.Number) {
 					x.take(d.letters[timer.Number])
