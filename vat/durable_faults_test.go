@@ -906,3 +906,70 @@ func TestStopSoon(t *testing.T) {
 		w.disk.slow.Store(0)
 	})
 }
+
+// What is named while the depot is being swept stays, also if nobody uses it any more when the sweep ends.
+func TestNamedWhileSwept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		w.cfg.Amnesia = true
+		w.restart()
+		a, b := w.root("a", "a"), w.root("b", "b")
+		x := mustAnswer[vat.Ref](t, a, "make")
+		mustAnswer[any](t, x, "link", x, "itself")
+		mustAnswer[any](t, a, "link", x, "x")
+		mustAnswer[any](t, a, "reset")
+		w.disk.viewed = func() {
+			w.disk.viewed = nil
+			mustAnswer[any](t, a, "link", x, "x")
+			x = vat.Ref{}
+			for range 3 {
+				mustAnswer[int](t, b, "add", 1)
+				sweep()
+			}
+		}
+		if _, err := w.depot.Sweep(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := answer[int](mustAnswer[vat.Ref](t, a, "follow"), "add", 0); n != 100 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	})
+}
+
+// What was stored with a promise of the depot, and leaves it when that has settled, is stored no more.
+func TestLeaves(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind)
+		a := w.root("a", "a")
+		j := new(journal)
+		far := object(t, newVat(t, nil), func(_ context.Context, args []any) (any, error) {
+			j.add("%v", args)
+			return nil, nil
+		})
+		p, r := promise.New[vat.Ref](context.Background())
+		mustAnswer[any](t, a, "link", p, "p")
+		near := func(fn func(ctx context.Context, t *teller)) {
+			if _, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
+				impl, _ := vat.Near[*teller](ctx, a)
+				fn(ctx, impl)
+				return nil, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		near(func(_ context.Context, t *teller) { t.Choose = r })
+		mustAnswer[any](t, a, "tell", "one")
+		mustAnswer[any](t, a, "tell", "two")
+		if n := w.size("messages"); n != 2 {
+			t.Errorf("%d messages wait in the store, want 2", n)
+		}
+		near(func(ctx context.Context, t *teller) { t.Choose.Fulfill(ctx, far) })
+		synctest.Wait()
+		if got := j.String(); got != "[say one] [say two]" {
+			t.Error(got)
+		}
+		if n := w.size("messages"); n != 0 {
+			t.Errorf("%d messages are left", n)
+		}
+	})
+}

@@ -26,6 +26,15 @@ type disk struct {
 	slow   atomic.Int64 // how long a write takes, a time.Duration
 	writes atomic.Int64 // that were tried
 	dieAt  atomic.Int64 // which of them is the first that fails; 0 for none
+	viewed func()       // called when something has been looked through, if not nil
+}
+
+func (d *disk) View(fn func(store.Reader) error) error {
+	err := d.Backend.View(fn)
+	if viewed := d.viewed; viewed != nil {
+		viewed()
+	}
+	return err
 }
 
 var errKilled = errors.New("killed")
