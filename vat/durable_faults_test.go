@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -806,13 +807,17 @@ func TestCloseWhileBusy(t *testing.T) {
 				}()
 			}
 			time.Sleep(time.Duration(at) * 300 * time.Microsecond)
-			go func() { _, _ = w.depot.Sweep() }()
-			closed := make(chan error, 2)
+			d, closed := w.depot, make(chan error, 3)
+			go func() {
+				_, err := d.Sweep()
+				closed <- err
+			}()
 			for range 2 {
-				go func() { closed <- w.depot.Close() }()
+				go func() { closed <- d.Close() }()
 			}
-			<-closed
-			<-closed
+			for range 3 {
+				<-closed
+			}
 			close(hold)
 			for range 20 {
 				select {
@@ -886,10 +891,10 @@ func TestStopSoon(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, tellerKind)
 		w.disk.slow.Store(int64(time.Second))
-		rung := 0
+		var rung atomic.Int64
 		for i := range 2 {
 			if _, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (any, error) {
-				self := vat.SpawnFunc(ctx, func(context.Context, []any) (any, error) { rung++; return nil, nil })
+				self := vat.SpawnFunc(ctx, func(context.Context, []any) (any, error) { rung.Add(1); return nil, nil })
 				timer := vat.After(ctx, time.Second, vat.As[TellerRef](self), TellerRef.Ring)
 				if i == 0 {
 					timer.Stop(ctx)
@@ -900,8 +905,8 @@ func TestStopSoon(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if rung != 1 {
-			t.Errorf("%d have rung, want 1", rung)
+		if n := rung.Load(); n != 1 {
+			t.Errorf("%d have rung, want 1", n)
 		}
 		w.disk.slow.Store(0)
 	})
