@@ -208,6 +208,9 @@ func (x *tx) unnameAll(ids []uint64) {
 // putState writes an object's state and counts what it names.
 func (x *tx) putState(b *body, record []byte, before, after []uint64) {
 	x.batch.Put(b.kind.bucket, numberKey(b.slot.id), record)
+	if slices.Equal(before, after) {
+		return
+	}
 	x.nameAll(after)
 	x.unnameAll(before)
 }
