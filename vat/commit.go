@@ -46,6 +46,11 @@ func (f *frame) endDurable(err error) {
 		d.commitFailed(f, failure, p)
 	}
 	f.turn.state.Store(ended)
+	if d.cfg.Amnesia {
+		d.mu.Lock()
+		d.shrink()
+		d.mu.Unlock()
+	}
 	if f.vat.tracer != nil {
 		f.vat.traceEnd(f, failure)
 	}

@@ -558,6 +558,7 @@ func TestPoisonPutOff(t *testing.T) {
 	for _, how := range []string{"dieLater", "dieOf"} {
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t, tellerKind)
+			w.restart() // in order, which the next end of the process is not
 			a, b := w.root("a", "a"), w.root("b", "b")
 			mustAnswer[any](t, a, "link", b, "b")
 			dying = func() {
@@ -975,6 +976,24 @@ func TestLeaves(t *testing.T) {
 		}
 		if n := w.size("messages"); n != 0 {
 			t.Errorf("%d messages are left", n)
+		}
+	})
+}
+
+// With Amnesia what a turn leaves in memory alone is gone in the next one, also if that is about the same object.
+func TestAmnesia(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		made := 0
+		w := newWorld(t, vat.KindOf("teller", func() *teller { made++; return new(teller) }, TellerFacet, CounterFacet))
+		w.cfg.Amnesia = true
+		w.restart()
+		a := w.root("a", "a")
+		before := made
+		for range 3 {
+			mustAnswer[int](t, a, "add", 1)
+		}
+		if n := made - before; n != 3 {
+			t.Errorf("made %d times in 3 turns", n)
 		}
 	})
 }
