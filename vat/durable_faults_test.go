@@ -14,6 +14,7 @@ import (
 
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -994,6 +995,34 @@ func TestAmnesia(t *testing.T) {
 		}
 		if n := made - before; n != 3 {
 			t.Errorf("made %d times in 3 turns", n)
+		}
+	})
+}
+
+// An upgrade that lets go of a reference leaves the counts right.
+func TestUpgradeDropsReference(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, tellerKind, kindV1)
+		a := w.root("a", "a")
+		note, err := vat.Do(context.Background(), w.vat("a"), func(ctx context.Context) (vat.Ref, error) {
+			return NoteFacet.Spawn(ctx, &noteV1{"abc", TellerFacet.Spawn(ctx, &teller{})}), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAnswer[any](t, a, "link", note, "note")
+		w.close()
+		w.cfg.Kinds = []vat.Kind{tellerKind, vat.KindOf("note", func() *noteV1 { return new(noteV1) }, NoteFacet).Upgraded(
+			func(s passable.Struct) (passable.Struct, error) { return s.With("author", nil), nil })}
+		w.open()
+		if n := w.size("state-1"); n != 1 {
+			t.Errorf("%d tellers, want 1: nothing leads to the author any more", n)
+		}
+		if err := w.store.View(func(r store.Reader) error {
+			_, err := vat.CheckDepot(r)
+			return err
+		}); err != nil {
+			t.Error(err)
 		}
 	})
 }
