@@ -86,7 +86,7 @@ type openly struct {
 func TestCheckWhole(t *testing.T) {
 	_, _ = partly{}.cache, openly{}.cache
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[openly](), reflect.TypeFor[struct{ A []openly }](), reflect.TypeFor[struct{}](), reflect.TypeFor[map[ref]openly](),
+		reflect.TypeFor[openly](), reflect.TypeFor[struct{}](), reflect.TypeFor[map[ref]struct{ A int }](),
 	} {
 		if err := passable.CheckWhole(typ); err != nil {
 			t.Errorf("%v: %v", typ, err)
@@ -101,6 +101,11 @@ func TestCheckWhole(t *testing.T) {
 		reflect.TypeFor[partly](), reflect.TypeFor[struct{ A []*partly }](), reflect.TypeFor[map[ref]partly](), reflect.TypeFor[embeds](),
 	} {
 		if err := passable.CheckWhole(typ); err == nil || !strings.Contains(err.Error(), "field cache is not exported and would be lost") {
+			t.Errorf("%v: %v", typ, err)
+		}
+	}
+	for _, typ := range []reflect.Type{reflect.TypeFor[struct{ A []openly }](), reflect.TypeFor[map[ref]openly]()} {
+		if err := passable.CheckWhole(typ); err == nil || !strings.Contains(err.Error(), "field cache is left out and would be lost") {
 			t.Errorf("%v: %v", typ, err)
 		}
 	}

@@ -167,7 +167,8 @@ func furnished(t *testing.T) (d dump) {
 		mustAnswer[any](t, c, "ask", "add", 1) // waits in the store for a
 		mustAnswer[any](t, c, "protect", a)
 		mustAnswer[any](t, c, "link", mustAnswer[vat.Ref](t, c, "whois", "caret"), "caret")
-		mustAnswer[any](t, c, "pass", 1) // waits for a, too
+		mustAnswer[any](t, c, "pass", 1) // waits for a, too,
+		synctest.Wait()                  // behind the caretaker
 		if got := w.check(); got.Messages != 6 || got.Caretakers != 1 || got.Pending != 3 || got.Lost != 1 || got.Resolvers != 1 || got.Objects() != 4 || got.Roots != 3 ||
 			got.Vats != 3 || len(got.Kinds) != 2 || got.Kinds[1].Objects != 4 || got.Clean {
 			t.Errorf("%+v", got)

@@ -112,6 +112,7 @@ func (d *Depot) commit(f *frame, broken error, p *parting) ([]outgoing, error) {
 	x := d.begin()
 	out, err := x.turn(f, models, broken)
 	if err == nil {
+		f.pin() // before anybody may run what the turn put off
 		p.pack(f, out, broken)
 		x.post(p)
 	}

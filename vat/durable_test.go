@@ -173,6 +173,7 @@ type Teller interface {
 	Want(p promise.Promise[int])
 	Wanted() promise.Promise[int]
 	Put(ctx context.Context, p promise.Promise[int])
+	PutFor(ctx context.Context, other vat.Ref, p promise.Promise[int])
 	Open(ctx context.Context) promise.Promise[int]
 	Shut(ctx context.Context, n int)
 	Protect(ctx context.Context, r vat.Ref)
@@ -277,6 +278,17 @@ func (t *teller) Send(ctx context.Context, selector, arg string) error {
 func (t *teller) Large(n int) string            { return strings.Repeat("x", n) }
 func (t *teller) WantDead(ctx context.Context)  { t.Hope = vat.Result[int](t.Next.Send(ctx, "die")) }
 func (t *teller) Hoped() []promise.Promise[int] { return []promise.Promise[int]{t.Hope} }
+
+// PutFor is Put for another object of the vat, which is looked for after the function was put off.
+func (t *teller) PutFor(ctx context.Context, other vat.Ref, p promise.Promise[int]) {
+	var o *teller
+	promise.Then(ctx, p, func(_ context.Context, n int) (any, error) {
+		o.N += n
+		return nil, nil
+	})
+	c, _ := vat.Near[Teller](ctx, other)
+	o = c.(*teller)
+}
 
 // dying ends the process in the middle of a turn.
 var dying func()
@@ -779,6 +791,16 @@ func TestPutOff(t *testing.T) {
 		synctest.Wait()
 		if n := mustAnswer[int](t, a, "add", 0); n != 13 {
 			t.Errorf("%d, want 13", n)
+		}
+		other := w.root("a", "other")
+		p, r = promise.New[int](context.Background())
+		mustAnswer[any](t, a, "putFor", other, p)
+		mustAnswer[int](t, other, "add", 1)
+		sweep()
+		r.Fulfill(context.Background(), 20)
+		synctest.Wait()
+		if n := mustAnswer[int](t, other, "add", 0); n != 21 {
+			t.Errorf("another object has %d, want 21", n)
 		}
 		p, r = promise.New[int](context.Background())
 		mustAnswer[any](t, a, "put", p)

@@ -17,6 +17,7 @@ type frame struct {
 
 	out     []effect
 	undo    []func()
+	origins []*origin  // given out in the turn, in a durable vat
 	touched []*body    // durable objects that may have changed
 	holds   []Ref      // to durable objects that no stored record need name, and what they led to before the turn
 	saved   []snapshot // objects of kinds in other vats, whose state is in undo

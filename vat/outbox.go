@@ -72,7 +72,8 @@ func (f *frame) clear() {
 	clear(f.touched)
 	clear(f.saved)
 	clear(f.holds)
-	f.out, f.undo, f.touched, f.saved, f.holds = f.out[:0], f.undo[:0], f.touched[:0], f.saved[:0], f.holds[:0]
+	clear(f.origins)
+	f.out, f.undo, f.touched, f.saved, f.holds, f.origins = f.out[:0], f.undo[:0], f.touched[:0], f.saved[:0], f.holds[:0], f.origins[:0]
 }
 
 // reserve takes room for every message of the turn, where room is limited.

@@ -8,6 +8,15 @@ import (
 	"github.com/hawser-go/hawser/promise"
 )
 
+// pin has the objects that the turn was about stay in memory for those who have been given the vat to run something later.
+func (f *frame) pin() {
+	for _, o := range f.origins {
+		if len(f.touched) > 0 {
+			o.pins = pin(o, f.touched)
+		}
+	}
+}
+
 // pin has objects stay in memory for as long as o is in use: a function that waits for its turn may hold pointers to them.
 func pin(o *origin, touched []*body) []*body {
 	pins := slices.Clone(touched)

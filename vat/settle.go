@@ -74,7 +74,7 @@ func (set *settlement) carry(x *tx) {
 
 // watch has a watcher told how a promise has settled, now or when it has.
 func (x *tx) watch(s *slot, w *watcher) {
-	for range 1 << 10 {
+	for range 1 << 20 {
 		v, err, settled := x.d.settled(s)
 		if !settled {
 			s.watchers = append(s.watchers, *w)

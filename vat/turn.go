@@ -107,12 +107,12 @@ func (t *turn) SettleOnCommit(c *promise.Cell, v any, err error, fn func()) {
 // Home implements promise.Host.
 func (t *turn) Home() promise.Home {
 	t.check()
-	if t.vat.tracer == nil && len(t.f.touched) == 0 {
+	if t.vat.tracer == nil && t.vat.depot == nil {
 		return t.vat
 	}
 	o := &origin{Vat: t.vat, cause: t.f.msg.ID}
-	if len(t.f.touched) > 0 {
-		o.pins = pin(o, t.f.touched)
+	if t.vat.depot != nil {
+		t.f.origins = append(t.f.origins, o)
 	}
 	return o
 }
