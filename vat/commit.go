@@ -261,7 +261,7 @@ func (x *tx) direct(o *outgoing, late bool, inside map[*Vow]bool) bool {
 		o.stored = o.to != nil
 	case *Vow:
 		// One that has settled in the store is about to settle here.
-		if s := x.d.refs[t.Ref().Weak()]; s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
+		if s := x.d.slotOfVow(t); s != nil && (s.awaited() || s.stored && s.rec.Settled) || inside[t] {
 			o.atOnce, o.stored, o.to = !late, true, x.d.slotOf(t.Ref())
 		} else {
 			late = true // it may lead into the depot as soon as the next message is looked at
@@ -271,7 +271,7 @@ func (x *tx) direct(o *outgoing, late bool, inside map[*Vow]bool) bool {
 			o.stored, o.to = true, x.d.slotOf(t.Ref())
 		} else if via != nil {
 			// An answer that is being worked out there, which the message follows.
-			if s := x.d.refs[via.Ref().Weak()]; s != nil && s.awaited() {
+			if s := x.d.slotOfVow(via); s != nil && s.awaited() {
 				o.stored, o.to = true, s
 			}
 		}
@@ -297,16 +297,9 @@ func end(t Target) (last Target, via *Vow) {
 }
 
 func (x *tx) encodeArgs(o *outgoing) (err error) {
-	args := o.e.msg.Args
-	if args == nil {
-		args = []any{}
-	}
 	p := pen{x: x}
-	if o.args, err = p.encode(args); err == nil && len(o.args)+len(o.e.msg.Selector) > maxStored {
-		err = errTooLarge
-	}
-	if err != nil {
-		return ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
+	if o.args, err = p.message(&o.e.msg); err != nil {
+		return err
 	}
 	x.numbered(o.to)
 	to, _ := o.to.alive()
@@ -367,10 +360,7 @@ func (x *tx) store(m *Message, r messageRecord) {
 
 // answered returns the number of the promise for a message's answer, 0 if nothing stored names it.
 func (x *tx) answered(m *Message) uint64 {
-	if m.Answer == nil {
-		return 0
-	}
-	s := x.d.refs[m.Answer.Ref().Weak()]
+	s := x.d.slotOfVow(m.Answer)
 	if s == nil || !s.stored {
 		return 0
 	}
@@ -381,12 +371,8 @@ func (x *tx) answered(m *Message) uint64 {
 // answerOf returns the slot of the promise for the answer to a turn's message, nil if nothing stored names it or somebody
 // else answers.
 func (x *tx) answerOf(f *frame) *slot {
-	if f.msg.Answer == nil || f.result == forwarded {
+	if f.result == forwarded {
 		return nil
 	}
-	s := x.d.refs[f.msg.Answer.Ref().Weak()]
-	if s == nil || !s.stored || s.rec.Settled {
-		return nil
-	}
-	return s
+	return x.d.owed(f.msg.Answer)
 }

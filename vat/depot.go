@@ -4,7 +4,9 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -161,10 +163,7 @@ func (d *Depot) fail(err error) {
 		return
 	}
 	d.failed = fmt.Errorf("vat: durable vats have stopped, nothing of them is lost that was said to be done: %w", err)
-	vats := make([]*Vat, 0, len(d.vats))
-	for _, v := range d.vats {
-		vats = append(vats, v)
-	}
+	vats := slices.Collect(maps.Values(d.vats))
 	d.mu.Unlock()
 	d.closing.Store(true)
 	d.cfg.Vat.Logger.Error("durable vats have stopped: a turn could not be stored", "error", err)
@@ -178,10 +177,7 @@ func (d *Depot) fail(err error) {
 func (d *Depot) Close() error {
 	wasClosing := d.closing.Swap(true)
 	d.mu.Lock()
-	vats := make([]*Vat, 0, len(d.vats))
-	for _, v := range d.vats {
-		vats = append(vats, v)
-	}
+	vats := slices.Collect(maps.Values(d.vats))
 	failed := d.failed
 	d.mu.Unlock()
 	var err error

@@ -2,7 +2,6 @@ package vat
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -89,12 +88,9 @@ func (d *Depot) keptBy(r Ref) *durable {
 // noteWatch stores that k waits for a promise.
 func (x *tx) noteWatch(k *durable, m Message, on Ref) (func(), error) {
 	p := pen{x: x}
-	args, err := p.encode(append([]any{}, m.Args...))
-	if err == nil && len(args)+len(m.Selector) > maxStored {
-		err = errTooLarge
-	}
+	args, err := p.message(&m)
 	if err != nil {
-		return nil, ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
+		return nil, err
 	}
 	if _, err := p.slot(on); err != nil {
 		return nil, err
@@ -171,12 +167,9 @@ func (timer Timer) Stop(ctx context.Context) {
 // noteTimer stores a timer.
 func (x *tx) noteTimer(k *durable, m Message, n uint64, due time.Time) (func(), error) {
 	p := pen{x: x}
-	args, err := p.encode(append([]any{}, m.Args...))
-	if err == nil && len(args)+len(m.Selector) > maxStored {
-		err = errTooLarge
-	}
+	args, err := p.message(&m)
 	if err != nil {
-		return nil, ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
+		return nil, err
 	}
 	names := p.sorted()
 	return func() {

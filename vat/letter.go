@@ -36,26 +36,13 @@ func (l *letter) leave(t Target, m Message) {
 
 // finish stores that a message was taken by what is no turn, and what its answer is.
 func (l *letter) finish(answer *Vow, v any, err error) {
-	d := l.d
-	d.mu.Lock()
-	if d.closing.Load() || d.failed != nil {
-		d.mu.Unlock()
-		return // it is there for the next time
-	}
-	x := d.begin()
-	x.take(l)
-	if answer != nil {
-		if s := d.refs[answer.Ref().Weak()]; s != nil && s.stored && !s.rec.Settled {
-			set, bad := x.settlement(s, v, err)
-			if bad != nil {
-				set = x.broken(s, bad)
-			}
-			set.carry(x)
+	l.d.unlessOver(func(x *tx) bool { // else it is there for the next time
+		x.take(l)
+		if s := x.d.owed(answer); s != nil {
+			x.settle(s, v, err).carry(x)
 		}
-	}
-	x.post(&parting{})
-	d.mu.Unlock()
-	x.close()
+		return true
+	})
 }
 
 // take notes that a stored message has been taken.

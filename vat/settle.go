@@ -51,6 +51,15 @@ func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
 	return set, nil
 }
 
+// settle is settlement of what may be a value that cannot be stored: the promise breaks then.
+func (x *tx) settle(s *slot, v any, err error) *settlement {
+	set, bad := x.settlement(s, v, err)
+	if bad != nil {
+		return x.broken(s, bad)
+	}
+	return set
+}
+
 // broken is settlement with an error, which always can be stored.
 func (x *tx) broken(s *slot, err error) *settlement {
 	return &settlement{s: s, err: err, broken: []errorRecord{errorOf(err)}}
@@ -159,10 +168,7 @@ func (x *tx) noteSettled(r Ref, v any, err error) (func(), error) {
 	if _, _, settled := x.d.settled(s); settled {
 		return func() {}, nil // it is too late
 	}
-	set, bad := x.settlement(s, v, err)
-	if bad != nil {
-		set = x.broken(s, bad)
-	}
+	set := x.settle(s, v, err)
 	return func() {
 		if !s.rec.Settled {
 			set.carry(x)
@@ -178,22 +184,14 @@ type keeper struct {
 
 // Settled implements promise.Waiter.
 func (k keeper) Settled(c *promise.Cell) {
-	d, s := k.d, k.s
-	d.mu.Lock()
-	if s.rec.Settled || d.closing.Load() || d.failed != nil {
-		d.mu.Unlock()
-		return
-	}
-	v, err, _ := c.Outcome()
-	x := d.begin()
-	set, bad := x.settlement(s, v, err)
-	if bad != nil {
-		set = x.broken(s, bad)
-	}
-	set.carry(x)
-	x.post(&parting{})
-	d.mu.Unlock()
-	x.close()
+	k.d.unlessOver(func(x *tx) bool {
+		if k.s.rec.Settled {
+			return false
+		}
+		v, err, _ := c.Outcome()
+		x.settle(k.s, v, err).carry(x)
+		return true
+	})
 }
 
 // errorOf is an error as it is stored. The methods of a program's own error may panic.
@@ -203,10 +201,7 @@ func errorOf(err error) (r errorRecord) {
 			r = errorRecord{Code: ErrInternal.Code, Message: ErrInternal.Message}
 		}
 	}()
-	if coded, ok := errors.AsType[interface {
-		error
-		ErrorCode() string
-	}](err); ok {
+	if coded, ok := errors.AsType[coded](err); ok {
 		r.Code = coded.ErrorCode()
 		if m, ok := coded.(interface{ ErrorMessage() string }); ok {
 			r.Message = m.ErrorMessage()

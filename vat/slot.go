@@ -107,6 +107,22 @@ func (d *Depot) slotFor(r Ref) *slot {
 	return s
 }
 
+// slotOfVow returns the slot of a promise, nil if it has none.
+func (d *Depot) slotOfVow(w *Vow) *slot {
+	if w == nil {
+		return nil
+	}
+	return d.refs[w.Ref().Weak()]
+}
+
+// owed returns the slot of a promise that something stored waits for, nil if nothing does.
+func (d *Depot) owed(w *Vow) *slot {
+	if s := d.slotOfVow(w); s != nil && s.stored && !s.rec.Settled {
+		return s
+	}
+	return nil
+}
+
 // resolverOf returns the slot of a promise's resolver, a new one perhaps.
 func (x *tx) resolverOf(r promise.Settler) (*slot, error) {
 	of := x.d.slotOf(refOfCell(r.Cell()))

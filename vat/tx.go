@@ -3,6 +3,7 @@ package vat
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
@@ -98,6 +99,22 @@ func (p *pen) slot(r passable.Reference) (uint64, error) {
 	}
 	p.names[s] = struct{}{}
 	return p.x.numbered(s), nil
+}
+
+// message writes the arguments of a message.
+func (p *pen) message(m *Message) ([]byte, error) {
+	list := m.Args
+	if list == nil {
+		list = []any{}
+	}
+	args, err := p.encode(list)
+	if err == nil && len(args)+len(m.Selector) > maxStored {
+		err = errTooLarge
+	}
+	if err != nil {
+		return nil, ErrInternal.due(fmt.Errorf("a message cannot be stored: %w", err))
+	}
+	return args, nil
 }
 
 // sorted returns the slots named, each once, by number.
@@ -303,6 +320,22 @@ func (x *tx) submit(done func(error)) error {
 	}
 	d.told = d.leased
 	return nil
+}
+
+// unlessOver has a transaction of fn written, if fn says that there is something to write, unless the depot has failed or is
+// being closed.
+func (d *Depot) unlessOver(fn func(x *tx) bool) {
+	d.mu.Lock()
+	if d.closing.Load() || d.failed != nil {
+		d.mu.Unlock()
+		return
+	}
+	x := d.begin()
+	if fn(x) {
+		x.post(new(parting))
+	}
+	d.mu.Unlock()
+	x.close()
 }
 
 // close does what waited for the mutex to be free.
