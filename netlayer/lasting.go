@@ -27,6 +27,8 @@ type Lasting interface {
 	// Recorded says that everything up to a mark is on the disk: the frames may go out, and the peer may be told what was
 	// consumed. It is called in order and waits for nothing.
 	Recorded(mark uint64)
+	// Held returns how many bytes of frames the connection holds for a peer that has not acknowledged them, recorded or written.
+	Held() int
 	// Flush writes what may go out to the network, if there is one. It may wait for the network. An error says that the
 	// connection is over.
 	Flush() error
