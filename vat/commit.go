@@ -110,7 +110,14 @@ func (d *Depot) commit(f *frame, broken error, p *parting) ([]outgoing, error) {
 	}
 	d.mu.Lock()
 	x := d.begin()
-	out, err := x.turn(f, models, broken)
+	out, err := x.turn(f, models, broken, false)
+	for tries := 0; err == errWants; tries++ { //nolint:errorlint // it is never wrapped
+		d.mu.Unlock()
+		x.demand()
+		d.mu.Lock()
+		x = d.begin()
+		out, err = x.turn(f, models, broken, tries == maxDemands)
+	}
 	if err == nil {
 		f.pin() // before anybody may run what the turn put off
 		p.pack(f, out, broken)
@@ -152,8 +159,12 @@ func (x *tx) post(p *parting) {
 	}
 }
 
-// turn makes the transaction of a turn that has not failed.
-func (x *tx) turn(f *frame, models []any, broken error) ([]outgoing, error) {
+// maxDemands is how often a turn has what it names last before it is stored as if that could not be: meanwhile more may have
+// come to light, a promise's answer, say.
+const maxDemands = 4
+
+// turn makes the transaction of a turn that has not failed, unless it names what does not last yet, and that matters.
+func (x *tx) turn(f *frame, models []any, broken error, regardless bool) ([]outgoing, error) {
 	if x.d.failed != nil {
 		return nil, x.d.failed
 	}
@@ -184,6 +195,9 @@ func (x *tx) turn(f *frame, models []any, broken error) ([]outgoing, error) {
 			}
 			notes = append(notes, carry)
 		}
+	}
+	if len(x.wants) > 0 && !regardless {
+		return nil, errWants
 	}
 
 	// From here on nothing fails.
@@ -267,6 +281,7 @@ func (x *tx) direct(o *outgoing, late bool, inside map[*Vow]bool) bool {
 			late = true // it may lead into the depot as soon as the next message is looked at
 		}
 	case Lasting:
+		x.want(t)
 		if len(t.LastingKey()) > 0 {
 			o.stored, o.to = true, x.d.slotOf(t.Ref())
 		} else if via != nil {

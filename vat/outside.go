@@ -2,21 +2,40 @@ package vat
 
 import (
 	"cmp"
+	"errors"
 	"strings"
 
 	"github.com/hawser-go/hawser/store"
 )
 
-// A Lasting target is one outside a depot that is there again after a restart: an object at the far end of a session that is
-// stored. What a durable vat sends there is stored until the session takes it over with [Tx.Take].
+// A Lasting target is one outside a depot that can be there again after a restart: something at the far end of a session
+// that may be stored. What a durable vat sends there, when it is, stays stored until the session takes it over with [Tx.Take]. LastingKey and
+// Lasts are called with locks held, and must neither block nor use the depot.
 type Lasting interface {
 	Target
 	// Ref returns the reference to it.
 	Ref() Ref
-	// LastingKey returns what the target is stored as; empty if it cannot be, as long as its session is not stored. It is
-	// called with locks held, and must neither block nor use the depot.
+	// LastingKey returns what the target is stored as; empty if it cannot be: if it does not last, or is a promise that
+	// its session has pinned.
 	LastingKey() []byte
+	// Lasts says whether it is there after a restart.
+	Lasts() Lasts
+	// Last has it last from now on, if it can; Lasts tells. It is called before a turn is stored that names it, with no lock
+	// held, and may wait for a while, but for no turn.
+	Last()
+	// Want asks that Last be called soon, by whoever may wait. It does not block.
+	Want()
 }
+
+// Lasts says whether a [Lasting] target is there after a restart.
+type Lasts uint8
+
+// What a Lasting target may be.
+const (
+	LastsNot Lasts = iota // it is not, nor will it be as far as can be told now
+	LastsYet              // it can be had to be: with Last
+	LastsNow              // it is
+)
 
 // Outside is where the references lead that a depot stores and that are not its own. Its methods are called with locks held,
 // and must neither block nor use the depot.
@@ -90,22 +109,68 @@ func (t *Tx) Unpin(key string) {
 	}
 }
 
+// A Pin is what is pinned under a key.
+type Pin struct {
+	Ref Ref
+	// Shared says that more than the pin leads there: something stored, or something in memory.
+	Shared bool
+}
+
 // Pinned returns what is pinned under the keys that begin with prefix.
-func (d *Depot) Pinned(prefix string) (map[string]Ref, error) {
+func (d *Depot) Pinned(prefix string) (map[string]Pin, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	refs := make(map[string]Ref)
+	pins := make(map[string]Pin)
 	for key, p := range d.pins {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
+		s, err := d.slotAt(p.Slot)
+		if err != nil {
+			return nil, err
+		}
+		shared := s.rec.Count > 1 || s.used()
 		r, err := d.refAt(p.Slot)
 		if err != nil {
 			return nil, err
 		}
-		refs[key] = r.(Ref)
+		pins[key] = Pin{r.(Ref), shared}
 	}
-	return refs, nil
+	return pins, nil
+}
+
+// IsDurable reports whether a reference leads to an object of a durable vat.
+func IsDurable(r Ref) bool {
+	if r.IsNull() {
+		return false
+	}
+	o, ok := r.Target().(*object)
+	return ok && o.vat.depot != nil
+}
+
+// want notes what is to last before the transaction is written that names it.
+func (x *tx) want(t Target) {
+	if l, ok := t.(Lasting); ok && l.Lasts() == LastsYet {
+		x.wants = append(x.wants, l)
+	}
+}
+
+// wantRef is want for where a reference leads by now.
+func (x *tx) wantRef(r Ref) {
+	if !r.IsNull() {
+		last, _ := end(r.Target())
+		x.want(last)
+	}
+}
+
+// errWants says that a transaction names what does not last yet: it is made again when that does.
+var errWants = errors.New("vat: the transaction names what does not last yet")
+
+// demand has what a transaction wants last from now on, once it has been given up because of errWants.
+func (x *tx) demand() {
+	for _, l := range x.wants {
+		l.Last()
+	}
 }
 
 // Lasts notes that the target of a reference, which could not be stored before, can be from now on.

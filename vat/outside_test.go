@@ -31,6 +31,16 @@ type lasting struct {
 
 func (l *lasting) LastingKey() []byte { return []byte(l.key) }
 
+func (l *lasting) Lasts() vat.Lasts {
+	if l.key == "" {
+		return vat.LastsNot
+	}
+	return vat.LastsNow
+}
+
+func (l *lasting) Last() {}
+func (l *lasting) Want() {}
+
 // Deliver takes the message over: what goes out is written with the message's removal.
 func (l *lasting) Deliver(m vat.Message) {
 	s := l.s
@@ -119,7 +129,7 @@ func TestOutside(t *testing.T) {
 			t.Fatalf("%v, %v", pins, err)
 		}
 		for key, r := range pins { // the answer comes
-			r.Target().(*vat.Vow).Resolve(int64(42))
+			r.Ref.Target().(*vat.Vow).Resolve(int64(42))
 			if err := w.depot.Update(func(t *vat.Tx) { t.Unpin(key) }, nil); err != nil {
 				t.Error(err)
 			}
@@ -182,7 +192,7 @@ func TestReceive(t *testing.T) {
 		if err != nil || len(pins) != 1 {
 			t.Fatal(pins, err)
 		}
-		if n, err := vat.Result[int](pins["answer 1"]).Await(context.Background()); n != 5 || err != nil {
+		if n, err := vat.Result[int](pins["answer 1"].Ref).Await(context.Background()); n != 5 || err != nil {
 			t.Errorf("%d, %v, want 5", n, err)
 		}
 		w.check()

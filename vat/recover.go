@@ -42,7 +42,7 @@ type found struct {
 	vats, kinds map[string][]byte
 	pending     []uint64
 	pins        map[string]pinRecord
-	zero        []uint64
+	zero, far   []uint64
 	messages    []foundMessage
 	bad         error
 }
@@ -118,6 +118,9 @@ func (d *Depot) find(r store.Reader, f *found) error {
 		if s.Sort == slotVow && !s.Settled && s.Resolver == 0 {
 			f.pending = append(f.pending, keyNumber(key))
 		}
+		if s.Sort == slotFar && s.Count > 0 {
+			f.far = append(f.far, keyNumber(key))
+		}
 		return true
 	})
 	f.pins = make(map[string]pinRecord)
@@ -155,6 +158,11 @@ func (x *tx) revive(f *found) error {
 	for i := range f.messages {
 		if err := d.reviveMessage(&f.messages[i]); err != nil {
 			return fmt.Errorf("message %d: %w", f.messages[i].number, err)
+		}
+	}
+	for _, id := range f.far { // all of them, so that a session knows what must not be given back
+		if _, err := d.refAt(id); err != nil {
+			return err
 		}
 	}
 	d.pins = f.pins

@@ -18,10 +18,11 @@ type tx struct {
 	d       *Depot
 	batch   store.Batch
 	changed []*slot
-	zero    []*slot // named by nothing any more, perhaps
-	heed    []*slot // promises whose keeper is to be subscribed when the mutex is free
-	ready   []ready // messages to be handed over when the mutex is free
-	after   func()  // what the courier does when the transaction is on the disk; may be nil
+	zero    []*slot   // named by nothing any more, perhaps
+	heed    []*slot   // promises whose keeper is to be subscribed when the mutex is free
+	ready   []ready   // messages to be handed over when the mutex is free
+	after   func()    // what the courier does when the transaction is on the disk; may be nil
+	wants   []Lasting // what it names and does not last
 }
 
 // ready is a message that its target may have at once.
@@ -86,6 +87,7 @@ func (p *pen) slot(r passable.Reference) (uint64, error) {
 		if !p.exact {
 			ref = settledRef(ref)
 		}
+		p.x.wantRef(ref)
 		s = p.x.d.slotFor(ref)
 		if err = p.x.look(s); err == nil {
 			err = p.x.lookAt(s, ref)
@@ -295,6 +297,9 @@ func (x *tx) seal() {
 // submit gives the batch to the store. done, if not nil, is handed over when it has been written.
 func (x *tx) submit(done func(error)) error {
 	x.seal()
+	for _, l := range x.wants {
+		l.Want() // later than it should, but a turn: see Depot.commit
+	}
 	d, after := x.d, x.after
 	d.courier.owe()
 	err := d.store.Submit(&x.batch, func(err error) {

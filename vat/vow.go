@@ -242,7 +242,7 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 			x.vat.deliver(x, m)
 			return
 		default:
-			if _, ok := t.(Lasting); !ok && m.letter.leaves(nil) {
+			if m.letter.leaves(nil) && !takesOver(t) {
 				m.letter.leave(t, *m)
 				return
 			}
@@ -254,6 +254,12 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 			return
 		}
 	}
+}
+
+// takesOver reports whether a target takes stored messages over.
+func takesOver(t Target) bool {
+	l, ok := t.(Lasting)
+	return ok && l.Lasts() == LastsNow
 }
 
 // pass returns where m goes on, or nil if it was queued or refused. landing says that the vow may yet be routed
