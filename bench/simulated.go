@@ -49,7 +49,7 @@ func (f *framed) Read(b []byte) (int, error) {
 			return 0, err
 		}
 		f.left = frame.Bytes
-		frame.Done(nil)
+		frame.Done()
 	}
 	n := copy(b, f.left)
 	f.left = f.left[n:]

@@ -26,7 +26,7 @@ func (s *Session) read(conn netlayer.Conn) {
 			return
 		}
 		err = r.handle(frame.Bytes)
-		frame.Done(nil)
+		frame.Done()
 		if err != nil {
 			var end *EndError
 			if !errors.As(err, &end) {

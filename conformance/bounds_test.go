@@ -37,7 +37,7 @@ var rogues = map[string]func(ctx context.Context, conn netlayer.Conn){
 			if err != nil || conn.Write([][]byte{frame.Bytes}) != nil {
 				return
 			}
-			frame.Done(nil)
+			frame.Done()
 		}
 	},
 	"raves": func(_ context.Context, conn netlayer.Conn) {

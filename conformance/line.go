@@ -125,7 +125,7 @@ func (l *line) read(over context.Context) {
 			} else {
 				e.op, e.size = keep(op), len(frame.Bytes)
 			}
-			frame.Done(nil)
+			frame.Done()
 		}
 		select {
 		case l.events <- e:

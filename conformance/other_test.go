@@ -82,7 +82,7 @@ func FuzzPeer(f *testing.F) {
 				if err != nil {
 					return
 				}
-				frame.Done(nil)
+				frame.Done()
 				line := rest
 				rest = nil
 				for i, c := range line {

@@ -85,7 +85,7 @@ func (s *stage) open(name string) {
 			}
 			l.heard = append(l.heard, bytes.Clone(frame.Bytes))
 			l.mu.Unlock()
-			frame.Done(nil)
+			frame.Done()
 		}
 	})
 	s.note(name+" opens", nil)

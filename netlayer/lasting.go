@@ -18,9 +18,11 @@ type Lasting interface {
 	Name() [16]byte
 	// Last has the connection outlive its process from now on: tx gets what that takes, how many of the peer's frames have been
 	// handed back among it. It returns how many frames Write has taken so far, from the first one on, those that went
-	// with the handshake included. A Write that is waiting, or comes later, takes nothing more and returns ErrLasts: frames
-	// it has not taken are for Record.
-	Last(tx *store.Batch) (taken uint64)
+	// with the handshake included, and a mark for Recorded. A Write that is waiting, or comes later, takes nothing more and returns
+	// ErrLasts: frames it has not taken are for Record. What it has taken, Flush writes.
+	//
+	// With an error nothing was added to tx, and all is as it was: the connection is over, or this node has as many of them as it keeps.
+	Last(tx *store.Batch) (taken, mark uint64, err error)
 	// Record adds the next frames to tx, and to what number the peer's frames have been handed back ([Frame.Done]). It copies the frames,
 	// waits for nothing and returns a mark for Recorded. After the end of the connection it adds nothing.
 	Record(tx *store.Batch, frames [][]byte) (mark uint64)
@@ -32,8 +34,9 @@ type Lasting interface {
 	// Flush writes what may go out to the network, if there is one. It may wait for the network. An error says that the
 	// connection is over.
 	Flush() error
-	// Forget ends the connection for good, in the store with tx: the peer learns that when it comes. It waits for nothing; Close
-	// is still to be called. Close without Forget leaves in the store what is there, and the peer sees a loss that it waits out.
+	// Forget ends the connection for good, in the store with tx: the peer learns that from Close, or when it comes. It waits for
+	// nothing; Close is still to be called. One that has ended by itself is in the store, too, until it is forgotten. Close without
+	// Forget leaves in the store what is there, and the peer sees a loss that it waits out.
 	Forget(tx *store.Batch)
 }
 
@@ -41,7 +44,7 @@ type Lasting interface {
 type Keeper interface {
 	Netlayer
 	// Kept returns the connections that the store holds from an earlier process. Called once, before Connect and Accept. The
-	// peer is not looked for before the first Read, and Last need not be called.
+	// peer is not looked for before the first Read, and Last need not be called. Read of one that has ended meanwhile says so.
 	Kept() ([]Lasting, error)
 }
 

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"net/netip"
 
-	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -44,19 +43,17 @@ type Frame struct {
 	// Bytes is valid until the next Read on the same Conn; the receiver copies what it keeps.
 	Bytes []byte
 	// OnDone, if set by the netlayer, is told once that the frame has been consumed: see Done.
-	OnDone func(tx *store.Batch)
+	OnDone func()
 }
 
 // Done hands the frame back: it has been consumed, and a netlayer that repeats unacknowledged frames need not bring it
 // again. Consumed it is when its reader has taken it: when what it says has been done, or is in the queue of whoever will
 // do it. Nobody waits for that queue, so that who is busy does not keep frames from being acknowledged. Call it exactly once
-// for each frame, in the order they were read.
-//
-// Where the frame's effects are stored, tx is the transaction that holds them: a netlayer that stores how far it has come
-// adds that to tx before Done returns, and tells the peer when tx is written. Nil is for effects in memory alone.
-func (f Frame) Done(tx *store.Batch) {
+// for each frame, in the order they were read. It waits for nothing. Of a connection that outlives its process the peer is
+// told when what the frame has done is on the disk: see [Lasting].
+func (f Frame) Done() {
 	if f.OnDone != nil {
-		f.OnDone(tx)
+		f.OnDone()
 	}
 }
 

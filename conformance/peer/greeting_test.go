@@ -60,7 +60,7 @@ func TestWhoIsAnsweredIsKnown(t *testing.T) {
 			if err != nil {
 				return []byte(err.Error())
 			}
-			defer f.Done(nil)
+			defer f.Done()
 			return bytes.Clone(f.Bytes)
 		}
 		if first := next(); !bytes.Contains(first, []byte("op:start-session")) {

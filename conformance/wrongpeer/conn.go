@@ -92,7 +92,7 @@ func (c *conn) read() {
 		}
 		c.frame(dec, frame.Bytes)
 		c.p.mu.Unlock()
-		frame.Done(nil)
+		frame.Done()
 	}
 }
 

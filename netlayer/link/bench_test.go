@@ -89,7 +89,7 @@ func BenchmarkOneWay(b *testing.B) {
 							if err != nil {
 								return
 							}
-							f.Done(nil)
+							f.Done()
 						}
 					})
 				}
@@ -125,7 +125,7 @@ func BenchmarkPingPong(b *testing.B) {
 					if err != nil {
 						return
 					}
-					f.Done(nil)
+					f.Done()
 					_ = in.Write(frame)
 				}
 			})
@@ -138,7 +138,7 @@ func BenchmarkPingPong(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				f.Done(nil)
+				f.Done()
 			}
 			b.StopTimer()
 			_ = out.Close("")

@@ -273,7 +273,7 @@ func TestLargestFrames(t *testing.T) {
 				if err != nil || len(f.Bytes) != n {
 					t.Fatalf("frame %d: %d bytes, %v, want %d", i, len(f.Bytes), err, n)
 				}
-				f.Done(nil)
+				f.Done()
 			}
 		}
 		w.all.Go(send)
@@ -318,7 +318,7 @@ func TestAcknowledgedWhenHandedBack(t *testing.T) {
 			t.Errorf("%d frames were acknowledged that nobody had handed back", <-told)
 		}
 		for i, f := range held {
-			f.Done(nil)
+			f.Done()
 			if i == 9 {
 				time.Sleep(100 * time.Millisecond)
 				if len(told) != 1 || <-told != 10 {

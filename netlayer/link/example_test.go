@@ -44,7 +44,7 @@ func Example() {
 						return
 					}
 					heard <- string(f.Bytes)
-					f.Done(nil)
+					f.Done()
 				}
 			}()
 		}
@@ -57,7 +57,7 @@ func Example() {
 	}
 	f, err := conn.Read()
 	fmt.Println(string(f.Bytes), err)
-	f.Done(nil)
+	f.Done()
 	go func() { _, _ = conn.Read() }() // it is Read that learns of a loss
 
 	network.Lose(hosts[0], hosts[1])

@@ -496,7 +496,7 @@ func FuzzFrames(f *testing.F) {
 					}
 					break
 				}
-				f.Done(nil)
+				f.Done()
 			}
 			r.Close()
 			w.close()

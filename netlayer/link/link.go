@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/store"
 )
 
 // Design.
@@ -34,9 +33,9 @@ type link struct {
 	named bool          // it has one; both guarded by the Netlayer's mu
 	hurry chan struct{} // says that the network may be back
 
-	out     keeper     // of the frames that the peer has not acknowledged; under mu, but for consumed
+	out     *memory    // the frames that the peer has not acknowledged; under mu
 	keeping sync.Mutex // orders what connections are told by KeepAlive
-	done    func(*store.Batch)
+	done    func()
 	// consumed counts the frames handed back, and said those of them that the peer has been told of.
 	consumed, said atomic.Uint64
 	heavy          atomic.Bool // enough bytes came to tell the peer before it has to wait

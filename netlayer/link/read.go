@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/store"
 )
 
 // Read returns the next frame of the link, over however many connections that takes.
@@ -94,7 +93,7 @@ func (l *link) read() (f netlayer.Frame, ok bool) {
 		}
 		err = l.control(kind, f.Bytes)
 	}
-	f.Done(nil)
+	f.Done()
 	if err != nil {
 		l.fail(l.in.gen, err)
 		l.in.conn = nil
@@ -118,14 +117,14 @@ func (l *link) take(f netlayer.Frame, heard bool) (netlayer.Frame, bool) {
 	}
 	l.mu.Unlock()
 	if fenced {
-		f.Done(nil)
+		f.Done()
 		l.in.conn = nil
 		return netlayer.Frame{}, false
 	}
 	if also := f.OnDone; also != nil {
-		f.OnDone = func(tx *store.Batch) {
-			also(tx)
-			l.handedBack(tx)
+		f.OnDone = func() {
+			also()
+			l.handedBack()
 		}
 	} else {
 		f.OnDone = l.done
@@ -172,10 +171,7 @@ func (l *link) begun(b []byte) error {
 }
 
 // handedBack counts a frame that was consumed, and sees to it that the peer learns.
-func (l *link) handedBack(tx *store.Batch) {
-	if !l.out.consumed(tx) {
-		return
-	}
+func (l *link) handedBack() {
 	due := l.consumed.Add(1)-l.said.Load() >= ackFrames || l.heavy.Load()
 	if !due && l.armed.Load() {
 		return

@@ -5,29 +5,9 @@ import (
 	"sync"
 
 	"github.com/hawser-go/hawser/netlayer"
-	"github.com/hawser-go/hawser/store"
 )
 
-// A keeper has what a link must not lose: the frames that the peer has not acknowledged, and how far the peer's have been
-// consumed. It is used under the link's lock, but for consumed. Here it is memory; a link that outlives its process has one that stores.
-type keeper interface {
-	// put takes a copy of the next frame of the link.
-	put(frame []byte)
-	// bytes returns how much memory the frames take.
-	bytes() int
-	// gather appends frames from number from on to vec, as they go on a connection, until there is enough for one write. It
-	// returns the number of the next. What it returns is valid until the frames are dropped.
-	gather(vec [][]byte, from uint64) ([][]byte, uint64)
-	// drop forgets all frames before a number.
-	drop(before uint64)
-	// consumed says that a frame of the peer's was consumed, by what tx holds if that is not nil. It reports whether the
-	// peer may be told now.
-	consumed(tx *store.Batch) bool
-	// free forgets everything.
-	free()
-}
-
-// memory is the keeper of links that end with their process: a queue of frames, end to end in chunks that are reused.
+// A memory has the frames that the peer has not acknowledged: a queue of them, end to end in chunks that are reused.
 type memory struct {
 	head, tail *chunk
 	held       int
@@ -39,8 +19,6 @@ type memory struct {
 		n   uint64
 	}
 }
-
-var _ keeper = (*memory)(nil)
 
 // A chunk holds frames, each with its length before it and its kind in front. Its buffer never moves, as parts of it may be
 // on their way to the network.
@@ -166,8 +144,6 @@ func (m *memory) drop(before uint64) {
 }
 
 func (m *memory) free() { m.drop(m.end) }
-
-func (m *memory) consumed(*store.Batch) bool { return true }
 
 func (c *chunk) release() {
 	c.next, c.count, c.buf = nil, 0, c.buf[:0]

@@ -172,7 +172,7 @@ func read(c netlayer.Conn, from, to int) error {
 		if !bytes.Equal(f.Bytes, want) {
 			return fmt.Errorf("frame %d is one of %d bytes that begins with %x", i, len(f.Bytes), f.Bytes[:min(8, len(f.Bytes))])
 		}
-		f.Done(nil)
+		f.Done()
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (w *world) listen(c netlayer.Conn) {
 			if err != nil {
 				return
 			}
-			f.Done(nil)
+			f.Done()
 		}
 	})
 }

@@ -34,7 +34,7 @@ func Example() {
 				return
 			}
 			fmt.Printf("bob reads %q\n", frame.Bytes)
-			frame.Done(nil)
+			frame.Done()
 		}
 	}()
 
@@ -49,7 +49,7 @@ func Example() {
 		return
 	}
 	fmt.Printf("alice reads %q\n", frame.Bytes)
-	frame.Done(nil)
+	frame.Done()
 	if err := conn.Write([][]byte{[]byte("hello"), []byte("goodbye")}); err != nil {
 		fmt.Println(err)
 	}

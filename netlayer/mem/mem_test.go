@@ -67,7 +67,7 @@ func receive(t testing.TB, c netlayer.Conn) string {
 	if err != nil {
 		t.Fatalf("Read: %v", err)
 	}
-	f.Done(nil)
+	f.Done()
 	return string(f.Bytes)
 }
 

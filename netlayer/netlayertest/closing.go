@@ -38,7 +38,7 @@ func closeDrains(w *world) {
 			if !bytes.Equal(f.Bytes, pattern(j, j)) {
 				w.Fatalf("round %d: frame %d came as %s", i, j, show(f.Bytes))
 			}
-			f.Done(nil)
+			f.Done()
 		}
 		w.ended(to)
 		w.group.Wait()

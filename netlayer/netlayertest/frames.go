@@ -36,7 +36,7 @@ func (w *world) stream(from, to netlayer.Conn, seed, frames int) {
 				w.Errorf("frame %d is %s, want %s", i, show(f.Bytes), show(want))
 				return
 			}
-			f.Done(nil)
+			f.Done()
 		}
 	})
 }
@@ -87,7 +87,7 @@ func framesOfEverySize(w *world) {
 			if !bytes.Equal(f.Bytes, pattern(i%len(sizes), n)) {
 				w.Fatalf("frame %d of %d bytes came as %s", i, n, show(f.Bytes))
 			}
-			f.Done(nil)
+			f.Done()
 		}
 	}
 	w.group.Wait()
@@ -149,7 +149,7 @@ func frameIsValid(w *world) {
 		if !bytes.Equal(f.Bytes, pattern(i, 1000)) {
 			w.Fatalf("frame %d changed before the next Read", i)
 		}
-		f.Done(nil)
+		f.Done()
 	}
 }
 

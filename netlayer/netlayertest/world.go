@@ -142,7 +142,7 @@ func (w *world) expect(c netlayer.Conn, want ...string) {
 		if string(f.Bytes) != text {
 			w.Fatalf("frame %d is %s, want %s", i, show(f.Bytes), show([]byte(text)))
 		}
-		f.Done(nil)
+		f.Done()
 	}
 }
 

@@ -87,7 +87,7 @@ func outages(t *testing.T, anonymous bool) {
 					done <- fmt.Errorf("reading frame %d: %d bytes, %w", i, len(f.Bytes), err)
 					return
 				}
-				f.Done(nil)
+				f.Done()
 			}
 			done <- nil
 			_, _ = c.Read() // it is who reads that learns of a loss

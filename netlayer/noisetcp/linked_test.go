@@ -157,7 +157,7 @@ func cuts(t *testing.T, anonymous bool) {
 			for n := 0; ; n++ {
 				f, err := ends[1].Read()
 				if err == nil && string(f.Bytes) == "end" {
-					f.Done(nil)
+					f.Done()
 					counts <- n - <-written
 					_, _ = ends[1].Read() // acknowledgements, for the other direction
 					return
@@ -167,7 +167,7 @@ func cuts(t *testing.T, anonymous bool) {
 					counts <- 1
 					return
 				}
-				f.Done(nil)
+				f.Done()
 				if n%1000 == 0 {
 					select {
 					case progress <- struct{}{}:

@@ -69,7 +69,7 @@ func read(t *testing.T, c netlayer.Conn, want string) {
 	if err != nil || string(f.Bytes) != want {
 		t.Fatalf("Read: %q, %v, want %q", f.Bytes, err, want)
 	}
-	f.Done(nil)
+	f.Done()
 }
 
 func TestAnswersInKind(t *testing.T) {
