@@ -6,8 +6,8 @@
 // key is an argument of the step that needs it, a handshake is over after its first error, each step checks its turn and
 // its lengths, and private keys are reached through a function, so that they may live elsewhere.
 //
-// There is one type for each pattern and role ([XKDialler], [XKAcceptor], [IKDialler], [IKAcceptor]); all rest on the same
-// unexported core.
+// There is one type for each interactive pattern and role ([XKDialler], [XKAcceptor], [IKDialler], [IKAcceptor]), and a pair of
+// functions for each that has one message ([SealN], [SealX], [SealXpsk1]); all rest on the same unexported core.
 package noisehs
 
 import (
