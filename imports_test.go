@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"netlayer/link":         {"netlayer", "sturdyref", "store", "internal/detcbor"},
 	"captp/msg":             {"passable", "sturdyref"},
 	"captp/wire":            {"passable", "sturdyref", "captp/msg", "syrup"},
-	"captp":                 {"passable", "sturdyref", "captp/msg", "captp/wire", "vat", "promise", "store", "netlayer", "internal/meter"},
+	"captp":                 {"passable", "sturdyref", "captp/msg", "captp/wire", "vat", "promise", "store", "netlayer", "internal/meter", "internal/detcbor"},
 	"home":                  {lower, "netlayer/mailbox"},
 	".":                     {lower, transports, "home"},
 	"conformance/...":       {public, "conformance/..."},

@@ -19,22 +19,28 @@ type claim struct {
 	resolve msg.Pos // where the peer exports who is to be told, if told
 	named   bool
 	told    bool
-	asked   bool // by op:listen
-	weight  int  // of the outcome, once it is known
+	said    bool    // and was
+	asked   bool    // by op:listen
+	weight  int     // of the outcome, once it is known
+	serial  uint64  // in listens, if it is not named
+	of      vat.Ref // whose outcome it is, then
+	durable
 }
 
 // answer is the promise for the outcome of a message of the peer's. What is sent to it before it is known waits in the
 // vow, whether or not the peer has released the position meanwhile.
 type answer struct {
 	claim
-	vow vat.Vow
+	vow *vat.Vow // &own, but of one that was there before a restart
+	own vat.Vow
 }
 
 // newAnswer makes the promise for the answer to a message of the peer's, at the position it chose, if any.
 func (l *locked) newAnswer(pos msg.Pos, named bool, resolve msg.Desc, told bool) (*answer, error) {
 	t := l.t
 	a := &answer{claim: claim{s: l.s, pos: pos, resolve: resolve.Pos, named: named, told: told}}
-	a.vow.Init(nil)
+	a.own.Init(nil)
+	a.vow = &a.own
 	if told {
 		if err := t.expectReply(); err != nil {
 			return nil, err
@@ -48,6 +54,9 @@ func (l *locked) newAnswer(pos msg.Pos, named bool, resolve msg.Desc, told bool)
 			return nil, violation("limit", "more than %d answers not released", l.s.cfg.Limits.MaxAnswers)
 		}
 		t.answers[pos] = a
+		t.touchAnswer(a)
+	} else {
+		t.listen(&a.claim, a.vow.Ref())
 	}
 	return a, nil
 }
@@ -122,6 +131,7 @@ func (l *locked) tell(c *claim, weight int, selector passable.Symbol, arg any) (
 		return nil, err
 	}
 	t.replies--
+	t.told(c)
 	t.noticeExport(c.resolve, 1)
 	if t.unread() > limits.MaxUnsent {
 		return l.s.violated(l.s.unread()), nil
@@ -194,6 +204,7 @@ func (s *Session) opaque(err error) passable.Error {
 func (s *Session) listened(op *msg.Listen) error {
 	var ref vat.Ref
 	var err error
+	c := &claim{s: s, resolve: op.Resolve.Pos, told: true, asked: true}
 	s.withLock(func(l *locked) {
 		var res *far
 		if ref, res, err = l.target(op.To); err != nil {
@@ -202,11 +213,13 @@ func (s *Session) listened(op *msg.Listen) error {
 		if res != nil {
 			ref = l.resolverRef(op.To.Pos, res)
 		}
-		err = l.t.expectReply()
+		if err = l.t.expectReply(); err == nil {
+			l.t.listen(c, ref)
+		}
 	})
 	if err != nil {
 		return err
 	}
-	ref.PromiseCell().Subscribe(&claim{s: s, resolve: op.Resolve.Pos, told: true, asked: true})
+	ref.PromiseCell().Subscribe(c)
 	return nil
 }

@@ -51,6 +51,10 @@ func (t *tables) export(ref vat.Ref, promise bool) (msg.Desc, error) {
 		}
 	}
 	t.exports.at(pos).count++
+	t.touchExport(pos)
+	if vat.IsDurable(ref) {
+		t.s.want() // before the peer sees it
+	}
 	t.mentions = append(t.mentions, pos)
 	if promise {
 		return msg.Desc{Kind: msg.ImportPromise, Pos: pos}, nil
@@ -60,7 +64,7 @@ func (t *tables) export(ref vat.Ref, promise bool) (msg.Desc, error) {
 
 // sameRealm refuses what would link two identities of this process in front of a peer.
 func (t *tables) sameRealm(f *far) error {
-	if s := f.session(); s.cfg.Realm != t.s.cfg.Realm {
+	if s := f.session(); s.dormant.Load() || s.cfg.Realm != t.s.cfg.Realm {
 		return ErrOtherIdentity
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -19,11 +20,14 @@ const leaveBehind = 1 << 20
 func (s *Session) fail(end *EndError) {
 	var left leftovers
 	first, started := false, false
+	var rows []entry
+	var lasting netlayer.Lasting
 	s.withLock(func(l *locked) {
 		if l.state == closed || l.state == moved {
 			return
 		}
 		first, started = true, l.state == live
+		rows, lasting = l.inStore(end)
 		left = l.takeAll(end)
 		if started {
 			// A peer that does not read must not keep the writer for ever.
@@ -36,6 +40,9 @@ func (s *Session) fail(end *EndError) {
 		return
 	}
 	close(s.stop)
+	if lasting != nil {
+		s.erase(rows, lasting)
+	}
 	left.end(end)
 	s.trace()
 	s.log.Debug("session ended", "peer", end.Peer, "kind", end.Kind.String(), "reason", end.Reason, "error", end.Err)
@@ -43,6 +50,34 @@ func (s *Session) fail(end *EndError) {
 		s.partDone()
 	} else {
 		close(s.ended)
+	}
+}
+
+// inStore returns what of a session that ends for good is in the store, nil for what is not.
+func (l *locked) inStore(end *EndError) (rows []entry, conn netlayer.Lasting) {
+	if l.t == nil || l.t.journal == nil || end.Kind == Suspended {
+		return nil, nil
+	}
+	l.t.touchAll()
+	for e, stored := range l.t.journal.touched {
+		if stored {
+			rows = append(rows, e)
+		}
+	}
+	return rows, l.lasting
+}
+
+// erase takes a session that has ended out of the store.
+func (s *Session) erase(rows []entry, conn netlayer.Lasting) {
+	err := s.cfg.Ledger.depot.Update(func(tx *vat.Tx) {
+		for _, e := range rows {
+			eraseRow(tx, s.name, e)
+		}
+		tx.Batch().Delete(bucketSessions, s.name[:])
+		conn.Forget(tx.Batch())
+	}, nil)
+	if err != nil {
+		s.log.Error("a session that has ended stays in the store", "peer", s.peer(), "error", err)
 	}
 }
 
@@ -76,7 +111,7 @@ func (l *locked) takeAll(end *EndError) leftovers {
 		calls = l.t.questions.len() - 1
 		if l.s.inflow.size.Load()+l.s.promised.bytes.Load() > leaveBehind {
 			for _, a := range l.t.answers {
-				left.crowded = append(left.crowded, &a.vow)
+				left.crowded = append(left.crowded, a.vow)
 			}
 			for ref := range l.t.byRef {
 				if w, promise := ref.Target().(*vat.Vow); promise {

@@ -16,11 +16,12 @@ const (
 	Lost                        // the connection was lost
 	Violated                    // the peer broke the protocol, and was told so with op:abort
 	NotConnected                // there never was a connection
+	Suspended                   // it goes on when this node is started again
 )
 
 // String returns the kind for logs.
 func (k EndKind) String() string {
-	return [...]string{"closed", "aborted by the peer", "connection lost", "protocol violation", "not connected"}[k]
+	return [...]string{"closed", "aborted by the peer", "connection lost", "protocol violation", "not connected", "until this node is started again"}[k]
 }
 
 // An EndError is why everything that went over a session broke: calls that were under way may or may not have run. It

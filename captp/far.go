@@ -26,13 +26,14 @@ type far struct {
 	// broken has those who sent a message nobody waits for that could not go out: none of their later ones may. The key
 	// of this process is nil.
 	broken map[*vat.Caller]error
-	then   *outcome // of farFlush and farAgain: what becomes of their vow
+	wait   *wait // of farFlush and farAgain: what they are for; else where the vow leads until that has come through
 
 	used      bool // something was sent there
 	kind      farKind
 	released  bool // the position has been given back: the vow leads elsewhere
 	collected bool // the position is given back when the vow is collected
 	settled   bool // the outcome has come
+	orphan    bool // nobody is there any more who has asked
 }
 
 type farKind uint8
@@ -42,8 +43,8 @@ const (
 	farBootstrap
 	farPromise  // a promise the peer exported
 	farQuestion // the answer to a call of ours
-	farFlush    // not a place: something there and back, behind what was sent; then has what becomes of its vow
-	farAgain    // not a place: the outcome of a promise, asked for once more; then has the promise
+	farFlush    // not a place: something there and back, behind what was sent
+	farAgain    // not a place: the outcome of a promise, asked for once more
 )
 
 func newFar(s *Session, kind farKind, vow *vat.Vow) *far {
@@ -108,8 +109,8 @@ func (f *far) Unseen(from *vat.Caller) {
 
 // Drop implements vat.Counted.
 func (f *far) Drop() {
-	if nudge := f.session().cfg.Nudge; nudge != nil {
-		nudge()
+	if s := f.session(); !s.dormant.Load() && s.cfg.Nudge != nil {
+		s.cfg.Nudge()
 	}
 }
 

@@ -41,11 +41,18 @@ type grave struct {
 func (g *graveyard) add(x grave) {
 	g.mu.Lock()
 	g.found = append(g.found, x)
-	first := len(g.found) == 1
+	first, session := len(g.found) == 1, g.session
 	g.mu.Unlock()
-	if s := g.session.Value(); first && s != nil {
+	if s := session.Value(); first && s != nil {
 		s.releaseFound()
 	}
+}
+
+// wakes has the session woken by what is found.
+func (g *graveyard) wakes(s *Session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.session = weak.Make(s)
 }
 
 func (g *graveyard) take() []grave {
@@ -83,6 +90,7 @@ func (l *locked) collect() {
 
 // bury gives back every mention of an import and forgets it.
 func (t *tables) bury(pos msg.Pos, e *imported) {
+	t.touchImport(pos, e)
 	delete(t.imports, pos)
 	if e.promise {
 		t.promises--
@@ -93,7 +101,7 @@ func (t *tables) bury(pos msg.Pos, e *imported) {
 // noticeExport gives mentions back with the next write. The bootstrap object stays: some peers export things of their
 // own at its position, and their last mention must not take it along.
 func (t *tables) noticeExport(pos msg.Pos, delta uint64) {
-	if pos == 0 {
+	if pos == 0 || delta == 0 {
 		return
 	}
 	t.gcExports = append(t.gcExports, pos)
@@ -110,6 +118,7 @@ func (t *tables) notices() {
 		_ = t.append(&msg.GCAnswers{Positions: t.gcAnswers[i:min(i+noticesInOne, len(t.gcAnswers))]})
 	}
 	for _, pos := range t.gcAnswers {
+		t.touchQuestion(pos)
 		t.questions.free(pos)
 	}
 	t.s.budget.Release(len(t.gcAnswers))
@@ -203,6 +212,7 @@ func (s *Session) gcAnswers(op *msg.GCAnswers) error {
 				return
 			}
 			l.t.answerBytes -= a.weight
+			l.t.touchAnswer(a)
 			delete(l.t.answers, pos)
 		}
 	})

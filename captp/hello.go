@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/hawser-go/hawser/captp/msg"
@@ -66,6 +68,7 @@ func (r *reader) startSession(op *msg.StartSession) error {
 		l.space = messageSpaces(l.id, info.Outbound)
 		r.space = l.space[1]
 		s.greeting.Store(g)
+		l.mayLast()
 	})
 	if s.cfg.Greeted != nil {
 		if err := s.cfg.Greeted(*g); err != nil {
@@ -126,6 +129,13 @@ func (s *Session) Greeting() (g Greeting, ok bool) {
 
 // PublicKey returns this side's key in the session.
 func (s *Session) PublicKey() [32]byte { return s.public }
+
+// Derive returns a secret of this side's that belongs to the session, also after a restart, for the purpose named.
+func (s *Session) Derive(purpose string) [32]byte {
+	mac := hmac.New(sha256.New, s.key.Seed())
+	mac.Write([]byte(purpose))
+	return [32]byte(mac.Sum(nil))
+}
 
 // PublicID returns this side's public identifier in the session.
 func (s *Session) PublicID() [32]byte { return s.dialect.PublicID(s.public) }

@@ -55,14 +55,19 @@ func (l *locked) importObject(pos msg.Pos) (vat.Ref, error) {
 	if err != nil {
 		return vat.Ref{}, err
 	}
+	return l.objectAt(pos, e), nil
+}
+
+// objectAt returns the reference to an object of the peer's.
+func (l *locked) objectAt(pos msg.Pos, e *imported) vat.Ref {
 	if ref, ok := e.weak.Ref(); ok {
-		return ref, nil
+		return ref
 	}
 	f := newFar(l.s, farObject, nil)
 	f.pos = pos
 	ref := f.node.Init(f)
 	l.s.watchImport(ref, pos, e)
-	return ref, nil
+	return ref
 }
 
 func (r *reader) importPromise(l *locked, pos msg.Pos) (vat.Ref, error) {
@@ -106,6 +111,7 @@ func (l *locked) imported(pos msg.Pos, promise bool) (*imported, error) {
 		return nil, violation("desc:import-promise", "position %d is an object", pos)
 	}
 	e.count++
+	t.touchImport(pos, e)
 	return e, nil
 }
 

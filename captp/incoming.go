@@ -16,6 +16,9 @@ import (
 func (s *Session) read(conn netlayer.Conn) {
 	defer s.partDone()
 	r := &reader{s: s, conn: conn, dec: wire.NewDecoder(s.dialect, wire.Limits{Bytes: netlayer.MaxFrame})}
+	s.withLock(func(l *locked) { // as it was, if the session is from before
+		r.started, r.seen, r.space = l.started, l.seen, l.space[1]
+	})
 	r.in = r.reference
 	r.dec.Envelope = r.certificate
 	for {
@@ -25,8 +28,14 @@ func (s *Session) read(conn netlayer.Conn) {
 			s.fail(lost(s, err))
 			return
 		}
+		r.frame, r.done = frame, false
+		s.step.Lock()
 		err = r.handle(frame.Bytes)
-		frame.Done()
+		r.received()
+		s.step.Unlock()
+		if s.lastable() == vat.LastsNow {
+			s.poke()
+		}
 		if err != nil {
 			var end *EndError
 			if !errors.As(err, &end) {
@@ -86,6 +95,8 @@ type reader struct {
 	seen    wire.Seen // shapes the peer has used
 	// ordinal and space name the messages received, in traces.
 	ordinal, space uint64
+	frame          netlayer.Frame // the one being read,
+	done           bool           // which was handed back
 }
 
 func (r *reader) handle(frame []byte) error {
@@ -135,6 +146,7 @@ func (r *reader) handle(frame []byte) error {
 func (r *reader) follow(seen wire.Seen) {
 	r.seen = seen
 	r.s.withLock(func(l *locked) {
+		l.seen = seen
 		if l.state == live {
 			l.t.enc.SetDialect(r.s.dialect.Follow(seen))
 		}
@@ -160,7 +172,7 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 	}
 	if a != nil {
 		a.vow.Cell().Subscribe(&a.claim)
-		m.Answer = &a.vow
+		m.Answer = a.vow
 	}
 	if res != nil {
 		s.settle(res, m.Selector, m.Args, s.caller.Load(), r.isGiven(m.Selector, m.Args))
@@ -187,7 +199,7 @@ func (r *reader) part(target msg.Desc, m vat.Message, pos msg.Pos, size int) err
 		return err
 	}
 	a.vow.Cell().Subscribe(&a.claim)
-	m.Answer = &a.vow
+	m.Answer = a.vow
 	if res != nil {
 		m.Answer.Break(vat.ErrBadSelect)
 		return nil
@@ -207,6 +219,10 @@ func (r *reader) post(to vat.Ref, m vat.Message, size int) error {
 	}
 	if to.IsNull() {
 		m.Refuse(vat.ErrNull)
+		return nil
+	}
+	if err := r.store(to, &m); err != nil {
+		m.Refuse(err)
 		return nil
 	}
 	to.Post(m)

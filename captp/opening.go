@@ -12,6 +12,7 @@ type attempt struct {
 	binding [32]byte
 	t       *tables
 	n       int
+	frames  uint64 // they are
 }
 
 // Early encodes op:start-session and as many of the waiting messages as fit, for netlayer.Dial.Early. What it returns
@@ -50,7 +51,7 @@ func (s *Session) Early(info netlayer.Info, limit int) [][]byte {
 			frames = append(frames, append([]byte(nil), a.t.out[start:end]...))
 			start = end
 		}
-		a.t.out, a.t.ends = a.t.out[:0], a.t.ends[:0]
+		a.t.out, a.t.ends, a.frames = a.t.out[:0], a.t.ends[:0], uint64(len(frames))
 		l.attempt = a
 	})
 	return frames
@@ -66,7 +67,7 @@ type stream struct {
 func (l *locked) connect(info netlayer.Info, hello *msg.StartSession) (refused []refusal, err error) {
 	early := 0
 	if a := l.attempt; a != nil && a.binding == info.Binding {
-		l.t, early = a.t, a.n
+		l.t, early, l.handed = a.t, a.n, a.frames
 		l.t.info = info
 	} else {
 		t := newTables(l.s, info)

@@ -1,7 +1,6 @@
 package captp
 
 import (
-	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -75,19 +74,32 @@ func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
 	case q.kind == farFlush:
-		q.vow.Resolve(q.then.value)
+		q.vow.Resolve(q.wait.o.value)
+		s.through(q.wait)
 	case q.kind == farAgain:
-		asked := q.then.value.(*far)
-		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) })
+		s.become(q, o, q.wait.q)
+		s.through(q.wait)
+	case q.wait != nil: // as it was before a restart
+		q.wait.o = o
+		s.flush(q.wait)
 	case o.err != nil || !ok || ref.IsNull():
-		q.vow.Settle(o.value, o.err, true, func() { s.giveBack(q) })
+		s.become(q, o, q)
 	case !s.moves.Load() || hasGap(q):
 		s.keep(q, o)
 	case !o.given && s.carries(ref):
-		q.vow.Settle(o.value, nil, true, func() { s.giveBack(q) })
+		s.become(q, o, q)
 	default:
-		wait := vat.NewVow(nil)
-		q.vow.Settle(wait.Ref(), nil, true, func() { s.flush(q, wait, o) })
+		w := &wait{q: q, vow: vat.NewVow(nil), o: o}
+		s.expect(w)
+		q.vow.Settle(w.vow.Ref(), nil, true, func() { s.flush(w) })
+	}
+}
+
+// become settles q's vow, and gives a position back as soon as nothing goes there any more. The vow of a session that lasts
+// may have been settled in its depot before a crash that the end of the frame did not survive.
+func (s *Session) become(q *far, o outcome, asked *far) {
+	if !q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) }) {
+		s.giveBack(asked)
 	}
 }
 
@@ -108,40 +120,6 @@ func (s *Session) carries(ref vat.Ref) bool {
 		return ok && f.kind == farPromise && f.vow == x && f.session() == s
 	}
 	return false
-}
-
-// flush resolves wait, where messages that were sent to q wait now, when what was sent down q before has come through:
-// with the outcome o of q or, if that was given, with what the peer answers when it is asked once more. It is called when
-// all that was sent down q is in the write buffer.
-func (s *Session) flush(q *far, wait *vat.Vow, o outcome) {
-	under := false
-	var err error
-	s.withLock(func(l *locked) {
-		switch {
-		case !q.used:
-		case l.state != live:
-			err = l.ending()
-		default:
-			under = true
-			f, to := newFar(s, farFlush, wait), s.boot // which is no promise: the peer answers at once
-			if o.given {
-				f.kind, to, o.value = farAgain, q, q
-			}
-			f.then = &o
-			_ = l.t.append(&msg.Listen{To: to.mention(), Resolve: msg.Desc{Kind: msg.ImportObject, Pos: l.t.exportResolver(f)}})
-		}
-	})
-	if !under || !o.given {
-		s.giveBack(q)
-	}
-	switch {
-	case err != nil:
-		wait.Break(err)
-	case under:
-		s.poke()
-	default:
-		wait.Resolve(o.value)
-	}
 }
 
 // keep settles a promise whose messages go on by way of the peer: one that does not move queues, or to which not every

@@ -40,6 +40,9 @@ func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
 
 // send takes a message over.
 func (s *Session) send(o outgoing) {
+	if s.sleeps(&o) {
+		return
+	}
 	if from, ok := o.m.Held.(*inflow); ok && from.realm != s.cfg.Realm {
 		// It came by a promise that was nobody's yet when it was shown to the sender.
 		o.m.Refuse(ErrOtherIdentity)
@@ -92,6 +95,26 @@ func (s *Session) send(o outgoing) {
 	}
 }
 
+// sleeps has a message wait until the session, which is from before and has no connection yet, goes on.
+func (s *Session) sleeps(o *outgoing) (sleeps bool) {
+	if !s.dormant.Load() {
+		return false
+	}
+	var err error
+	s.withLock(func(l *locked) {
+		if sleeps = s.dormant.Load(); sleeps {
+			err = l.postpone(o)
+		}
+	})
+	switch {
+	case err != nil:
+		o.m.Refuse(err)
+	case sleeps && o.q != nil:
+		o.m.Answer.Route(o.q)
+	}
+	return sleeps
+}
+
 // refusal says why nothing more may go out where the message goes, nil if it may.
 func (o *outgoing) refusal() error {
 	if o.over != nil {
@@ -123,7 +146,7 @@ func (l *locked) admit(o *outgoing) error {
 		if o.m.From != nil {
 			used, unsent = used/2, unsent/2 // what other peers send through this node leaves room for itself
 		}
-		if s.budget.full.Load() || l.t != nil && len(l.t.out) > unsent || o.m.Answer != nil && s.budget.used.Load() >= used {
+		if s.budget.full.Load() || l.t != nil && l.unsent() > unsent || o.m.Answer != nil && s.budget.used.Load() >= used {
 			s.budget.exhausted()
 			return vat.ErrOverloaded
 		}
@@ -152,7 +175,7 @@ func (l *locked) postpone(o *outgoing) error {
 	if o.m.From != nil {
 		room /= 2
 	}
-	if len(l.opening) >= room {
+	if len(l.opening) >= room && !o.m.Stored() {
 		return vat.ErrOverloaded
 	}
 	if err := l.admit(o); err != nil {
@@ -177,12 +200,16 @@ func (l *locked) transmit(o *outgoing) error {
 		return err
 	}
 	l.sent(o)
-	l.s.budget.full.Store(len(l.t.out) > l.s.cfg.Limits.MaxUnsent)
+	l.s.budget.full.Store(l.unsent() > l.s.cfg.Limits.MaxUnsent)
 	return nil
 }
 
 // sent accounts for a message that has been encoded.
 func (l *locked) sent(o *outgoing) {
+	if o.m.Stored() {
+		l.t.taken = append(l.t.taken, o.m)
+		l.s.want()
+	}
 	o.m.Taken()
 	l.traceSent(&o.m, o.q != nil)
 }
@@ -193,7 +220,8 @@ func (t *tables) put(o *outgoing) error {
 		return o.to.dead
 	}
 	if o.q != nil {
-		o.q.pos = t.questions.put(struct{}{})
+		o.q.pos = t.questions.put(question{})
+		t.touchQuestion(o.q.pos)
 	}
 	if err := t.encode(o); err != nil {
 		t.unask(o)
@@ -209,6 +237,7 @@ func (t *tables) put(o *outgoing) error {
 // unask frees the position of an answer that was not asked for after all.
 func (t *tables) unask(o *outgoing) {
 	if o.q != nil {
+		t.touchQuestion(o.q.pos)
 		t.questions.free(o.q.pos)
 		o.q.asked = nil
 	}
@@ -285,6 +314,7 @@ func (t *tables) append(op msg.Op) error {
 	}
 	t.out = out
 	t.ends = append(t.ends, len(out))
+	t.stale()
 	return nil
 }
 

@@ -6,7 +6,7 @@ import "github.com/hawser-go/hawser/vat"
 // as can be told now, elsewhere: to an object of this process, or to a promise that has no route yet.
 func RealmOf(ref vat.Ref) (realm any, ok bool) {
 	f, ok := vat.Ahead(ref).(*far)
-	if !ok {
+	if !ok || f.session().dormant.Load() {
 		return nil, false
 	}
 	return f.session().cfg.Realm, true

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"weak"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -73,6 +72,8 @@ type Config struct {
 	// Handoffs, if set, makes references of third parties cross as certificates, both ways. Else they are forwarded, and
 	// certificates are values like any other.
 	Handoffs Handoffs
+	// Ledger, if set, is where the session is stored as soon as something durable depends on it, if the peer can do the same.
+	Ledger *Ledger
 	// OnEnd, if set, is called once when a session that was started has ended, before Close returns and Done is closed.
 	// It must neither block nor call Close.
 	OnEnd func()
@@ -111,6 +112,14 @@ type Session struct {
 	movedTo atomic.Pointer[Session]
 	// keeping orders what the connection is told by KeepAlive.
 	keeping sync.Mutex
+	// step is held from the beginning of a frame of the peer's to its end, and while what has changed is recorded.
+	step   sync.Mutex
+	lasts  atomic.Uint32 // a vat.Lasts
+	wanted atomic.Bool   // it is to last
+	name   [16]byte      // under which it is stored
+	// dormant is a session from before that has no connection yet, nor a configuration: what is sent waits.
+	dormant  atomic.Bool
+	resuming *restoring
 
 	mu sync.Mutex
 	lk locked
@@ -132,9 +141,14 @@ type locked struct {
 	hello   *msg.StartSession // ours, if that waits, too
 	id      [32]byte
 	space   [2]uint64
-	events  []vat.Event // of messages sent, for the tracer, which must not be called with mu held
-	alive   bool        // what KeepAlive is to be told
-	given   given       // what the peer was given certificates for
+	events  []vat.Event      // of messages sent, for the tracer, which must not be called with mu held
+	alive   bool             // what KeepAlive is to be told
+	given   given            // what the peer was given certificates for
+	lasting netlayer.Lasting // conn, if the session can be stored
+	flying  [][]byte         // frames that the writer is giving to conn,
+	handed  uint64           // and how many there were before
+	pins    []pin            // to be made in the transaction under way
+	seen    wire.Seen        // of the peer's dialect
 	release *time.Timer
 	// deadline bounds the wait for the peer's op:start-session, then that of an ended session for its writer.
 	deadline *time.Timer
@@ -154,45 +168,67 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Bootstrap.IsNull() {
 		return nil, fmt.Errorf("captp: Config.Bootstrap is null: give the object peers reach first")
 	}
-	public, key, err := ed25519.GenerateKey(rand.Reader)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("captp: session key: %w", err)
 	}
+	s := newSession(key, cfg.Limits)
+	if err := s.configure(cfg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSession returns a session that is to be configured.
+func newSession(key ed25519.PrivateKey, limits Limits) *Session {
 	s := &Session{
-		cfg: cfg, log: cfg.Logger, key: key, public: [32]byte(public), dialect: wire.Hawser,
+		key: key, public: [32]byte(key.Public().(ed25519.PublicKey)), dialect: wire.Hawser, log: hclog.NewNullLogger(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), handed: make(chan struct{}),
 	}
-	if s.log == nil {
-		s.log = hclog.NewNullLogger()
-	}
-	if cfg.Dialect != nil {
-		s.dialect = *cfg.Dialect
-	}
-	s.cfg.Limits = cfg.Limits.withDefaults()
-	s.budget.max, s.budget.exhausted = int64(s.cfg.Limits.MaxQuestions), func() {
+	s.cfg.Limits = limits.withDefaults()
+	s.budget.max = int64(s.cfg.Limits.MaxQuestions)
+	s.budget.exhausted = func() {
+		if s.dormant.Load() {
+			return
+		}
 		s.poke()
-		if cfg.Nudge != nil {
-			cfg.Nudge()
+		if s.cfg.Nudge != nil {
+			s.cfg.Nudge()
 		}
 	}
-	s.inflow.limits, s.inflow.realm = &s.cfg.Limits, cfg.Realm
+	s.inflow.limits = &s.cfg.Limits
 	s.graves, s.promised = new(graveyard), new(promised)
-	if !cfg.LazyRelease {
-		s.graves.session = weak.Make(s)
-	}
-	if cfg.Location.Designator != "" {
-		// A place that cannot be stated is found out here rather than by the peer.
-		if err := s.dialect.SignHello(&msg.StartSession{Location: cfg.Location}, key); err != nil {
-			return nil, fmt.Errorf("captp: Config.Location: %w", err)
-		}
-	}
 	s.boot = newFar(s, farBootstrap, nil)
 	s.boot.node.Init(s.boot)
 	s.spent = newFar(s, farQuestion, nil)
 	s.spent.settled = true
 	s.lk.s = s
 	s.caller.Store(&vat.Caller{})
-	return s, nil
+	return s
+}
+
+// configure gives a session its configuration.
+func (s *Session) configure(cfg Config) error {
+	limits := s.cfg.Limits
+	s.cfg = cfg
+	s.cfg.Limits = limits
+	if cfg.Logger != nil {
+		s.log = cfg.Logger
+	}
+	if cfg.Dialect != nil {
+		s.dialect = *cfg.Dialect
+	}
+	s.inflow.realm = cfg.Realm
+	if !cfg.LazyRelease {
+		s.graves.wakes(s)
+	}
+	if cfg.Location.Designator != "" {
+		// A place that cannot be stated is found out here rather than by the peer.
+		if err := s.dialect.SignHello(&msg.StartSession{Location: cfg.Location}, s.key); err != nil {
+			return fmt.Errorf("captp: Config.Location: %w", err)
+		}
+	}
+	return nil
 }
 
 // Bootstrap returns the peer's bootstrap object.
@@ -285,6 +321,20 @@ func (s *Session) Close(reason string) {
 	s.fail(&EndError{Peer: s.peer(), Kind: Closed, Reason: reason})
 	<-s.ended
 }
+
+// Suspend ends a session in this process; if it is stored, it is to go on when the node is started again: the peer sees no more
+// than a loss. Any other is closed. What waits here breaks. Durable vats that use the session have been closed before.
+func (s *Session) Suspend(reason string) {
+	if s.lastable() != vat.LastsNow {
+		s.Close(reason)
+		return
+	}
+	s.leave(nil)
+	<-s.ended
+}
+
+// Lasts reports whether the session is stored.
+func (s *Session) Lasts() bool { return s.lastable() == vat.LastsNow }
 
 // Done is closed when the session has ended, everything that waited has broken and its goroutines are gone.
 func (s *Session) Done() <-chan struct{} { return s.ended }

@@ -37,4 +37,22 @@ func (s *slots[T]) free(pos msg.Pos) {
 	s.unused = append(s.unused, pos)
 }
 
+// set puts an entry at a position of its own. When all are there fill is called.
+func (s *slots[T]) set(pos msg.Pos, v T) {
+	for msg.Pos(len(s.entries)) <= pos {
+		s.entries = append(s.entries, slot[T]{})
+	}
+	s.entries[pos] = slot[T]{v, true}
+}
+
+// fill finds the positions that are not used.
+func (s *slots[T]) fill() {
+	s.unused = nil
+	for i := range s.entries {
+		if !s.entries[i].used {
+			s.unused = append(s.unused, msg.Pos(i))
+		}
+	}
+}
+
 func (s *slots[T]) len() int { return len(s.entries) - len(s.unused) }

@@ -27,9 +27,13 @@ type tables struct {
 	imports  map[msg.Pos]*imported
 	promises int
 	// questions are the answer positions this side has given out, each with a unit of the budget; answers those the peer
-	// has, answerBytes the memory of their results.
-	questions   slots[struct{}]
+	// has, answerBytes the memory of their results. listens are claims that have no position.
+	questions   slots[question]
 	answers     map[msg.Pos]*answer
+	listens     map[uint64]*claim
+	listened    uint64           // how many there were
+	waits       map[uint64]*wait // of a session that lasts
+	waited      uint64
 	answerBytes int
 	replies     int // outcomes the peer waits for
 
@@ -45,12 +49,18 @@ type tables struct {
 	ordinal  uint64    // of the message sent last, for traces
 	mentions []msg.Pos // exports mentioned by the operation being encoded, to take back if that fails
 	describe func(passable.Reference) (msg.Desc, error)
-	deliver  msg.Deliver // the operation being encoded
-	few      [2]any      // its arguments
-	gifts    []gift      // references of third parties that it mentions
-	due      []gift      // those of operations that have been encoded: to be deposited
-	once     bool        // its gifts are nobody's that were given before
+	deliver  msg.Deliver   // the operation being encoded
+	few      [2]any        // its arguments
+	gifts    []gift        // references of third parties that it mentions
+	due      []gift        // those of operations that have been encoded: to be deposited
+	taken    []vat.Message // stored messages that have been encoded: their depot keeps them until these frames are stored
+	once     bool          // its gifts are nobody's that were given before
+
+	journal *journal // of a session that lasts
 }
+
+// question is a call of ours whose answer has a position at the peer.
+type question struct{ stored bool }
 
 // export is something the peer can name.
 type export struct {
@@ -58,6 +68,7 @@ type export struct {
 	res     *far   // the question this is the resolver of, nil for anything else
 	count   uint64 // mentions the peer has not given back
 	promise bool
+	durable
 }
 
 // imported is a position of the peer's that this side holds.
@@ -66,24 +77,38 @@ type imported struct {
 	promise bool
 	count   uint64 // mentions not given back
 	refused uint64 // those of them no user code saw
+	durable
 }
 
 func newTables(s *Session, info netlayer.Info) *tables {
+	t := emptyTables(s)
+	t.connected(info)
+	return t
+}
+
+// emptyTables makes tables that know no connection yet.
+func emptyTables(s *Session) *tables {
 	t := &tables{
-		s: s, info: info, enc: wire.NewEncoder(s.dialect), moves: slices.Contains(info.Features, FeatureMovesQueues), byRef: make(map[vat.Ref]msg.Pos),
-		imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
+		s: s, byRef: make(map[vat.Ref]msg.Pos), imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
+		listens: make(map[uint64]*claim), waits: make(map[uint64]*wait),
 	}
 	t.describe = t.descriptor
-	t.enc.Given = func(pos msg.Pos) *msg.SigEnvelope { return t.gifts[pos].env }
-	t.exports.put(export{ref: s.cfg.Bootstrap, count: 1})
-	t.byRef[s.cfg.Bootstrap] = 0
-	t.questions.put(struct{}{}) // position 0 is not used: some peers take it for false
+	t.questions.put(question{}) // position 0 is not used: some peers take it for false
 	return t
+}
+
+// connected has the tables be about a connection.
+func (t *tables) connected(info netlayer.Info) {
+	t.info, t.enc, t.moves = info, wire.NewEncoder(t.s.dialect), slices.Contains(info.Features, FeatureMovesQueues)
+	t.enc.Given = func(pos msg.Pos) *msg.SigEnvelope { return t.gifts[pos].env }
+	t.exports.set(0, export{ref: t.s.cfg.Bootstrap, count: 1})
+	t.byRef[t.s.cfg.Bootstrap] = 0
 }
 
 // exportResolver gives the peer a resolver for q.
 func (t *tables) exportResolver(q *far) msg.Pos {
 	q.res = t.exports.put(export{res: q, count: 1})
+	t.touchExport(q.res)
 	return q.res
 }
 
@@ -92,6 +117,7 @@ func (t *tables) exportResolver(q *far) msg.Pos {
 func (t *tables) spend(q *far) {
 	if e := t.exports.at(q.res); e != nil && e.res == q {
 		e.res = t.s.spent
+		t.touchExport(q.res)
 	}
 }
 
@@ -115,6 +141,7 @@ func (t *tables) giveBack(pos msg.Pos, n uint64) (freed export, ok bool) {
 		return export{}, false
 	}
 	e.count -= n
+	t.touchExport(pos)
 	if e.count > 0 {
 		return export{}, true
 	}

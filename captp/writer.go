@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // write sends what gathers in the write buffer until the session ends, then closes the connection.
@@ -38,16 +39,25 @@ type writer struct {
 // flush writes everything that has gathered, and what gathers meanwhile.
 func (w *writer) flush() error {
 	for {
+		if w.s.wanted.Load() && w.s.lastable() == vat.LastsYet {
+			w.s.last()
+		}
+		if w.s.lastable() == vat.LastsNow {
+			return w.flushLasting()
+		}
 		var out []byte
 		var ends []int
 		w.s.withLock(func(l *locked) {
 			if l.state != live {
 				return
 			}
+			l.handed += uint64(len(l.flying))
+			l.flying = nil
 			l.collect()
 			l.t.notices()
 			out, ends = l.t.out, l.t.ends
 			l.t.out, l.t.ends = w.spare[:0], w.ends[:0]
+			l.flying = w.cut(out, ends)
 			w.s.budget.full.Store(false)
 		})
 		if len(ends) == 0 {
@@ -55,12 +65,29 @@ func (w *writer) flush() error {
 			w.s.keepAlive()
 			return nil
 		}
-		err := w.write(out, ends)
+		err := w.conn.Write(w.frames)
+		if errors.Is(err, netlayer.ErrLasts) {
+			w.spare, w.ends, w.frames = nil, nil, nil // what was not taken has been recorded
+			continue
+		}
 		w.keep(out, ends)
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// flushLasting has everything recorded that has gathered, and writes what may go out by now.
+func (w *writer) flushLasting() error {
+	w.s.record()
+	err := w.conn.(netlayer.Lasting).Flush()
+	w.s.withLock(func(l *locked) {
+		if l.state == live {
+			w.s.budget.full.Store(l.unsent() > w.s.cfg.Limits.MaxUnsent)
+		}
+	})
+	w.s.keepAlive()
+	return err
 }
 
 // keep lends the arrays to the next round, unless one burst made them huge.
@@ -72,16 +99,16 @@ func (w *writer) keep(out []byte, ends []int) {
 	w.spare, w.ends = out, ends
 }
 
-func (w *writer) write(out []byte, ends []int) error {
+// cut returns the frames in a write buffer. They are valid until the next call.
+func (w *writer) cut(out []byte, ends []int) [][]byte {
+	clear(w.frames)
 	w.frames = w.frames[:0]
 	start := 0
 	for _, end := range ends {
 		w.frames = append(w.frames, out[start:end:end])
 		start = end
 	}
-	err := w.conn.Write(w.frames)
-	clear(w.frames)
-	return err
+	return w.frames
 }
 
 // farewell writes what an ended session still has to say and closes the connection.
@@ -102,7 +129,7 @@ func (w *writer) farewell() {
 		}
 	})
 	if len(ends) > 0 {
-		_ = w.write(out, ends)
+		_ = w.conn.Write(w.cut(out, ends))
 	}
 	_ = w.conn.Close(reason)
 	deadline.Stop()

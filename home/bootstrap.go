@@ -3,7 +3,6 @@ package home
 import (
 	"context"
 	"crypto/ecdh"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/hawser-go/hawser/captp/msg"
@@ -78,6 +77,9 @@ func (b *lobby) proven(id [16]byte, proof []byte) *publication {
 		key = p.keys.ProofKey()
 	}
 	fits := b.checks(key, proof)
+	if b.challenge == nil && b.link.session.Lasts() {
+		_, _ = b.Challenge(context.Background()) // before a restart, perhaps
+	}
 	if b.challenge != nil {
 		k, err := lock.ProofKey(func(public [32]byte) (out [32]byte, err error) {
 			b.h.did("agreement")
@@ -129,7 +131,7 @@ func (b *lobby) Prove(_ context.Context, id []byte) ([]byte, error) {
 // Challenge returns a fresh X25519 public key, the same for the whole session.
 func (b *lobby) Challenge(context.Context) ([]byte, error) {
 	if b.challenge == nil {
-		k, err := ecdh.X25519().GenerateKey(rand.Reader)
+		k, err := challengeOf(b.link.session)
 		if err != nil {
 			return nil, fmt.Errorf("home: challenge: %w", err)
 		}

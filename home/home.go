@@ -37,6 +37,8 @@ type Config struct {
 	// Handoffs says where certificates of peers may send this Home.
 	Handoffs HandoffPolicy
 	Limits   captp.Limits
+	// Ledger, if set, stores the sessions that something durable depends on. Those it has from before go on.
+	Ledger *captp.Ledger
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
 	DialTimeout time.Duration
 	// LazyRelease is captp.Config.LazyRelease.
@@ -140,6 +142,9 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	}
 	h.layers = layers
 	h.mu.Unlock()
+	if err := h.restore(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
 	for _, l := range layers {
 		h.wg.Add(1)
 		go h.accept(l)
@@ -254,7 +259,7 @@ func (h *Home) Revoke(ctx context.Context, name string) error {
 	return err
 }
 
-// Close ends every session, stops listening and returns when every goroutine of the Home has ended. Closing again waits
+// Close ends every session in this process, stops listening and returns when every goroutine of the Home has ended. Closing again waits
 // for the same.
 func (h *Home) Close() error {
 	h.closing.Do(func() { h.failure = h.shut() })
@@ -289,7 +294,7 @@ func (h *Home) shut() error {
 	}
 	var each sync.WaitGroup
 	for _, s := range sessions {
-		each.Go(func() { s.Close("the node is closing") })
+		each.Go(func() { s.Suspend("the node is closing") })
 	}
 	each.Wait()
 	err := closeLayers(h.layers)

@@ -67,23 +67,28 @@ func (l *link) current() *link {
 // newLink makes a session with a bootstrap object of its own, which takes messages and waits for its connection.
 func (h *Home) newLink(id sturdyref.PeerID) (*link, error) {
 	l := &link{peer: id, shown: make(map[[16]byte]struct{}), proven: make(map[[16]byte]struct{})}
+	var err error
+	l.session, err = captp.New(h.sessionConfig(l))
+	return l, err
+}
+
+// sessionConfig configures the session of a link.
+func (h *Home) sessionConfig(l *link) captp.Config {
 	cfg := captp.Config{
 		Bootstrap: bootstrapFacet.SpawnIn(h.cfg.Vat, &lobby{h: h, link: l}), Realm: h, Limits: h.cfg.Limits, Logger: h.log,
 		Tracer: h.cfg.Tracer, LazyRelease: h.cfg.LazyRelease, Nudge: h.cfg.Nudge, OnEnd: func() { h.ended(l) },
-		Greeted: func(g captp.Greeting) error { return h.greet(l, g) },
+		Greeted: func(g captp.Greeting) error { return h.greet(l, g) }, Ledger: h.cfg.Ledger,
 	}
 	if h.named() {
-		if layer, ok := h.layerOf(id.Transport); ok {
+		if layer, ok := h.layerOf(l.peer.Transport); ok {
 			l.over, cfg.Location, cfg.Dialect, cfg.Patient = layer, layer.Location(), layer.Dialect, layer.Dialect != nil
 			cfg.Reticent, cfg.TrustClaims = layer.TrustClaims, layer.TrustClaims
 		}
 	} else {
-		cfg.Realm = l // one anonymous session is as apart from the next as from anything else
+		cfg.Realm, cfg.Ledger = l, nil // one anonymous session is as apart from the next as from anything else
 	}
 	cfg.Handoffs = receiver{h, l}
-	var err error
-	l.session, err = captp.New(cfg)
-	return l, err
+	return cfg
 }
 
 // enter counts a link among those that have a connection, or are about to. Called with mu held.

@@ -139,12 +139,13 @@ func (d *Depot) Pinned(prefix string) (map[string]Pin, error) {
 	return pins, nil
 }
 
-// IsDurable reports whether a reference leads to an object of a durable vat.
+// IsDurable reports whether a reference leads, as far as can be told now, to an object of a durable vat.
 func IsDurable(r Ref) bool {
 	if r.IsNull() {
 		return false
 	}
-	o, ok := r.Target().(*object)
+	last, _ := end(r.Target())
+	o, ok := last.(*object)
 	return ok && o.vat.depot != nil
 }
 

@@ -1,0 +1,329 @@
+package captp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// restoring is a session that is being made again.
+type restoring struct {
+	*dormant
+	s    *Session
+	t    *tables
+	pins map[string]vat.Pin
+	// questions and promises are those of the peer's that are not to be given back yet, by position.
+	questions, promises map[msg.Pos]*far
+	claims              []*claim
+	waits               []*wait
+}
+
+// restore makes the tables of the session again, and what leads to it.
+func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
+	s := d.session
+	if err := s.configure(cfg); err != nil {
+		return err
+	}
+	pins, err := s.cfg.Ledger.depot.Pinned(string(s.name[:]))
+	if err != nil {
+		return err
+	}
+	r := &restoring{
+		dormant: d, s: s, t: s.lk.t, pins: pins, questions: make(map[msg.Pos]*far), promises: make(map[msg.Pos]*far),
+	}
+	info := conn.Info()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.lk
+	l.conn, l.lasting = conn, conn
+	r.t.connected(info)
+	s.moves.Store(slices.Contains(info.Features, FeatureMovesQueues))
+	g := d.record.greeting(s)
+	s.greeting.Store(g)
+	l.started, l.id, l.seen = true, g.ID, wire.Seen(d.record.Seen)
+	r.t.enc.SetDialect(s.dialect.Follow(l.seen))
+	l.space = messageSpaces(l.id, info.Outbound)
+	s.introduced.Store(true)
+	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait} {
+		for _, e := range d.sorted() {
+			if err := step(e, d.rows[e]); err != nil {
+				return err
+			}
+		}
+	}
+	r.t.exports.fill()
+	r.t.questions.fill()
+	s.budget.used.Add(int64(r.t.questions.len() - 1))
+	d.rows = nil
+	s.resuming = r
+	return nil
+}
+
+// sorted returns the rows in order.
+func (d *dormant) sorted() []entry {
+	list := make([]entry, 0, len(d.rows))
+	for e := range d.rows {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b entry) int {
+		switch {
+		case a.sort != b.sort:
+			return int(a.sort) - int(b.sort)
+		case a.n < b.n:
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// pinned returns what is pinned for a row, or a reference that is lost.
+func (r *restoring) pinned(e entry) vat.Pin {
+	if p, ok := r.pins[string(e.key(r.s.name))]; ok {
+		return p
+	}
+	w := vat.NewVow(nil)
+	w.Break(vat.ErrLost)
+	return vat.Pin{Ref: w.Ref()}
+}
+
+// vow returns a promise for what is pinned: the promise itself, if that is pending.
+func (r *restoring) vow(e entry) *vat.Vow {
+	ref := r.pinned(e).Ref
+	if w, ok := ref.Target().(*vat.Vow); ok {
+		return w
+	}
+	w := vat.NewVow(nil)
+	w.Resolve(ref)
+	return w
+}
+
+func (r *restoring) question(e entry, b []byte) error {
+	if e.sort != rowQuestion {
+		return nil
+	}
+	r.t.questions.set(e.n, question{stored: true})
+	return decode(b, &questionRow{})
+}
+
+// export makes a position of ours again.
+func (r *restoring) export(e entry, b []byte) error {
+	if e.sort != rowExport {
+		return nil
+	}
+	var row exportRow
+	if err := decode(b, &row); err != nil {
+		return err
+	}
+	pos := e.n
+	x := export{count: row.Count, promise: row.Promise, durable: durable{stored: true, pinned: true}}
+	switch row.Sort {
+	case 0:
+		// The peer knows it as a promise, or not, whatever has become of it.
+		_, vow := r.pinned(e).Ref.Target().(*vat.Vow)
+		if x.ref = r.pinned(e).Ref; x.promise {
+			x.ref = r.vow(e).Ref()
+			r.t.pending++
+		}
+		if vow == x.promise {
+			r.t.byRef[x.ref] = pos
+		}
+	case rowExport:
+		x.res = r.s.spent
+	case rowQuestion, rowImport:
+		x.res = r.asked(e, row)
+		x.res.res = pos
+	case rowWait:
+		x.res = newFar(r.s, farFlush, nil) // the wait says more
+		x.res.res = pos
+	default:
+		return fmt.Errorf("%w: a resolver of %q", errDamaged, row.Sort)
+	}
+	r.t.exports.set(pos, x)
+	return nil
+}
+
+// asked makes a promise of the peer's again whose outcome has not come. If nobody holds it any more but the code that has died, it
+// is given back when the session goes on.
+func (r *restoring) asked(e entry, row exportRow) *far {
+	kind := farQuestion
+	if row.Sort == rowImport {
+		kind = farPromise
+	}
+	q := newFar(r.s, kind, r.vow(e))
+	q.pos, q.used, q.asked = row.Of, true, r.t
+	q.orphan = !r.pinned(e).Shared && kind == farQuestion
+	r.held(row.Sort)[q.pos] = q
+	if kind == farPromise {
+		if x := r.t.imports[q.pos]; x != nil {
+			r.s.watchImport(q.vow.Ref(), q.pos, x)
+		}
+	}
+	return q
+}
+
+// held returns the promises of a sort that are not to be given back yet, by position.
+func (r *restoring) held(sort byte) map[msg.Pos]*far {
+	if sort == rowImport {
+		return r.promises
+	}
+	return r.questions
+}
+
+func (r *restoring) answer(e entry, b []byte) error {
+	if e.sort != rowAnswer && e.sort != rowListen {
+		return nil
+	}
+	var row answerRow
+	if err := decode(b, &row); err != nil {
+		return err
+	}
+	c := claim{s: r.s, resolve: row.Resolve, told: row.Told, asked: row.Asked, durable: durable{stored: true, pinned: true}}
+	if row.Told {
+		r.t.replies++
+	}
+	if e.sort == rowListen {
+		c.serial, c.of = e.n, r.vow(e).Ref()
+		r.t.listens[e.n] = &c
+		r.t.listened = max(r.t.listened, e.n)
+		r.claims = append(r.claims, &c)
+		return nil
+	}
+	c.named, c.pos = true, e.n
+	a := &answer{claim: c, vow: r.vow(e)}
+	r.t.answers[a.pos] = a
+	r.claims = append(r.claims, &a.claim)
+	a.of = a.vow.Ref()
+	return nil
+}
+
+// wait makes a wait again, and has the promise that led there lead there.
+func (r *restoring) wait(e entry, b []byte) error {
+	if e.sort != rowWait {
+		return nil
+	}
+	var row waitRow
+	if err := decode(b, &row); err != nil {
+		return err
+	}
+	w := &wait{
+		vow: r.vow(e), serial: e.n, res: row.Res, valued: true, durable: durable{stored: true, pinned: true},
+		o: outcome{value: r.pinned(entry{rowValue, e.n}).Ref, given: row.Given},
+	}
+	if w.q = r.held(row.Sort)[row.Of]; w.q == nil { // the frame with its outcome was seen to its end
+		kind := farQuestion
+		if row.Sort == rowImport {
+			kind = farPromise
+		}
+		w.q = newFar(r.s, kind, r.vow(entry{rowAsked, e.n}))
+		w.q.pos, w.q.used, w.q.settled, w.q.asked = row.Of, row.Used, true, r.t
+		if row.Res == 0 || row.Given { // which gives it back
+			r.held(row.Sort)[w.q.pos] = w.q
+		}
+	}
+	w.q.wait = w
+	if row.Res != 0 {
+		x := r.t.exports.at(w.res)
+		if x == nil || x.res == nil {
+			return fmt.Errorf("%w: what a promise waits for was not asked", errDamaged)
+		}
+		f := x.res
+		if f.kind = farFlush; w.o.given {
+			f.kind = farAgain
+		}
+		f.vow, f.wait, f.used = w.vow, w, true
+	}
+	r.t.waits[e.n] = w
+	r.t.waited = max(r.t.waited, e.n)
+	r.waits = append(r.waits, w)
+	return nil
+}
+
+// Resume has a restored session go on with the connection it was restored with.
+func (s *Session) Resume() error {
+	r := s.resuming
+	if r == nil {
+		return errors.New("captp: Resume of a session that was not restored")
+	}
+	s.resuming = nil
+	var conn netlayer.Conn
+	var refused []refusal
+	s.withLock(func(l *locked) {
+		l.state, conn = live, l.conn
+		l.deadline = time.AfterFunc(time.Hour, func() {})
+		l.deadline.Stop()
+		refused = l.catchUp(0)
+		s.dormant.Store(false)
+	})
+	s.parts.Store(3)
+	for _, c := range r.claims {
+		of := c.of
+		if c.named {
+			c.of = vat.Ref{} // its answer has it
+		}
+		of.PromiseCell().Subscribe(c)
+	}
+	for _, w := range r.waits {
+		w.q.vow.Settle(w.vow.Ref(), nil, true, func() {
+			switch {
+			case !w.q.settled: // its outcome comes once more
+			case w.res == 0:
+				s.flush(w)
+			}
+		})
+	}
+	for _, known := range []map[msg.Pos]*far{r.questions, r.promises} {
+		for _, q := range known {
+			if q.wait == nil && !q.settled {
+				q.vow.Route(q)
+			}
+		}
+	}
+	refuseAll(refused)
+	s.abandonOrphans(r)
+	go s.read(conn)
+	go s.write(conn)
+	s.trace()
+	s.poke()
+	s.keepAlive()
+	return nil
+}
+
+// abandonOrphans gives back the answers that only code has asked for which is gone, and objects that nobody holds.
+func (s *Session) abandonOrphans(r *restoring) {
+	var orphans []*far
+	s.withLock(func(l *locked) {
+		if l.state != live {
+			return
+		}
+		for _, q := range r.questions {
+			if q.orphan && q.wait == nil {
+				q.settled = true
+				l.t.spend(q)
+				orphans = append(orphans, q)
+			}
+		}
+		// What has settled was about to be given back.
+		for i := range l.t.questions.entries {
+			if pos := msg.Pos(i); i > 0 && l.t.questions.entries[i].used && r.questions[pos] == nil {
+				l.t.gcAnswers = append(l.t.gcAnswers, pos)
+			}
+		}
+		for pos, e := range l.t.imports {
+			if _, held := e.weak.Ref(); !held && r.promises[pos] == nil {
+				l.t.bury(pos, e)
+			}
+		}
+		l.releaseSoon()
+	})
+	for _, q := range orphans {
+		s.become(q, outcome{err: vat.ErrLost}, q)
+	}
+	clear(r.pins)
+}
