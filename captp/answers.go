@@ -76,6 +76,9 @@ func (c *claim) Settled(cell *promise.Cell) {
 	v, err, _ := cell.Outcome()
 	if vow, ok := cell.Host().(*vat.Vow); ok && err == nil {
 		v = byWayOf(vow, v)
+		if ref, ok := v.(vat.Ref); ok {
+			v, err = vat.PresentTo(ref, c.s.caller.Load(), vow.Ref())
+		}
 	}
 	s, weight := c.s, weigh(v)
 	selector, arg := passable.Symbol("fulfill"), v

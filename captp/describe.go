@@ -12,13 +12,15 @@ var ErrOtherIdentity = vat.NewError("hawser.other-identity",
 	"captp: the reference was obtained under another identity of this node: enliven its sturdyref under this one")
 
 // descriptor says what a reference in a message is called, counting the mention. A reference into a session with
-// another peer is handed off, or else exported like an object of this process, which then passes messages on.
+// another peer is handed off, or else exported like an object of this process, which then passes messages on. Of a live
+// reference peers get what it leads to at present: theirs to hold, over a session of their own if they can be handed it, and
+// to lose.
 func (t *tables) descriptor(r passable.Reference) (msg.Desc, error) {
 	ref, ok := r.(vat.Ref)
 	if !ok {
 		return msg.Desc{}, violation("reference", "a %T is no reference of this process", r)
 	}
-	ref = settledRef(ref)
+	ref = settledRef(vat.Present(settledRef(ref)))
 	_, promise := ref.Target().(*vat.Vow)
 	f, ok := vat.Ahead(ref).(*far)
 	switch {

@@ -144,6 +144,7 @@ func (h *Home) settled(a arrival) {
 	h.mu.Lock()
 	if p := h.peers[l.peer]; p != nil && p.live == l {
 		waiting, p.waiting = p.waiting, nil
+		h.cameUp(l.peer)
 	}
 	h.mu.Unlock()
 	if a.mine != nil {

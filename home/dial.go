@@ -75,8 +75,10 @@ func noLayer(transport string, layers []Layer) error {
 	for _, l := range layers {
 		spoken = append(spoken, strconv.Quote(l.Transport()))
 	}
-	return fmt.Errorf("home: no netlayer for transport %q: this node speaks %s", transport, strings.Join(spoken, ", "))
+	return fmt.Errorf("home: %w %q: this node speaks %s", errNoTransport, transport, strings.Join(spoken, ", "))
 }
+
+var errNoTransport = errors.New("no netlayer for transport")
 
 // crossed waits for the connection that this dial gave way to. It reports whether to dial again, which is done with more
 // insistence.

@@ -58,3 +58,15 @@ func (h *Home) Redeemed() (n, waiting int) {
 	}
 	return n, waiting
 }
+
+// Lives counts the live references, and those that lead nowhere.
+func (h *Home) Lives() (all, away int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range h.lives {
+		if !w.here {
+			away++
+		}
+	}
+	return len(h.lives), away
+}

@@ -81,6 +81,9 @@ type Home struct {
 	// greeted are the sessions that have been greeted, by their ids; gifts is what was deposited in them.
 	greeted map[[32]byte]*link
 	gifts   gifts
+	// lives are the live references by their sturdyrefs, and homecomings those of each peer.
+	lives       map[[32]byte]*living
+	homecomings map[sturdyref.PeerID]*homecoming
 }
 
 // New returns a Home. open is called with the Home's doorkeeper and returns the netlayers it is reached by and dials with,
@@ -104,6 +107,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
 	h.crowd.sources = make(map[string]int)
 	h.greeted, h.gifters = make(map[[32]byte]*link), make(map[any]*gifter)
+	h.lives, h.homecomings = make(map[[32]byte]*living), make(map[sturdyref.PeerID]*homecoming)
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()
 	}
@@ -329,13 +333,17 @@ func (h *Home) Sessions() []sturdyref.PeerID {
 	return all
 }
 
-// NetworkUp says that the network may have come back or changed: connections that wait for their next try are tried now.
+// NetworkUp says that the network may have come back or changed: connections that wait for their next try are tried now, and
+// so are the peers of live references.
 // It returns when all have been, or ctx ends. Netlayers that have nothing to try do nothing.
 func (h *Home) NetworkUp(ctx context.Context) {
 	h.mu.Lock()
 	layers := slices.Clone(h.layers)
 	for l := range h.links {
 		layers = append(layers, l.layers...)
+	}
+	for _, c := range h.homecomings {
+		c.hasten()
 	}
 	h.mu.Unlock()
 	var each sync.WaitGroup

@@ -259,6 +259,7 @@ func (h *Home) arrived(d *dial, conn netlayer.Conn) {
 	}
 	d.peer.dial, d.peer.live = nil, d.link
 	h.enter(d.link, conn.Info())
+	h.cameUp(d.peer.id)
 	waiting := d.peer.waiting
 	d.peer.waiting = nil
 	h.mu.Unlock()

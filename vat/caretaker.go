@@ -167,6 +167,10 @@ func (t *turn) forward(m *Message, r Ref, way *passage) (any, error) {
 	fwd := *m
 	fwd.hops++
 	fwd.way, fwd.Reserved, fwd.ID, fwd.Cause, fwd.letter = way, nil, MessageID{}, m.ID, nil
+	if m.hops == 0 && m.From != nil && m.told == nil {
+		// What the peer has sent it to may have been a promise that was about to become this.
+		fwd.via = &t.f.self.node
+	}
 	m.Held = nil // it waits on elsewhere, and is still counted
 	t.send(r.n.target, &fwd)
 	return forwarded, nil

@@ -46,6 +46,8 @@ type Message struct {
 
 	way    *passage // the gates it came through
 	letter *letter  // if it is stored
+	told   *notice  // of the vat whose turn sent it, nil if none did
+	via    *node    // the peer's end of the way that it came by, nil if no peer sent it
 }
 
 // Held counts messages that were let in and still wait somewhere, so that a session can bound what a peer piles up.

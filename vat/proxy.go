@@ -11,7 +11,12 @@ func SpawnProxy(ctx context.Context, to func(ctx context.Context) (Ref, error)) 
 	if to == nil {
 		panic("vat: SpawnProxy of a nil function")
 	}
-	return SpawnFilter(t.vat, nil, func(ctx context.Context, _ *Message) (Ref, error) { return to(ctx) })
+	v := t.vat
+	return SpawnFilter(v, nil, func(ctx context.Context, m *Message) (Ref, error) {
+		r, err := to(ctx)
+		m.told, m.via = v.told, nil // whoever chooses where it goes sends it
+		return r, err
+	})
 }
 
 // SpawnFilter makes an object of v that passes every message on, in order, to the reference that pass returns in the

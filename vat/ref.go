@@ -114,12 +114,18 @@ func (r Ref) post(t *turn, m *Message) error {
 		return ErrNull
 	}
 	if t != nil {
+		m.told = t.vat.told
 		t.send(r.n.target, m)
 		return nil
 	}
-	if room, held := roomFor(nil, r.n.target); room != nil && !held {
+	room, held := roomFor(nil, r.n.target)
+	if wait, ok := room.(*waitingRoom); ok {
+		m.Reserved, held = wait, false
+	}
+	if room != nil && !held {
 		// Nobody else would tell a sender outside turns that a message without an answer was refused, and the next one not.
 		if err := room.Reserve(1); err != nil {
+			m.Reserved = nil
 			return err
 		}
 		m.sent = true
@@ -131,6 +137,9 @@ func (r Ref) post(t *turn, m *Message) error {
 
 // Post delivers a message that belongs to no turn, now, for those who implement a [Target].
 func (r Ref) Post(m Message) {
+	if m.From != nil {
+		m.via = r.n
+	}
 	if l := m.letter; l != nil && l.d.putBehind(&effect{to: r.n.target, msg: m}) {
 		return
 	}

@@ -131,9 +131,12 @@ type origin struct {
 	pins  []*body
 }
 
-func (o *origin) Enqueue(j promise.Job) {
+func (o *origin) Enqueue(j promise.Job) { o.enqueue(o.job(j), o.cause, false) }
+
+// job returns what to run in the vat for a job.
+func (o *origin) job(j promise.Job) promise.Job {
 	if len(o.pins) > 0 {
-		j = &pinned{j, o}
+		return &pinned{j, o}
 	}
-	o.enqueue(j, o.cause, false)
+	return j
 }

@@ -51,6 +51,7 @@ type Vat struct {
 	in      queue
 	working bool // a goroutine owns the vat
 	closed  bool
+	news    uint64 // how often there were any
 
 	depot  *Depot       // of a durable vat
 	number uint64       // its name there
@@ -70,10 +71,14 @@ type Vat struct {
 	parked    int
 	parkedFor map[*Caller]int // those on behalf of peers, by session
 	roots     map[string]Ref
+	told      *notice // the latest news
 	spare     *parked
 
 	logged atomic.Pointer[meters] // made when first needed
 	clock  clock
+
+	identity atomic.Pointer[identity] // made when first asked for
+	nothing  notice                   // that of a vat that has been told no news
 }
 
 // limits are the numbers of a Config.
@@ -111,6 +116,7 @@ func New(cfg *Config) *Vat {
 		v.space = newSpace()
 	}
 	v.start = v.loop
+	v.nothing.vat, v.told = v, &v.nothing
 	return v
 }
 

@@ -1,0 +1,384 @@
+package home
+
+import (
+	"crypto/sha256"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Design.
+//
+// A live reference is a vat.Live, which keeps the order, and a living, which enlivens its sturdyref whenever it leads
+// nowhere. The livings of one peer share a return: one of them is enlivened at a time while there is no session with the
+// peer, so that there is one dial, and all of them when there is one. A return has a goroutine while one of its livings is
+// away, and none while all are there.
+
+// living is a live reference. Its fields are guarded by the Home's mu, but for those that do not change.
+type living struct {
+	key   [32]byte
+	live  *vat.Live
+	front vat.WeakRef
+	home  *homecoming
+
+	at      sturdyref.Ref // where the object is, as was said last
+	here    bool          // it leads somewhere
+	over    bool          // it will lead nowhere any more
+	age     int           // how often it has led somewhere
+	stop    func()        // ends the watch on what it leads to
+	tries   tries         // that were turned away, in a row
+	refused time.Time     // when the first of them was
+	due     time.Time     // not to be tried before
+}
+
+// homecoming is how the live references of one peer come back. Its fields are guarded by the Home's mu.
+type homecoming struct {
+	id      sturdyref.PeerID
+	all     int           // the live references there are
+	away    []*living     // those that lead nowhere and are not being tried
+	scout   *living       // the one that is tried without a session
+	running bool          // there is a goroutine
+	wake    chan struct{} // has it look again
+	up      bool          // one of them has led somewhere since the last loss,
+	since   time.Time     // when the first did
+	tries   tries         // that came to nothing, in a row
+	last    time.Time     // when there was one
+	due     time.Time     // none is made before
+}
+
+// tries counts what has come to nothing.
+type tries int
+
+const (
+	firstPause = 500 * time.Millisecond
+	longPause  = time.Minute
+	// steady is how long a session must last for its loss not to count as one more try that came to nothing.
+	steady = time.Minute
+	// refusedFor is how long a peer may turn away what it has let in before: it may have been restarted, and not have
+	// published everything yet.
+	refusedFor = 2 * time.Minute
+	// hastened is how soon after another a try may be made because something has happened.
+	hastened = time.Second
+)
+
+// pause returns how long to wait before the next try: twice as long each time, up to a minute, and by chance between half
+// of that and all of it, so that those who have lost one peer do not all come back at once.
+func (n *tries) pause() time.Duration {
+	d := min(firstPause<<min(*n, 16), longPause)
+	*n++
+	return d/2 + rand.N(d/2+1)
+}
+
+// Live returns a live reference to the object that a sturdyref stands for: one that is had again when its session is lost.
+// It returns at once. While it leads nowhere, at first too, messages sent to it wait, as many as may wait for a connection;
+// one more is refused with vat.ErrOverloaded. When the session is lost what was sent before breaks with it, and what a vat
+// sends after it was told, by a turn of its own, goes to the object once it has been had again: [vat.OnSever] and
+// [vat.OnRestore] tell of it, [vat.Live] has the rules. What peers are given is the ordinary reference that it leads to at
+// present ([vat.Present]).
+//
+// A peer that cannot be reached is tried again after a pause that grows to a minute, at all its addresses. A peer that
+// refuses the secret, or gives an answer that is no reference, has the reference break for good, with that error: at once if
+// it has never led anywhere, else when the peer has done so for two minutes, since it may have been restarted and not have
+// published the object yet. So does Close. A reference that nobody holds and on which nothing waits is tried no more.
+//
+// The same sturdyref gives the same live reference, as long as somebody holds it, with the hints given last. What this Home
+// publishes itself is had as by Enliven.
+func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
+	if ref.Swiss.IsZero() || ref.Peer.IsZero() || h.isOwn(ref.Peer.ID()) {
+		return h.Enliven(ref)
+	}
+	ref.Peer = ref.Peer.Clone()
+	id := ref.Peer.ID()
+	key := sha256.Sum256(append([]byte(id.String()+"\x00"), ref.Swiss.Reveal()...))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return broken(errClosed)
+	}
+	if w := h.lives[key]; w != nil && !w.over {
+		if r, ok := w.front.Ref(); ok {
+			w.at = ref
+			return r
+		}
+	}
+	limit := h.cfg.Limits.MaxOpening
+	if limit <= 0 {
+		limit = maxWaiting
+	}
+	live, r := vat.NewLive(limit)
+	c := h.homecomings[id]
+	if c == nil {
+		c = &homecoming{id: id, wake: make(chan struct{}, 1)}
+		h.homecomings[id] = c
+	}
+	w := &living{key: key, live: live, front: r.Weak(), home: c, at: ref}
+	c.all++
+	h.lives[key] = w
+	vat.OnCollect(r, h.unused, w)
+	h.goesAway(w)
+	c.hasten()
+	return r
+}
+
+// goesAway has a live reference that leads nowhere be tried, when it is time. Called with mu held, and the Home not closed.
+func (h *Home) goesAway(w *living) {
+	c := w.home
+	c.away = append(c.away, w)
+	if c.running {
+		c.poke()
+		return
+	}
+	c.running = true
+	h.wg.Add(1)
+	go h.bringBack(c)
+}
+
+// poke has the goroutine look again. Called with the Home's mu held.
+func (c *homecoming) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// hasten has the next try made at once, or soon after the last. Called with the Home's mu held.
+func (c *homecoming) hasten() {
+	if soon := c.last.Add(hastened); soon.Before(c.due) {
+		c.due = soon
+	}
+	c.poke()
+}
+
+// cameUp is told of a session with a peer. Called with mu held.
+func (h *Home) cameUp(id sturdyref.PeerID) {
+	if c := h.homecomings[id]; c != nil {
+		c.hasten()
+	}
+}
+
+// bringBack has the live references of a peer tried until none is away.
+func (h *Home) bringBack(c *homecoming) {
+	defer h.wg.Done()
+	for {
+		session := h.usableSession(c.id) != nil
+		h.mu.Lock()
+		if h.closed || len(c.away) == 0 {
+			left := c.away
+			c.away, c.running = nil, false
+			h.mu.Unlock()
+			for _, w := range left {
+				h.finish(w, errClosed)
+			}
+			return
+		}
+		now := time.Now()
+		batch, next := c.ready(now, session)
+		h.mu.Unlock()
+		for _, w := range batch {
+			h.try(w)
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		var timer <-chan time.Time
+		if !next.IsZero() {
+			timer = time.After(next.Sub(now))
+		}
+		select {
+		case <-c.wake:
+		case <-timer:
+		case <-h.ctx.Done():
+		}
+	}
+}
+
+// ready takes out those that are to be tried now: all that are due if there is a session, else the first; or says when to
+// look again, zero for when something has happened. Called with the Home's mu held.
+func (c *homecoming) ready(now time.Time, session bool) (batch []*living, next time.Time) {
+	if !session && c.scout != nil {
+		return nil, time.Time{}
+	}
+	later := c.away[:0:0]
+	for _, w := range c.away {
+		due := w.due
+		if due.Before(c.due) {
+			due = c.due
+		}
+		if !due.After(now) && (session || len(batch) == 0) {
+			batch = append(batch, w)
+			continue
+		}
+		later = append(later, w)
+		if next.IsZero() || due.Before(next) {
+			next = due
+		}
+	}
+	c.away = later
+	if len(batch) > 0 {
+		c.last = now
+		if !session {
+			c.scout = batch[0]
+		}
+	}
+	return batch, next
+}
+
+// try enlivens what a live reference is to lead to.
+func (h *Home) try(w *living) {
+	h.mu.Lock()
+	at := w.at
+	h.mu.Unlock()
+	h.Enliven(at).PromiseCell().Subscribe(settled(func(v any, err error) {
+		ref, ok := v.(vat.Ref)
+		switch {
+		case err != nil:
+			h.failed(w, err)
+		case !ok || ref.IsNull():
+			h.failed(w, vat.ErrNotReference)
+		default:
+			h.cameBack(w, ref)
+		}
+	}))
+}
+
+// tried notes that a try is over, and reports whether anybody still wants its outcome. Called with mu held.
+func (h *Home) tried(w *living) bool {
+	if c := w.home; c.scout == w {
+		c.scout = nil
+		c.poke()
+	}
+	return !w.over
+}
+
+// cameBack has a live reference lead to what has been had.
+func (h *Home) cameBack(w *living, ref vat.Ref) {
+	h.mu.Lock()
+	if !h.tried(w) {
+		h.mu.Unlock()
+		return
+	}
+	w.age++
+	w.here, w.tries, w.refused = true, 0, time.Time{}
+	age := w.age
+	if c := w.home; !c.up {
+		c.up, c.since = true, time.Now()
+	}
+	h.mu.Unlock()
+	w.live.Restore(ref)
+	stop := vat.Severed(ref, func(reason error) { h.lost(w, age, reason) })
+	h.mu.Lock()
+	kept := w.here && w.age == age && !w.over
+	if kept {
+		w.stop = stop
+	}
+	h.mu.Unlock()
+	if !kept {
+		stop()
+	}
+}
+
+// lost has a live reference lead nowhere. It is called when everything has broken that went where it led.
+func (h *Home) lost(w *living, age int, reason error) {
+	h.mu.Lock()
+	if !w.here || w.age != age || w.over {
+		h.mu.Unlock()
+		return
+	}
+	w.here, w.stop = false, nil
+	now := time.Now()
+	if c := w.home; c.up {
+		if c.up = false; now.Sub(c.since) >= steady {
+			c.tries = 0
+		}
+		c.due = now.Add(c.tries.pause())
+	}
+	h.mu.Unlock()
+	w.live.Sever(reason)
+	h.again(w, reason, errors.Is(reason, vat.ErrRevoked))
+}
+
+// failed is told that a try has come to nothing.
+func (h *Home) failed(w *living, err error) {
+	_, ended := errors.AsType[*captp.EndError](err)
+	refused := errors.Is(err, ErrRefused) || errors.Is(err, netlayer.ErrRefused)
+	h.mu.Lock()
+	if !h.tried(w) {
+		h.mu.Unlock()
+		return
+	}
+	now, c := time.Now(), w.home
+	final := errors.Is(err, errNoTransport) || refused && w.age == 0
+	switch {
+	case !refused && (ended || errors.Is(err, errManyDials)):
+		if !c.due.After(now) { // one session that ends is one failure, whatever was tried over it
+			c.due = now.Add(c.tries.pause())
+		}
+	case w.refused.IsZero():
+		w.refused = now
+		fallthrough
+	default:
+		w.due = now.Add(w.tries.pause())
+		final = final || now.Sub(w.refused) >= refusedFor
+	}
+	h.mu.Unlock()
+	h.again(w, err, final)
+}
+
+// again has a live reference be tried later, unless err is final.
+func (h *Home) again(w *living, err error, final bool) {
+	h.mu.Lock()
+	switch {
+	case w.over:
+		h.mu.Unlock()
+		return
+	case h.closed:
+		final, err = true, errClosed
+	case !final:
+		h.goesAway(w)
+	}
+	h.mu.Unlock()
+	if final {
+		h.finish(w, err)
+	}
+}
+
+// finish has a live reference lead nowhere for good.
+func (h *Home) finish(w *living, err error) {
+	h.mu.Lock()
+	stop := h.dismiss(w)
+	h.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	w.live.End(err)
+}
+
+// dismiss takes a live reference out of the tables and returns what ends the watch on what it leads to, if there is one.
+// Called with mu held.
+func (h *Home) dismiss(w *living) (stop func()) {
+	if w.over {
+		return nil
+	}
+	c := w.home
+	w.over, stop, w.stop = true, w.stop, nil
+	c.away = slices.DeleteFunc(c.away, func(x *living) bool { return x == w })
+	if h.lives[w.key] == w {
+		delete(h.lives, w.key)
+	}
+	if c.all--; c.all == 0 {
+		delete(h.homecomings, c.id)
+	}
+	c.poke()
+	return stop
+}
+
+// unused is called by the collector when nobody holds a live reference.
+func (h *Home) unused(w *living) { h.finish(w, errUnused) }
+
+var errUnused = errors.New("home: nobody holds the live reference")
