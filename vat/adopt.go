@@ -27,6 +27,19 @@ func refOfCell(c *promise.Cell) Ref {
 	return a.w.Ref()
 }
 
+// cellFor returns a cell by which a promise can be settled that was made again with its reference: what waits on that goes
+// where the promise leads then.
+func cellFor(r Ref) *promise.Cell {
+	w, ok := r.n.target.(*Vow)
+	if !ok || w.cell.Settled() {
+		return r.PromiseCell()
+	}
+	c := new(promise.Cell)
+	w.cell.Link(c)
+	c.Attach(&adopted{w})
+	return c
+}
+
 func vowOf(host any) *Vow {
 	switch h := host.(type) {
 	case *Vow:

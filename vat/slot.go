@@ -204,7 +204,7 @@ func (d *Depot) refAt(id uint64) (passable.Reference, error) {
 		if err != nil {
 			return nil, err
 		}
-		return promise.SettlerOf(r.(Ref).PromiseCell()), nil
+		return promise.SettlerOf(cellFor(r.(Ref))), nil
 	}
 	r := d.refOf(s)
 	if r.IsNull() {
