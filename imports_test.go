@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"syrup":                 {"passable"},
 	"sturdyref":             {"passable", "internal/detcbor"},
 	"seal":                  {"internal/noisehs", "internal/detcbor", "store"},
+	"mailroom":              {"passable", "promise", "vat", "netlayer/mailbox"},
 	"sturdyref/grant":       {"sturdyref", "store", "internal/detcbor"},
 	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
 	"vat/caps":              {"passable", "promise", "store", "internal/detcbor", "vat"},

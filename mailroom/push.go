@@ -1,0 +1,67 @@
+package mailroom
+
+import "context"
+
+// What is pushed and not done at the most.
+const (
+	maxFlying      = 32
+	maxFlyingBytes = 4 << 20
+)
+
+// Subscribe implements Box.
+func (b *box) Subscribe(ctx context.Context, to SubscriberRef) {
+	b.drop(ctx)
+	if b.Closed {
+		return
+	}
+	b.Subscriber, b.Cursor = to, b.Head
+	b.Round++
+	b.Flying, b.FlyingBytes, b.Waking = 0, 0, true
+	_ = b.Inner.SendOnly(ctx, "push")
+}
+
+// drop lets go of the subscriber there is.
+func (b *box) drop(ctx context.Context) {
+	if !b.Subscriber.IsNull() {
+		_ = b.Subscriber.SendOnly(ctx, "replaced") // one that is gone does not mind
+	}
+	b.Subscriber = SubscriberRef{}
+}
+
+// wake has letters pushed, in a turn of their own: a subscriber whose session takes no more must not keep letters from being
+// dropped.
+func (b *box) wake(ctx context.Context) error {
+	if b.Waking || !b.mayPush() {
+		return nil
+	}
+	b.Waking = true
+	return b.Inner.SendOnly(ctx, "push")
+}
+
+func (b *box) mayPush() bool {
+	return !b.Subscriber.IsNull() && !b.Cursor.IsNull() && b.Flying < maxFlying && b.FlyingBytes < maxFlyingBytes
+}
+
+// Push implements inner.
+func (b *box) Push(ctx context.Context) error {
+	b.Waking = false
+	for b.mayPush() {
+		ref := b.Cursor
+		l, err := near[letter](ctx, ref.Ref)
+		if err != nil {
+			return err
+		}
+		c, err := near[content](ctx, l.Content.Ref)
+		if err != nil {
+			return err
+		}
+		if err := b.Subscriber.SendOnly(ctx, "letter", c.Bytes, ref); err != nil {
+			b.Subscriber = SubscriberRef{} // it is gone: the next one gets the letters
+			return nil
+		}
+		b.Cursor, l.Round = l.Next, b.Round
+		b.Flying++
+		b.FlyingBytes += l.Size
+	}
+	return nil
+}
