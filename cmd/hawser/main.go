@@ -1,6 +1,7 @@
 // Command hawser is the tool that comes with Hawser.
 //
 //	hawser conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+//	hawser mailbox ...           keeps letters for nodes that are away
 //	hawser store check DIR       checks what a node has stored
 package main
 
@@ -13,6 +14,7 @@ import (
 const usage = `usage: hawser COMMAND ...
 
   conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+  mailbox ...           keeps letters for nodes that are away
   store check DIR       checks what a node has stored
 
 More of a command: hawser COMMAND -h
@@ -28,6 +30,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		switch args[0] {
 		case "conformance":
 			return checkConformance(args[1:], stdout, stderr)
+		case "mailbox":
+			return mailboxes(args[1:], os.Stdin, stdout, stderr)
 		case "store":
 			return checkStore(args[1:], stdout, stderr)
 		case "help", "-h", "--help":
