@@ -117,8 +117,6 @@ func (h *head) check() error {
 		return bad("it is from neither end of a link")
 	case h.Count > MaxFrames || h.First+h.Count < h.First:
 		return bad("too many frames, or a number beyond all numbers")
-	case h.Length > MaxLetter:
-		return bad("the frames are longer than a letter")
 	case h.Parts == 0 && h.Part != 0, h.Parts == 1, h.Parts > maxParts, h.Parts > 0 && (h.Part >= h.Parts || h.Count != 1):
 		return bad("parts of a frame that cannot be")
 	case h.AcceptBy > maxTime:

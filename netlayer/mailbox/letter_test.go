@@ -375,7 +375,7 @@ func TestLate(t *testing.T) {
 		t.Errorf("until %v, %v", until, err)
 	}
 	lying := *bob.prekeys.Bundle()
-	lying.Retires = m.AcceptBy
+	lying.Retires = lying.Retires.Add(time.Second)
 	letter, _, err = alice.sealer().Seal(&lying, mailbox.Secret{}, m, start)
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,9 @@ func TestRotation(t *testing.T) {
 		}
 		for id, retires := range seen {
 			_, held := p.files["prekey-"+id.String()]
+			if held && next.After(retires.Add(mailbox.Skew)) {
+				t.Errorf("at %v: the next rotation, at %v, is after a prekey retires, at %v", now, next, retires)
+			}
 			if want := now.Before(retires.Add(mailbox.Skew)); held != want {
 				t.Errorf("at %v: prekey that retires at %v is held: %v", now, retires, held)
 			}
