@@ -3,10 +3,12 @@ package link
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -27,6 +29,18 @@ type Config struct {
 	MaxSuspended, MaxSuspendedPerPeer, MaxSuspendedBytes int
 	// DialTimeout bounds each attempt to reach the peer again (default 10 s).
 	DialTimeout time.Duration
+	// Store, if not nil, is where links are that outlive their process: connections that can be had to are [netlayer.Lasting],
+	// and [Netlayer.Kept] returns those of earlier processes. It is the node's, opened for it, and stays open until Close has returned.
+	Store *store.Store
+	// Lease is how long a link that outlives its process waits for its next connection (default 90 days), whether a process is
+	// there or not. An anonymous dialler, which does not outlive its own, is waited for as ever.
+	Lease time.Duration
+	// MaxLasting bounds the links that outlive their process (default 4096), and MaxLastingPerPeer those of one peer, or of one
+	// source if it is anonymous (default 8). Beyond, [netlayer.Lasting.Last] refuses: none of those that are there has to go.
+	MaxLasting, MaxLastingPerPeer int
+	// Allow says which addresses may be dialled after a restart for links whose Dial.Allow was not nil, which cannot be
+	// stored. Default: none of them is; the peer is waited for.
+	Allow func(netip.Addr) bool
 	// Locate, if not nil, returns hints for a peer that could not be reached where it was dialled before.
 	Locate func(ctx context.Context, peer sturdyref.PeerID) (hints map[string]string, err error)
 	// Logger is told at level Info when a link is suspended and when it goes on. Default: nobody.
@@ -53,6 +67,22 @@ const (
 	turnedWait = 3 * time.Second
 	// maxRefusals is how many refusals in a row are believed: one may be somebody else's, or that of a peer in trouble.
 	maxRefusals = 4
+	// longestWait is what it comes to for a link that outlives its process, which waits for one part in awayPart of the time
+	// that the peer has been away.
+	longestWait = 10 * time.Minute
+	awayPart    = 16
+	// noteInterval is when what a link that lasts need not know for certain is written: what the peer has acknowledged, which
+	// is deleted; or sooner, at noteAcks acknowledgements. noteFrames is how many frames one transaction deletes at most.
+	noteInterval = time.Second
+	noteAcks     = 8
+	noteFrames   = 4096
+	// contactInterval is how often it is written, at least, that the peer is connected.
+	contactInterval = time.Hour
+	// hot is how many bytes of frames that have not gone out a link that lasts has in memory, about; the others are read
+	// from the store.
+	hot = 512 << 10
+	// confirmWait is how long the peer has to confirm that it is not where it should be.
+	confirmWait = 5 * time.Second
 	// maxAnswering bounds the resumptions that are being answered at once.
 	maxAnswering = 256
 )
@@ -72,6 +102,8 @@ func (c *Config) validated() (Config, error) {
 		{"MaxSuspended", &v.MaxSuspended, 1024},
 		{"MaxSuspendedPerPeer", &v.MaxSuspendedPerPeer, 8},
 		{"MaxSuspendedBytes", &v.MaxSuspendedBytes, 64 << 20},
+		{"MaxLasting", &v.MaxLasting, 4096},
+		{"MaxLastingPerPeer", &v.MaxLastingPerPeer, 8},
 	} {
 		if *n.value < 0 {
 			return v, fmt.Errorf("link: Config.%s is %d: give a positive number, or 0 for %d", n.name, *n.value, n.usual)
@@ -88,6 +120,7 @@ func (c *Config) validated() (Config, error) {
 		{"Grace", &v.Grace, 10 * time.Minute},
 		{"AnonymousGrace", &v.AnonymousGrace, 2 * time.Minute},
 		{"Stall", &v.Stall, 2 * time.Minute},
+		{"Lease", &v.Lease, 90 * 24 * time.Hour},
 		{"DialTimeout", &v.DialTimeout, 10 * time.Second},
 	} {
 		if *d.value < 0 {
@@ -96,6 +129,9 @@ func (c *Config) validated() (Config, error) {
 		if *d.value == 0 {
 			*d.value = d.usual
 		}
+	}
+	if v.Allow == nil {
+		v.Allow = func(netip.Addr) bool { return false }
 	}
 	v.AnonymousGrace = min(v.AnonymousGrace, v.Grace)
 	if v.Logger == nil {

@@ -1,9 +1,14 @@
 package link
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Close tells the peer that the link is over, after what was written, and ends it. Without a connection a peer that was
 // dialled from here is told by one dial for the purpose; one that has dialled learns when it dials again.
+//
+// Of a link that lasts, and was not forgotten, the peer is told nothing: it sees a loss.
 func (l *link) Close(reason string) error {
 	l.mu.Lock()
 	lk := &l.lk
@@ -15,8 +20,8 @@ func (l *link) Close(reason string) error {
 	defer close(lk.closed)
 	lk.closing = true
 	l.changed.Broadcast()
-	conn, alive := lk.conn, lk.ended == nil
-	if conn != nil && alive {
+	conn, alive, stays := lk.conn, lk.ended == nil, lk.lasts && !lk.forgotten
+	if conn != nil && alive && !stays {
 		lk.bye = closeFrame(reason)
 	}
 	l.mu.Unlock()
@@ -33,7 +38,15 @@ func (l *link) Close(reason string) error {
 		close(said)
 	}
 	l.mu.Lock()
-	told := lk.byeSaid || lk.secret == nil || lk.to == nil && lk.also == nil
+	if stays && alive && !lk.noting && l.onDisk() {
+		if conn != nil {
+			lk.contact = time.Now()
+		}
+		lk.noting = true
+		_ = l.writeNote()
+		lk.noting = false
+	}
+	told := stays || lk.byeSaid || lk.secret == nil || lk.to == nil && lk.also == nil
 	l.mu.Unlock()
 	l.end(errClosedHere)
 	if conn != nil {
@@ -82,7 +95,7 @@ func (l *link) end(why error) {
 	} else {
 		l.detach()
 	}
-	for _, t := range []*time.Timer{lk.expiry, lk.ackTimer} {
+	for _, t := range []*time.Timer{lk.expiry, lk.ackTimer, lk.touch} {
 		if t != nil {
 			t.Stop()
 		}
@@ -94,8 +107,9 @@ func (l *link) end(why error) {
 		l.out.free()
 	}
 	l.changed.Broadcast()
+	known := lk.lasts && !lk.forgotten && (why == error(errClosedHere) || errors.Is(why, ErrIdentityInUse))
 	l.mu.Unlock()
-	l.n.forget(l)
+	l.n.forget(l, known)
 	l.dispose(conn, oneLine(why.Error()))
 	l.n.cfg.Logger.Debug("session's link ended", "peer", l.peer(), "why", why)
 }
@@ -105,4 +119,20 @@ func (l *link) detach() {
 	l.lk.conn, l.lk.writable = nil, false
 	l.lk.gen++
 	l.changed.Broadcast()
+}
+
+// apart is the end of a link whose two ends do not agree on what was said. Called with mu held, as fault is.
+func (l *link) apart(why string) error {
+	if !l.lk.lasts && l.lk.peer.store == [16]byte{} {
+		return because(ErrPosition, why)
+	}
+	return because(ErrRolledBack, why)
+}
+
+// fault is the end of a link of which the peer has said, with proof, that it cannot go on.
+func (l *link) fault(say byte) error {
+	if say == sayInUse {
+		return because(ErrIdentityInUse, "this one, and the peer goes on with the other process")
+	}
+	return l.apart("the peer says so")
 }

@@ -21,8 +21,16 @@ var (
 	ErrProtocol = errors.New("link: the peer broke the protocol of links")
 	// ErrUnacknowledged says that the peer was connected and acknowledged nothing for Config.Stall, with the buffer full.
 	ErrUnacknowledged = errors.New("link: the peer acknowledges nothing")
-	// ErrCrowded says that this side has more links without a connection than it may.
+	// ErrCrowded says that this side has more links without a connection than it may, or as many that outlive their process.
 	ErrCrowded = errors.New("link: too many sessions wait for their peers to come back")
+	// ErrRolledBack says that the two ends do not agree on what was said, as one of the two has lost something it had stored:
+	// its directory was put back to an earlier state.
+	ErrRolledBack = errors.New("link: one side of the session was put back to an earlier state")
+	// ErrIdentityInUse says that two processes go on with one end of a link, of which one has a copy of the other's directory.
+	// The peer stays with the one it knew; the other's link ends. It must not be forgotten there ([netlayer.Lasting.Forget]).
+	ErrIdentityInUse = errors.New("link: a directory is in use twice, copied or put back while its process ran")
+	// ErrDamaged says that the store does not hold what a link has written there.
+	ErrDamaged = errors.New("link: the store is damaged: restore it from a backup, or use a new directory")
 	// ErrUnneeded says that the connection was lost while nobody needed it and nothing had passed for long.
 	ErrUnneeded = errors.New("link: the connection was lost while nobody needed it")
 )

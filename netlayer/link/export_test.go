@@ -3,13 +3,13 @@ package link
 // Request is what a dialler with that secret says.
 func Request(s []byte, attempt, next uint64, over bool) []byte {
 	k := secret(s)
-	return request{id: k.id(), attempt: attempt, next: next, over: over}.encode(&k)
+	return request{id: k.id(), attempt: attempt, next: next, over: over, from: rogueProcess}.encode(&k)
 }
 
 // Answer is what an acceptor with that secret answers.
 func Answer(s, request []byte, next uint64) []byte {
 	k := secret(s)
-	return answer{next: next}.encode(&k, request)
+	return answer{next: next, from: rogueProcess}.encode(&k, request)
 }
 
 // Gone is the answer of who knows of no link.
@@ -25,5 +25,8 @@ func (n *Netlayer) Held() (links, named, suspended int) {
 // Turned is Request of the side that was dialled at the beginning.
 func Turned(s []byte, attempt, next uint64) []byte {
 	k := secret(s)
-	return request{id: k.id(), attempt: attempt, next: next, turned: true}.encode(&k)
+	return request{id: k.id(), attempt: attempt, next: next, turned: true, from: rogueProcess}.encode(&k)
 }
+
+// rogueProcess is the incarnation of whoever says what the functions above return.
+var rogueProcess = incarnation{process: [16]byte{1}, had: began}

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,9 @@ import (
 //	connected ──loss──▶ suspended ──resumed──▶ connected
 //	    │                   └── grace over, peer gone, crowded ──▶ ended
 //	    └── Close of either side, violation, stall ──▶ ended
+//
+// A link that lasts (Last) is the same with its frames in the store, too. They go out when they are on the disk, those that have
+// not gone out from memory (out) as long as there are few, the others from the store.
 //
 // A link has no goroutine of its own. Its reader reads from the connection there is; who writes, and finds that nobody is
 // writing to the connection, does that until nothing waits (flush). Only a suspended link that knows where its peer may be has
@@ -33,11 +37,13 @@ type link struct {
 	named bool          // it has one; both guarded by the Netlayer's mu
 	hurry chan struct{} // says that the network may be back
 
-	out     *memory    // the frames that the peer has not acknowledged; under mu
+	out     *memory    // the frames that the peer has not acknowledged, or some of them if the link lasts; under mu
+	back    memory     // some that were read from the store; of who is in flush
 	keeping sync.Mutex // orders what connections are told by KeepAlive
 	done    func()
 	// consumed counts the frames handed back, and said those of them that the peer has been told of.
 	consumed, said atomic.Uint64
+	lasting        atomic.Bool // state.lasts
 	heavy          atomic.Bool // enough bytes came to tell the peer before it has to wait
 	armed          atomic.Bool // the timer of acknowledgements is set
 
@@ -95,6 +101,9 @@ type state struct {
 	byeSaid bool
 	ended   error
 	closed  chan struct{} // closed when Close is through
+
+	peer incarnation // who the peer has last said it is
+	shelf
 }
 
 var (
@@ -103,17 +112,28 @@ var (
 	_ netlayer.Reacher    = (*link)(nil)
 )
 
-// newLink makes a link of its first connection, with which what is in m has gone out.
-func newLink(n *Netlayer, conn netlayer.Conn, to *target, s *secret, m *memory) *link {
-	l := &link{n: n, info: conn.Info(), out: m, hurry: make(chan struct{}, 1)}
+// newLink makes a link that has nothing yet.
+func newLink(n *Netlayer, info netlayer.Info) *link {
+	l := &link{n: n, info: info, out: new(memory), hurry: make(chan struct{}, 1)}
+	l.changed.L = &l.mu
+	l.done = l.handedBack
+	l.lk.closed = make(chan struct{})
+	return l
+}
+
+// firstLink makes a link of its first connection, with which what is in m has gone out.
+func firstLink(n *Netlayer, conn netlayer.Conn, to *target, s *secret, m *memory) *link {
+	l := newLink(n, conn.Info())
+	l.out = m
 	if s != nil {
 		l.name, l.named = name{s.id(), false}, true
 	}
-	l.changed.L = &l.mu
-	l.done = l.handedBack
-	l.lk = state{
-		conn: conn, previous: conn, gen: 1, writable: true, end: m.end, next: m.end, sent: m.end, closed: make(chan struct{}),
-		secret: s, to: to, passed: true, heard: to != nil,
+	lk := &l.lk
+	lk.conn, lk.previous, lk.gen, lk.writable, lk.passed = conn, conn, 1, true, true
+	lk.end, lk.next, lk.sent = m.end, m.end, m.end
+	lk.secret, lk.to, lk.heard = s, to, to != nil
+	if n.cfg.Store != nil {
+		_, _ = rand.Read(lk.id[:])
 	}
 	return l
 }
@@ -131,6 +151,9 @@ func (l *link) KeepAlive(on bool) {
 	l.mu.Lock()
 	l.lk.needed = on
 	conn := l.lk.conn
+	if on && l.lk.lasts {
+		l.look()
+	}
 	l.mu.Unlock()
 	if k, ok := conn.(netlayer.KeepAliver); ok {
 		k.KeepAlive(on)

@@ -29,6 +29,9 @@ type Netlayer struct {
 	links  map[*link]struct{}
 	byID   map[name]*link
 	crowd  crowd
+	// Of those that outlive their process.
+	lasting shelves
+	process [16]byte
 }
 
 var _ netlayer.Netlayer = (*Netlayer)(nil)
@@ -43,8 +46,10 @@ func New(inner netlayer.Netlayer, cfg *Config) (*Netlayer, error) {
 	n := &Netlayer{
 		Netlayer: inner, cfg: c, answering: make(chan struct{}, maxAnswering), over: make(chan struct{}),
 		links: make(map[*link]struct{}), byID: make(map[name]*link),
-		crowd: crowd{members: make(map[*link]*place)},
+		crowd:   crowd{members: make(map[*link]*place)},
+		lasting: shelves{make(map[*link]struct{}), make(map[string]int)},
 	}
+	_, _ = rand.Read(n.process[:])
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n, nil
 }
@@ -133,7 +138,7 @@ func (n *Netlayer) accept(in *netlayer.Incoming, first [][]byte) (netlayer.Conn,
 	if err != nil {
 		return nil, err
 	}
-	return n.start(newLink(n, conn, nil, s, m))
+	return n.start(firstLink(n, conn, nil, s, m))
 }
 
 func newSecret() *secret {
@@ -148,7 +153,7 @@ func (n *Netlayer) begin(conn netlayer.Conn, to *target, early [][]byte) (netlay
 	for _, f := range early {
 		m.put(f)
 	}
-	return n.start(newLink(n, conn, to, nil, m))
+	return n.start(firstLink(n, conn, to, nil, m))
 }
 
 // start enters a new link.
@@ -166,15 +171,15 @@ func (n *Netlayer) start(l *link) (netlayer.Conn, error) {
 		_ = l.lk.conn.Close("the netlayer is closing")
 		return nil, errClosed
 	}
-	return l, nil
+	return l.outward(), nil
 }
 
-// forget takes out a link that has ended.
-func (n *Netlayer) forget(l *link) {
+// forget takes out a link that has ended. If it stays known, the peer is told to come again later.
+func (n *Netlayer) forget(l *link, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.links, l)
-	if l.named && n.byID[l.name] == l {
+	if !known && l.named && n.byID[l.name] == l {
 		delete(n.byID, l.name)
 	}
 	n.crowd.leave(l)

@@ -61,6 +61,13 @@ func (l *link) More() bool {
 func (l *link) connected() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.lk.asleep {
+		l.lk.asleep = false
+		if l.lk.conn == nil && l.lk.ended == nil {
+			l.await()
+			l.look()
+		}
+	}
 	for l.lk.conn == nil && l.lk.ended == nil {
 		l.changed.Wait()
 	}
@@ -146,6 +153,8 @@ func (l *link) control(kind byte, b []byte) error {
 		}
 	case kindBegin:
 		err = l.begun(b)
+	case kindFault:
+		err = l.faulted(b)
 	case kindClose:
 		err = closedThere(oneLine(string(b)))
 	default:
@@ -167,18 +176,47 @@ func (l *link) begun(b []byte) error {
 	}
 	l.lk.secret = s
 	l.n.baptize(l, s.id())
+	l.lk.late, l.lk.urgent = l.lk.lasts, true
+	l.noteSoon(true)
 	return nil
+}
+
+// faulted takes the peer's word that the link cannot go on.
+func (l *link) faulted(b []byte) error {
+	say, err := readFault(b)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fault(say)
 }
 
 // handedBack counts a frame that was consumed, and sees to it that the peer learns.
 func (l *link) handedBack() {
-	due := l.consumed.Add(1)-l.said.Load() >= ackFrames || l.heavy.Load()
-	if !due && l.armed.Load() {
-		return
+	consumed := l.consumed.Add(1)
+	if l.lasting.Load() {
+		return // the peer learns when what that has brought about is on the disk
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if consumed-l.said.Load() >= ackFrames || l.heavy.Load() || !l.armed.Load() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.tell()
+	}
+}
+
+// tellable returns how many frames the peer may be told have been consumed. Called with mu held.
+func (l *link) tellable() uint64 {
+	if l.lk.lasts {
+		return l.lk.saved
+	}
+	return l.consumed.Load()
+}
+
+// tell sees to it that the peer learns how many frames have been consumed: in a while, or now if they are many. Called with mu held.
+func (l *link) tell() {
 	lk := &l.lk
+	due := l.tellable()-l.said.Load() >= ackFrames || l.heavy.Load()
 	switch {
 	case lk.ended != nil || lk.conn == nil:
 	case !due:
@@ -188,7 +226,7 @@ func (l *link) handedBack() {
 	case !lk.ackDue:
 		l.heavy.Store(false)
 		lk.ackDue = true
-		if !lk.writing { // the reader waits for no writing
+		if !lk.writing { // nobody waits for the writing
 			l.n.spawn(l.acknowledge)
 		}
 	}
@@ -210,6 +248,6 @@ func (l *link) armAck() {
 func (l *link) acknowledge() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lk.ackDue = l.consumed.Load() > l.said.Load()
+	l.lk.ackDue = l.tellable() > l.said.Load()
 	l.flush(everything)
 }

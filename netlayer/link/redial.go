@@ -23,8 +23,9 @@ func (l *link) Reach(peer sturdyref.Peer, allow func(netip.Addr) bool) {
 	defer l.mu.Unlock()
 	lk := &l.lk
 	lk.also = &target{peer: peer.Clone(), allow: allow}
+	l.noteSoon(false)
 	switch {
-	case lk.conn != nil || lk.ended != nil || lk.closing:
+	case lk.conn != nil || lk.ended != nil || lk.closing || lk.asleep:
 	case lk.cancel == nil:
 		l.dialAfter(0)
 	default:
@@ -62,7 +63,7 @@ func (l *link) stopDialling() {
 func (l *link) redial(ctx context.Context, first time.Duration) {
 	refusals := 0
 	l.pause(ctx, first)
-	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+	for wait := firstWait; ; wait = min(2*wait, l.patience()) {
 		if !l.pause(ctx, rand.N(wait)) {
 			wait = firstWait // the network is back
 		}
@@ -79,9 +80,7 @@ func (l *link) redial(ctx context.Context, first time.Duration) {
 		conn, err := l.dial(ctx, r, at, previous)
 		done := false
 		if err == nil {
-			if done = l.answered(ctx, conn, r, gen); !done {
-				err = errImpostor
-			}
+			done, err = l.answered(ctx, conn, r, gen)
 		}
 		l.mu.Lock()
 		if done = done || ctx.Err() != nil; !done {
@@ -93,7 +92,7 @@ func (l *link) redial(ctx context.Context, first time.Duration) {
 		}
 		if !errors.Is(err, netlayer.ErrRefused) {
 			refusals = 0
-		} else if refusals++; refusals == maxRefusals {
+		} else if refusals++; refusals == maxRefusals && !l.lasting.Load() {
 			l.fail(gen, because(ErrGone, "it refuses"))
 			return
 		}
@@ -101,11 +100,21 @@ func (l *link) redial(ctx context.Context, first time.Duration) {
 	}
 }
 
+// patience is how long it waits at most before it dials again: the longer the peer has been away, the less it matters.
+func (l *link) patience() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.lk.lasts {
+		return lastWait
+	}
+	return min(max(lastWait, time.Since(l.lk.suspended)/awayPart), longestWait)
+}
+
 // request is what the next dial says. Called with mu held.
 func (l *link) request(over bool) []byte {
 	lk := &l.lk
 	lk.attempt++
-	return request{id: lk.secret.id(), attempt: lk.attempt, next: lk.received, over: over, turned: !l.info.Outbound}.encode(lk.secret)
+	return request{id: lk.secret.id(), attempt: lk.attempt, next: lk.received, over: over, turned: !l.info.Outbound, from: l.self()}.encode(lk.secret)
 }
 
 // pause waits, and reports whether it was for as long as that.
@@ -147,37 +156,84 @@ func (l *link) dial(ctx context.Context, r []byte, at []*target, previous netlay
 	return l.n.Netlayer.Connect(ctx, d)
 }
 
-var errImpostor = errors.New("link: whoever answers does not have the secret of the session")
+var (
+	errImpostor = errors.New("link: whoever answers does not have the secret of the session")
+	errLater    = errors.New("link: the peer cannot go on with the session now")
+)
 
 // answered goes on with a connection, if that is what the peer has said in answer to the request r, or ends the link. It
-// reports false if it was not the peer.
-func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen uint64) bool {
+// returns done false if it was not the peer, or the peer is to be dialled again.
+func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen uint64) (done bool, err error) {
 	a, ok := readAnswer(conn.Info().Resume, l.lk.secret, r)
-	if !ok {
+	if !ok || a.say == sayLater {
 		l.dispose(conn, "")
-		return false
+		if ok {
+			return false, errLater
+		}
+		return false, errImpostor
 	}
 	var why error
+	fault := byte(0)
 	l.mu.Lock()
 	switch lk := &l.lk; {
 	case lk.gen != gen || ctx.Err() != nil:
 		why = errClosedHere // the peer's own dial came first
-	case a.gone:
+	case a.say == sayGone:
 		why = because(ErrGone, "")
-	case !l.possible(a.next):
-		why = because(ErrPosition, fmt.Sprintf("it expects frame %d, of %d acknowledged and %d sent", a.next, lk.acked, lk.sent))
+	case a.say != sayOn:
+		why = l.fault(a.say)
+		if a.say == sayApart {
+			fault = sayApart // which confirms it
+		}
 	default:
-		l.attach(conn, a.next)
+		if fault, why = l.compare(a.from, a.next); why == nil {
+			l.succeed(a.from)
+			l.attach(conn, a.next)
+		}
 	}
 	l.mu.Unlock()
-	if why != nil {
-		l.fail(gen, why)
-		l.dispose(conn, "")
-		return true
+	if why == nil {
+		l.keep(conn)
+		l.goOn()
+		return true, nil
 	}
-	l.keep(conn)
-	l.goOn()
-	return true
+	l.sendAway(conn, fault)
+	if fault == sayInUse {
+		return false, why // that is not the one we know
+	}
+	l.fail(gen, why)
+	return true, nil
+}
+
+// compare returns why the link cannot go on with somebody who says that it is peer and expects the frame with number next:
+// nil if it can, or what to say of it. Called with mu held.
+func (l *link) compare(peer incarnation, next uint64) (fault byte, why error) {
+	lk := &l.lk
+	why = lk.peer.succeeds(peer, lk.received)
+	switch {
+	case errors.Is(why, ErrIdentityInUse):
+		return sayInUse, why
+	case why != nil:
+	case next < lk.acked:
+		why = l.apart(fmt.Sprintf("the peer expects frame %d, and has acknowledged %d", next, lk.acked))
+	case next > lk.sent:
+		why = l.apart(fmt.Sprintf("the peer expects frame %d, of %d that were ever sent", next, lk.sent))
+	default:
+		return 0, nil
+	}
+	return sayApart, why
+}
+
+// sendAway closes a connection after having said why, if there is something to say.
+func (l *link) sendAway(conn netlayer.Conn, fault byte) {
+	l.n.spawn(func() {
+		if fault != 0 {
+			late := time.AfterFunc(closeLinger, func() { _ = conn.Close("") })
+			_ = conn.Write([][]byte{faultFrame(fault)})
+			late.Stop()
+		}
+		_ = conn.Close("")
+	})
 }
 
 // tellOver dials once to say that the link is over.

@@ -41,6 +41,7 @@ var (
 	largeChunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, largeChunk)} }}
 )
 
+// put takes a copy of the next frame.
 func (m *memory) put(frame []byte) {
 	need := header + len(frame)
 	c := m.tail
@@ -76,6 +77,32 @@ func (m *memory) grow(need int) *chunk {
 	return c
 }
 
+// begin has the next frame be the one with a number, if none is there.
+func (m *memory) begin(n uint64) {
+	if m.head == nil {
+		m.end = n
+	}
+}
+
+// has reports whether frame n is there.
+func (m *memory) has(n uint64) bool { return m.head != nil && m.head.first <= n && n < m.end }
+
+// each calls fn with the frames from a number on.
+func (m *memory) each(from uint64, fn func(n uint64, frame []byte)) {
+	for c := m.head; c != nil; c = c.next {
+		off := 0
+		for n := c.first; n < c.first+c.count; n++ {
+			size := int(binary.BigEndian.Uint32(c.buf[off:]))
+			off += header
+			if n >= from {
+				fn(n, c.buf[off:off+size:off+size])
+			}
+			off += size
+		}
+	}
+}
+
+// bytes returns how much memory the frames take.
 func (m *memory) bytes() int { return m.held }
 
 // What one write to a connection takes at most, about.
@@ -87,10 +114,12 @@ const (
 // rawOne announces a frame that is as long as a frame of a connection may be, so that there is no room for its kind.
 var rawOne = appendRaw(nil, 1)
 
-func (m *memory) gather(vec [][]byte, from uint64) ([][]byte, uint64) {
+// gather appends frames from number from on to vec, as they go on a connection, until there is enough for one write, and
+// none from number to on. It returns the number of the next. What it returns is valid until the frames are dropped.
+func (m *memory) gather(vec [][]byte, from, to uint64) ([][]byte, uint64) {
 	m.seek(from)
 	size := 0
-	for at := &m.at; at.n < m.end && len(vec) < writeFrames && size < writeBytes; {
+	for at := &m.at; at.n < min(to, m.end) && len(vec) < writeFrames && size < writeBytes; {
 		if at.off == len(at.c.buf) {
 			at.c, at.off = at.c.next, 0
 		}
@@ -129,6 +158,7 @@ func (m *memory) seek(n uint64) {
 	}
 }
 
+// drop forgets frames before a number, perhaps not all.
 func (m *memory) drop(before uint64) {
 	for c := m.head; c != nil && c.first+c.count <= before; c = m.head {
 		m.head = c.next
@@ -143,6 +173,7 @@ func (m *memory) drop(before uint64) {
 	}
 }
 
+// free forgets everything.
 func (m *memory) free() { m.drop(m.end) }
 
 func (c *chunk) release() {

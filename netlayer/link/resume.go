@@ -1,7 +1,9 @@
 package link
 
 import (
-	"fmt"
+	"bytes"
+	"errors"
+	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
 )
@@ -22,52 +24,47 @@ func (n *Netlayer) resume(in *netlayer.Incoming) {
 }
 
 func (n *Netlayer) answer(in *netlayer.Incoming, done func()) {
-	conn, l := n.decide(in)
+	conn, l, apart := n.decide(in)
 	done()
-	if conn != nil {
+	switch {
+	case conn == nil:
+	case apart != nil:
+		l.confirm(conn, apart)
+	default:
 		l.keep(conn)
 		l.goOn()
 	}
 }
 
-// decide lets a dialler go on with its link, whose new connection it returns, or sends it away.
-func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link) {
+// decide lets a dialler go on with its link, whose new connection it returns, or sends it away. With an error the dialler, who was
+// told so, is still to confirm it.
+func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link, error) {
 	r, ok := readRequest(in.Info.Resume)
 	if !ok || !in.Info.Authenticated {
 		in.Refuse(netlayer.ErrRefused)
-		return nil, nil
+		return nil, nil, nil
 	}
 	n.mu.Lock()
 	l := n.byID[name{r.id, r.turned}]
 	n.mu.Unlock()
 	// The peer's static key has been proven. That alone takes over nothing: it may have been stolen since.
 	if l == nil || l.info.Remote.ID() != in.Info.Remote.ID() || !l.lk.secret.proves(in.Info.Resume) {
-		n.sayGone(in)
-		return nil, nil
+		say(in, gone)
+		return nil, nil, nil
 	}
 	if r.over {
 		l.end(closedThere(""))
-		n.sayGone(in)
-		return nil, nil
+		say(in, gone)
+		return nil, nil, nil
 	}
-	next, gen, err := l.fence(r)
+	next, gen, self, fault, err := l.fence(r)
 	if err != nil {
-		switch err {
-		case error(errStale):
-			in.Refuse(netlayer.ErrRefused)
-			return nil, nil
-		case netlayer.ErrCrossed:
-			in.Refuse(err)
-			return nil, nil
-		}
-		l.end(err)
-		n.sayGone(in)
-		return nil, nil
+		return l.turnAway(in, fault, err)
 	}
-	conn, err := in.Accept([][]byte{answer{next: next}.encode(l.lk.secret, in.Info.Resume)})
+	conn, err := in.Accept([][]byte{answer{next: next, from: self}.encode(l.lk.secret, in.Info.Resume)})
 	if err != nil {
 		n.cfg.Logger.Debug("a peer went away while its session went on", "peer", l.peer(), "error", err)
-		return nil, nil
+		return nil, nil, nil
 	}
 	l.mu.Lock()
 	superseded := l.lk.gen != gen
@@ -77,50 +74,95 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link) {
 	l.mu.Unlock()
 	if superseded {
 		_ = conn.Close("superseded")
-		return nil, nil
+		return nil, nil, nil
 	}
-	return conn, l
+	return conn, l, nil
+}
+
+// turnAway tells a dialler why it cannot go on.
+func (l *link) turnAway(in *netlayer.Incoming, fault byte, why error) (netlayer.Conn, *link, error) {
+	switch {
+	case fault != 0:
+		l.n.cfg.Logger.Warn("a session cannot go on with who would", "peer", l.peer(), "error", why)
+		conn, err := in.Accept([][]byte{answer{say: fault}.encode(l.lk.secret, in.Info.Resume)})
+		switch {
+		case err != nil:
+		case fault == sayApart:
+			return conn, l, why
+		default:
+			_ = conn.Close("")
+		}
+	case why == error(errStale):
+		in.Refuse(netlayer.ErrRefused)
+	case why == netlayer.ErrCrossed:
+		in.Refuse(why)
+	case why == errLater:
+		say(in, later)
+	default:
+		l.end(why)
+		say(in, gone)
+	}
+	return nil, nil, nil
+}
+
+// confirm ends the link if the dialler, who has been told that the two do not agree, says so, too. A request that was on its
+// way for long, from a process that is not there any more, ends nothing.
+func (l *link) confirm(conn netlayer.Conn, why error) {
+	late := time.AfterFunc(confirmWait, func() { _ = conn.Close("") })
+	f, err := conn.Read()
+	late.Stop()
+	if err == nil {
+		confirmed := bytes.Equal(f.Bytes, faultFrame(sayApart))
+		f.Done()
+		if confirmed {
+			l.end(why)
+		}
+	}
+	_ = conn.Close("")
 }
 
 // errStale says that the dialler has dialled again since.
 var errStale = &endError{text: "link: an earlier attempt than one that has come"}
 
 // fence stops reading the connection there is, so that the position returned is where the dialler has to go on.
-func (l *link) fence(r request) (next, gen uint64, err error) {
+func (l *link) fence(r request) (next, gen uint64, self incarnation, fault byte, err error) {
 	l.mu.Lock()
 	lk := &l.lk
 	switch {
+	case lk.lasts && !lk.forgotten && (lk.closing || errors.Is(lk.ended, ErrIdentityInUse)):
+		err = errLater
 	case lk.ended != nil:
 		err = lk.ended
 	case lk.closing:
 		err = errClosedHere
-	case r.attempt <= lk.theirs:
+	case r.from.process == lk.peer.process && r.attempt <= lk.theirs:
 		err = errStale
 	case l.info.Outbound && lk.dialling:
 		err = netlayer.ErrCrossed // the dial of who dialled first stays, as it does elsewhere
-	case !l.possible(r.next):
-		err = because(ErrPosition, fmt.Sprintf("it expects frame %d, of %d acknowledged and %d sent", r.next, lk.acked, lk.sent))
+	default:
+		fault, err = l.compare(r.from, r.next)
 	}
 	if err != nil {
 		l.mu.Unlock()
-		return 0, 0, err
+		return 0, 0, incarnation{}, fault, err
 	}
+	l.succeed(r.from)
 	lk.theirs = r.attempt
-	old, wanted := lk.conn, lk.to != nil || lk.cancel != nil
+	old, wanted := lk.conn, (lk.to != nil || lk.cancel != nil) && !lk.asleep
 	l.detach()
 	l.suspend()
 	if wanted {
 		l.dialAfter(l.n.cfg.DialTimeout) // unless this comes to something
 	}
-	next, gen = lk.received, lk.gen
+	next, gen, self = lk.received, lk.gen, l.self()
 	l.mu.Unlock()
 	l.dispose(old, "superseded by a new connection")
-	return next, gen, nil
+	return next, gen, self, 0, nil
 }
 
-// sayGone tells a dialler that there is no link to go on with. It does so within the handshake, where nobody else can.
-func (n *Netlayer) sayGone(in *netlayer.Incoming) {
-	if conn, err := in.Accept([][]byte{gone}); err == nil {
+// say gives a dialler an answer after which there is nothing more to say. It does so within the handshake, where nobody else can.
+func say(in *netlayer.Incoming, answer []byte) {
+	if conn, err := in.Accept([][]byte{answer}); err == nil {
 		_ = conn.Close("")
 	}
 }

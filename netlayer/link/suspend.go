@@ -16,17 +16,16 @@ func (l *link) lost(gen uint64, err error) {
 	}
 	conn := lk.conn
 	l.detach()
-	unneeded := !lk.needed && !lk.passed && lk.acked == lk.end
+	idle := !lk.needed && !lk.passed && lk.acked == lk.end
+	unneeded := idle && !lk.lasts
 	unread := lk.end - lk.acked
 	young := lk.secret == nil
 	suspended := lk.ended == nil && !lk.closing && !unneeded && !young
 	if suspended {
+		l.touched()
 		l.suspend()
-		switch {
-		case lk.to != nil:
-			l.dialAfter(0)
-		case lk.also != nil:
-			l.dialAfter(turnedWait) // it is the peer's to dial, if it is there
+		if !idle {
+			l.look()
 		}
 	}
 	l.mu.Unlock()
@@ -44,6 +43,17 @@ func (l *link) lost(gen uint64, err error) {
 // suspend has the link wait for its next connection. It is called with mu held, as everything below that does not say
 // otherwise.
 func (l *link) suspend() {
+	l.await()
+	if l.lk.lasts {
+		l.trim()
+	} else {
+		l.crowd(func(c *crowd) { c.join(l, l.out.bytes()) })
+	}
+	l.stopDialling()
+}
+
+// await has the link end if there is no connection when the grace is over.
+func (l *link) await() {
 	lk := &l.lk
 	if lk.expiry != nil {
 		lk.expiry.Stop()
@@ -52,18 +62,32 @@ func (l *link) suspend() {
 	}
 	gen := lk.gen
 	lk.expiry = l.n.after(l.grace(), func() { l.fail(gen, because(ErrExpired, "")) })
-	l.crowd(func(c *crowd) { c.join(l, l.out.bytes()) })
-	l.stopDialling()
+}
+
+// look dials, if there is no connection and it is known where.
+func (l *link) look() {
+	lk := &l.lk
+	if lk.conn != nil || lk.cancel != nil || lk.ended != nil || lk.closing || lk.asleep {
+		return
+	}
+	switch {
+	case lk.to != nil:
+		l.dialAfter(0)
+	case lk.also != nil:
+		l.dialAfter(turnedWait) // it is the peer's to dial, if it is there
+	}
 }
 
 // grace is how long the link waits for its next connection.
 func (l *link) grace() time.Duration {
 	cfg := &l.n.cfg
 	switch {
-	case !l.lk.heard:
+	case !l.lk.heard && !l.lk.lasts:
 		return min(unheardGrace, cfg.Grace)
 	case l.info.Anonymous:
 		return cfg.AnonymousGrace
+	case l.lk.lasts:
+		return l.lease()
 	default:
 		return cfg.Grace
 	}
@@ -75,8 +99,9 @@ func (l *link) attach(conn netlayer.Conn, next uint64) {
 	lk.conn, lk.previous, lk.writable, lk.passed, lk.heard = conn, conn, true, false, true
 	lk.gen++ // and with it whatever was to happen without a connection is off
 	lk.next = next
-	l.release(next)
-	l.said.Store(l.consumed.Load())
+	l.said.Store(0)
+	lk.ackDue = l.tellable() > 0 // what was said last may have been lost, and what the peer reads next is not what it may forget
+	l.touched()
 	lk.expiry.Stop()
 	lk.expiry = nil
 	l.stopDialling()
@@ -84,9 +109,6 @@ func (l *link) attach(conn netlayer.Conn, next uint64) {
 	l.changed.Broadcast()
 	l.n.cfg.Logger.Info("session goes on", "peer", l.peer(), "after", time.Since(lk.suspended), "repeated", lk.sent-next)
 }
-
-// possible reports whether the peer can expect the frame with that number next.
-func (l *link) possible(next uint64) bool { return l.lk.acked <= next && next <= l.lk.sent }
 
 // goOn writes what waits. It is called without mu.
 func (l *link) goOn() {
@@ -127,16 +149,20 @@ type place struct {
 
 func (c *crowd) join(l *link, bytes int) {
 	c.leave(l)
-	p := &place{turn: c.count, bytes: bytes, who: l.peer()}
-	if l.info.Anonymous && !l.info.Outbound {
-		p.nobody = true
-		if l.info.Source != "" {
-			p.who = l.info.Source
-		}
-	}
+	p := &place{turn: c.count, bytes: bytes}
+	p.who, p.nobody = l.who()
 	c.count++
 	c.members[l] = p
 	c.bytes += bytes
+}
+
+// who names the peer where one may have only so much, or where it is if that is nobody.
+func (l *link) who() (who string, nobody bool) {
+	nobody = l.info.Anonymous && !l.info.Outbound
+	if nobody && l.info.Source != "" {
+		return l.info.Source, true
+	}
+	return l.peer(), nobody
 }
 
 func (c *crowd) leave(l *link) {

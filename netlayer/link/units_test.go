@@ -81,7 +81,7 @@ func TestMemoryKeepsFrames(t *testing.T) {
 				if rapid.Bool().Draw(r, "goes on") {
 					from = max(sent, dropped)
 				}
-				vec, next := m.gather(nil, uint64(from))
+				vec, next := m.gather(nil, uint64(from), everything)
 				if int(next)-from != len(vec) || len(vec) == 0 && from < len(all) {
 					r.Fatalf("%d frames from %d to %d, of %d", len(vec), from, next, len(all))
 				}
@@ -113,7 +113,7 @@ func TestMemoryKeepsFrames(t *testing.T) {
 // TestProofs changes what is proven in every way there is.
 func TestProofs(t *testing.T) {
 	s, other := newSecret(), newSecret()
-	r := request{id: s.id(), attempt: 7, next: 1 << 40}
+	r := request{id: s.id(), attempt: 7, next: 1 << 40, from: rogueProcess}
 	b := r.encode(s)
 	if got, ok := readRequest(b); !ok || got != r || !s.proves(b) || len(b) > netlayer.MaxResume {
 		t.Fatalf("%+v, %v", got, ok)
@@ -121,7 +121,7 @@ func TestProofs(t *testing.T) {
 	if other.proves(b) {
 		t.Error("another secret proves it")
 	}
-	a := answer{next: 99}
+	a := answer{next: 99, from: rogueProcess}
 	ab := a.encode(s, b)
 	if got, ok := readAnswer(ab, s, b); !ok || got != a {
 		t.Fatalf("%+v, %v", got, ok)
@@ -139,7 +139,7 @@ func TestProofs(t *testing.T) {
 	for i := range ab {
 		bad := slices.Clone(ab)
 		bad[i] ^= 1
-		if got, ok := readAnswer(bad, s, b); ok && !got.gone {
+		if got, ok := readAnswer(bad, s, b); ok && got.say != sayGone && got.say != sayLater {
 			t.Errorf("byte %d of an answer can be changed", i)
 		}
 	}
@@ -151,16 +151,16 @@ func TestProofs(t *testing.T) {
 	if s.proves(ab) || s.proves(nil) {
 		t.Error("an answer is taken for a request")
 	}
-	if _, ok := readAnswer(ab, s, request{id: r.id, attempt: 8, next: r.next}.encode(s)); ok {
+	if _, ok := readAnswer(ab, s, request{id: r.id, attempt: 8, next: r.next, from: rogueProcess}.encode(s)); ok {
 		t.Error("an answer is good for another request")
 	}
 }
 
 func FuzzWire(f *testing.F) {
 	s := newSecret()
-	f.Add(request{id: s.id(), attempt: 1, next: 2}.encode(s))
-	f.Add(request{id: s.id(), over: true}.encode(s))
-	f.Add(answer{next: 3}.encode(s, nil))
+	f.Add(request{id: s.id(), attempt: 1, next: 2, from: rogueProcess}.encode(s))
+	f.Add(request{id: s.id(), over: true, from: rogueProcess}.encode(s))
+	f.Add(answer{next: 3, from: rogueProcess}.encode(s, nil))
 	f.Add(gone)
 	f.Add(appendRaw(nil, maxRaw)[1:])
 	f.Add(appendAck(nil, 5)[1:])
@@ -170,7 +170,7 @@ func FuzzWire(f *testing.F) {
 				t.Errorf("%+v became %+v", r, again)
 			}
 		}
-		if a, ok := readAnswer(b, s, nil); ok && !a.gone && !bytes.Equal(a.encode(s, nil), b) {
+		if a, ok := readAnswer(b, s, nil); ok && a.say != sayGone && a.say != sayLater && !bytes.Equal(a.encode(s, nil), b) {
 			t.Errorf("%+v has two spellings", a)
 		}
 		if n, err := readRaw(b); err == nil && (n < 1 || n > maxRaw) {

@@ -18,6 +18,7 @@ const (
 	kindAck   = 2 // 8 bytes: how many frames have been consumed
 	kindClose = 3 // the reason: the link is over
 	kindBegin = 4 // the secret of the link: the first frame of all from the side that was dialled
+	kindFault = 5 // a fault, 1 byte: the link cannot go on between these two
 )
 
 // maxRaw bounds n of kindRaw.
@@ -82,14 +83,16 @@ type request struct {
 	next    uint64 // the frame it expects next
 	over    bool   // it only wants to say that the link is over
 	turned  bool   // it is the side that was dialled at the beginning
+	from    incarnation
 }
 
 // version of the request and of the answer.
-const version = 1
+const version = 2
 
 const (
-	requestSize = 1 + 1 + 32 + 8 + 8 + sha256.Size
-	answerSize  = 1 + 1 + 8 + sha256.Size
+	requestSize = 1 + 1 + 32 + 8 + 8 + incarnationSize + sha256.Size
+	answerSize  = 1 + 1 + 8 + incarnationSize + sha256.Size
+	faultSize   = 1 + 1 + sha256.Size
 )
 
 // encode returns the request with the proof that its sender has the secret.
@@ -103,7 +106,7 @@ func (r request) encode(s *secret) []byte {
 	}
 	b = append(b, r.id[:]...)
 	b = binary.BigEndian.AppendUint64(b, r.attempt)
-	b = binary.BigEndian.AppendUint64(b, r.next)
+	b = r.from.append(binary.BigEndian.AppendUint64(b, r.next))
 	return append(b, s.mac(byDialler, b)...)
 }
 
@@ -115,7 +118,8 @@ func readRequest(b []byte) (r request, ok bool) {
 	r.over, r.turned = b[1]&1 != 0, b[1]&2 != 0
 	copy(r.id[:], b[2:])
 	r.attempt, r.next = binary.BigEndian.Uint64(b[34:]), binary.BigEndian.Uint64(b[42:])
-	return r, true
+	r.from, ok = readIncarnation(b[50:])
+	return r, ok
 }
 
 // proves reports whether whoever sent the request b has the secret.
@@ -124,29 +128,69 @@ func (s *secret) proves(b []byte) bool {
 	return cut >= 0 && hmac.Equal(b[cut:], s.mac(byDialler, b[:cut]))
 }
 
-// An answer is what the acceptor says to that: the frame it expects next, or that it knows of no such link.
+// What an answer says.
+const (
+	sayOn    = 0 // the link goes on
+	sayGone  = 1 // there is no such link
+	sayLater = 2 // not now: dial again
+	sayInUse = 3 // ErrIdentityInUse: a fault
+	sayApart = 4 // ErrRolledBack, or ErrPosition: a fault
+)
+
+// An answer is what the acceptor says to that: the frame it expects next, or why the link does not go on.
 type answer struct {
-	gone bool
+	say  byte
 	next uint64
+	from incarnation
 }
 
-// gone is the answer of who has no such link, and nothing to prove.
-var gone = []byte{version, 1}
+// gone and later are the answers of who has nothing to prove.
+var (
+	gone  = []byte{version, sayGone}
+	later = []byte{version, sayLater}
+)
 
 // encode returns the answer to a request, with the proof that its sender has the secret.
 func (a answer) encode(s *secret, request []byte) []byte {
-	b := binary.BigEndian.AppendUint64(append(make([]byte, 0, answerSize), version, 0), a.next)
+	b := append(make([]byte, 0, answerSize), version, a.say)
+	if a.say == sayOn {
+		b = a.from.append(binary.BigEndian.AppendUint64(b, a.next))
+	}
 	return append(b, s.mac(byAcceptor, request, b)...)
 }
 
 // readAnswer reads the answer to a request; ok is false if it is none, or was not made by somebody who has the secret.
 func readAnswer(b []byte, s *secret, request []byte) (a answer, ok bool) {
+	if bytes.Equal(b, gone) || bytes.Equal(b, later) {
+		return answer{say: b[1]}, true
+	}
+	if len(b) < faultSize || b[0] != version || !s.provesAnswer(b, request) {
+		return answer{}, false
+	}
+	a.say = b[1]
 	switch {
-	case bytes.Equal(b, gone):
-		return answer{gone: true}, true
-	case len(b) == answerSize && b[0] == version && b[1] == 0:
-		cut := answerSize - sha256.Size
-		return answer{next: binary.BigEndian.Uint64(b[2:])}, hmac.Equal(b[cut:], s.mac(byAcceptor, request, b[:cut]))
+	case a.say == sayOn && len(b) == answerSize:
+		a.next = binary.BigEndian.Uint64(b[2:])
+		a.from, ok = readIncarnation(b[10:])
+		return a, ok
+	case a.say == sayInUse || a.say == sayApart:
+		return a, len(b) == faultSize
 	}
 	return answer{}, false
+}
+
+// provesAnswer reports whether whoever gave the answer b to a request has the secret.
+func (s *secret) provesAnswer(b, request []byte) bool {
+	cut := len(b) - sha256.Size
+	return hmac.Equal(b[cut:], s.mac(byAcceptor, request, b[:cut]))
+}
+
+// faultFrame says on a connection that the link cannot go on: sayInUse or sayApart.
+func faultFrame(say byte) []byte { return []byte{kindFault, say} }
+
+func readFault(b []byte) (say byte, err error) {
+	if len(b) != 1 || b[0] != sayInUse && b[0] != sayApart {
+		return 0, because(ErrProtocol, "a fault that is none")
+	}
+	return b[0], nil
 }

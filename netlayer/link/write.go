@@ -50,22 +50,30 @@ func (l *link) unwritable() error {
 	return nil
 }
 
+// writable is unwritable for Write.
+func (l *link) writable() error {
+	if err := l.unwritable(); err != nil || !l.lk.lasts {
+		return err
+	}
+	return netlayer.ErrLasts
+}
+
 // room waits until a frame of that size can be kept.
 func (l *link) room(size int) error {
 	lk, cfg := &l.lk, &l.n.cfg
 	full := func() bool {
 		return lk.end-lk.acked >= uint64(cfg.BufferFrames) || lk.end > lk.acked && l.out.bytes()+header+size > cfg.Buffer
 	}
-	if err := l.unwritable(); err != nil || !full() {
+	if err := l.writable(); err != nil || !full() {
 		return err
 	}
 	l.flush(lk.end)
 	lk.waiting++
 	defer func() { lk.waiting-- }()
-	for full() && l.unwritable() == nil {
+	for full() && l.writable() == nil {
 		l.wait(lk.acked, lk.gen)
 	}
-	return l.unwritable()
+	return l.writable()
 }
 
 // wait waits for something to change, and ends the link if a peer that is connected does not acknowledge anything.
@@ -80,7 +88,7 @@ func (l *link) wait(acked, gen uint64) {
 		}
 	})
 	defer stalled.Stop()
-	for l.lk.acked == acked && l.lk.gen == gen && l.unwritable() == nil {
+	for l.lk.acked == acked && l.lk.gen == gen && l.writable() == nil {
 		l.changed.Wait()
 	}
 }
@@ -105,6 +113,12 @@ func (l *link) flush(before uint64) {
 		if left = lk.next >= before; left {
 			break
 		}
+		if lk.next < lk.end && !l.out.has(lk.next) && !l.back.has(lk.next) {
+			if !l.fetch() {
+				break
+			}
+			continue
+		}
 		lk.pin = lk.next
 		out, last := l.gather((*vec)[:0])
 		if len(out) == 0 {
@@ -115,8 +129,8 @@ func (l *link) flush(before uint64) {
 		err := conn.Write(out)
 		clear(out)
 		l.mu.Lock()
-		lk.pin = lk.end
-		l.out.drop(lk.acked)
+		lk.pin = everything
+		l.trim()
 		if lk.gen != gen {
 			continue // written to a connection that is not there any more
 		}
@@ -129,6 +143,7 @@ func (l *link) flush(before uint64) {
 		}
 	}
 	vectors.Put(vec)
+	l.back.free()
 	lk.writing = false
 	if lk.ended != nil {
 		l.out.free()
@@ -143,14 +158,18 @@ func (l *link) flush(before uint64) {
 // gather collects what can be written: an acknowledgement that is due, or goes along, frames, and at the end the farewell.
 func (l *link) gather(vec [][]byte) (out [][]byte, last bool) {
 	lk := &l.lk
-	consumed := l.consumed.Load()
+	consumed := l.tellable()
 	if fresh := consumed - l.said.Load(); fresh > 0 && (lk.ackDue || lk.next < lk.end && fresh >= ackFrames/2) {
 		vec = append(vec, appendAck(lk.ack[:0], consumed))
 		l.said.Store(consumed)
 	}
 	lk.ackDue = false
 	if lk.next < lk.end {
-		vec, lk.next = l.out.gather(vec, lk.next)
+		from := l.out
+		if !from.has(lk.next) {
+			from = &l.back
+		}
+		vec, lk.next = from.gather(vec, lk.next, lk.end)
 		lk.sent = max(lk.sent, lk.next)
 		lk.passed = true
 	}
@@ -168,28 +187,47 @@ func (l *link) acknowledged(gen, position uint64) error {
 	switch {
 	case lk.gen != gen:
 		return nil
-	case position > lk.sent:
-		return because(ErrPosition, fmt.Sprintf("it acknowledges %d frames, %d were sent", position, lk.sent))
+	case position > lk.next: // what it has read it did not ask for
+		return because(ErrPosition, fmt.Sprintf("it acknowledges %d frames, %d were sent", position, lk.next))
 	}
 	lk.heard = true
 	l.release(position)
 	return nil
 }
 
-// release lets go of the frames before position, but for those that are being written.
+// release lets go of the frames before position.
 func (l *link) release(position uint64) {
 	lk := &l.lk
 	if position <= lk.acked {
 		return // said before the one that came first
 	}
 	lk.acked = position
-	if lk.writing {
-		position = min(position, lk.pin)
+	l.trim()
+	if lk.lasts {
+		lk.acks++
+		l.noteSoon(lk.acks >= noteAcks)
 	}
-	l.out.drop(position)
 	if lk.waiting > 0 && l.roomy() {
 		l.changed.Broadcast()
 	}
+}
+
+// trim frees the memory of frames that are of no use there, but for those that are being written: they were acknowledged, or are
+// on the disk and have gone out, or cannot go out now.
+func (l *link) trim() {
+	lk := &l.lk
+	before := lk.acked
+	switch {
+	case !lk.lasts:
+	case lk.conn != nil:
+		before = max(before, min(lk.next, lk.disk))
+	default:
+		before = max(before, lk.disk)
+	}
+	if lk.writing {
+		before = min(before, lk.pin)
+	}
+	l.out.drop(before)
 }
 
 // roomy reports whether it is worth waking a Write that waits for room: one that is woken for every frame does little else.

@@ -1,0 +1,163 @@
+package link_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/store"
+)
+
+// TestRestarts kills one side after the other, and both, while frames are under way both ways.
+func TestRestarts(t *testing.T) {
+	pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+		out := a.dial(b)
+		in := <-b.accepted
+		if err := out.write(100); err != nil {
+			t.Fatal(err)
+		}
+		last(t, out, in)
+		time.Sleep(time.Second)
+		for i := 1; i < 9; i++ {
+			for _, c := range []*actor{out, in} {
+				if err := c.write(i * 500); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond)
+			for _, n := range [][]*node{{a}, {b}, {a, b}}[i%3] {
+				n.kill()
+			}
+			time.Sleep(time.Duration(i) * time.Second)
+			for _, n := range [][]*node{{a}, {b}, {a, b}}[i%3] {
+				n.start()
+				if len(n.kept) != 1 {
+					t.Fatalf("%d links were kept", len(n.kept))
+				}
+				if n == a {
+					out = n.kept[0]
+				} else {
+					in = n.kept[0]
+				}
+			}
+		}
+		for _, c := range []*actor{out, in} {
+			if err := c.write(5000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []*actor{out, in} {
+			if err := c.await(5000); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestAnIncarnationGoesWithWhatItSaid kills a side soon after its peer was restarted, when what has been consumed of the peer's is on
+// the disk, and who the peer is now would not yet be written for its own sake.
+func TestAnIncarnationGoesWithWhatItSaid(t *testing.T) {
+	for _, turned := range []bool{false, true} {
+		pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+			out := a.dial(b)
+			in := <-b.accepted
+			last(t, out, in)
+			time.Sleep(2 * time.Second)
+			first, second := a, b
+			if turned {
+				first, second = b, a
+			}
+			speak := func(n, to int) {
+				t.Helper()
+				if err := first.kept[0].write(to); err != nil {
+					t.Fatal(err)
+				}
+				if err := second.all[0].await(to); err != nil {
+					t.Error(n, err)
+				}
+			}
+			for i := 1; i < 4; i++ {
+				first.kill()
+				first.start()
+				speak(i, 5*i)
+				time.Sleep(100 * time.Millisecond)
+				second.kill()
+				second.start()
+				speak(i, 5*i+2)
+			}
+		})
+	}
+}
+
+// TestPromotedBeforeAnythingWasHeard kills a side that was dialled before it has heard of the dialler: the dialler knows of the
+// link, and is waited for.
+func TestPromotedBeforeAnythingWasHeard(t *testing.T) {
+	pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+		out := a.dial(b)
+		in := <-b.accepted
+		last(t, out, in)
+		time.Sleep(100 * time.Millisecond)
+		a.kill()
+		b.kill()
+		b.start()
+		time.Sleep(time.Hour)
+		a.start()
+		if err := a.kept[0].write(9); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.kept[0].await(9); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestForgotten has either side forget a link: the other learns at once, or when it comes, also if it was restarted.
+func TestForgotten(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		for _, connected := range []bool{false, true} {
+			for _, turned := range []bool{false, true} {
+				pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+					out := a.dial(b)
+					in := <-b.accepted
+					last(t, out, in)
+					time.Sleep(2 * time.Second)
+					n, other, c := a, b, out
+					if turned {
+						n, other, c = b, a, in
+					}
+					if restarted {
+						n.kill()
+						n.start()
+						c = n.kept[0]
+						time.Sleep(2 * time.Second)
+					}
+					if !connected {
+						w.Partition(a.host, b.host)
+						time.Sleep(3 * time.Second)
+					}
+					tx := new(store.Batch)
+					c.conn.Forget(tx)
+					if err := n.store.Write(tx); err != nil {
+						t.Fatal(err)
+					}
+					_ = c.conn.Close("enough")
+					if !connected {
+						time.Sleep(time.Second)
+						w.Heal(a.host, b.host)
+					}
+					other.all[0].over(t, net.ErrClosed)
+					if got := other.dump(); got["links"] != 1 {
+						t.Errorf("one that was not forgotten is stored as %v", got)
+					}
+					n.stop()
+					n.start()
+					if got := n.dump(); len(n.kept) > 0 || len(got) > 0 {
+						t.Errorf("%d links are kept, %v", len(n.kept), got)
+					}
+				})
+			}
+		}
+	}
+}
