@@ -156,9 +156,6 @@ const clearing = 64
 
 // Clear throws away the letters of a box that is closed.
 func (b *box) Clear(ctx context.Context) error {
-	if !b.Closed {
-		return nil
-	}
 	b.drop(ctx)
 	for range clearing {
 		if b.Head.IsNull() {

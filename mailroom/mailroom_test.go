@@ -234,6 +234,44 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// TestWindow: no more is under way than may be, whatever happens to letters meanwhile.
+func TestWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		b := s.box("bob")
+		drop := s.drop(b, "a", mailroom.Terms{Bytes: 1 << 30})
+		for i := range 40 {
+			days := 9
+			if i == 32 || i == 33 || i == 36 {
+				days = 1
+			}
+			must(t, drop.Drop(t.Context(), letterOf(byte(i)), days))
+		}
+		d := s.drain(b)
+		if got := d.got(); !bytes.Equal(got, up(32)) {
+			t.Errorf("pushed: %v", got)
+		}
+		time.Sleep(24*time.Hour + time.Minute) // the next letters to be pushed expire
+		if got := d.got(); !bytes.Equal(got, up(32)) {
+			t.Errorf("pushed when others have expired: %v", got)
+		}
+		d.done(0, 32)
+		if got := d.got(); !bytes.Equal(got[32:], []byte{34, 35, 37, 38, 39}) {
+			t.Errorf("pushed after those that have expired: %v", got[32:])
+		}
+		d.done(32, 37)
+		for i := range 40 {
+			must(t, drop.Drop(t.Context(), bytes.Repeat([]byte{byte(i)}, mailbox.MaxLetter), 9))
+		}
+		for n := 0; n < 40; n += 8 { // 4 MiB at a time
+			if got := d.got(); !bytes.Equal(got[37:], up(n+8)) {
+				t.Fatalf("large letters pushed: %v", got[37:])
+			}
+			d.done(37+n, 37+n+8)
+		}
+	})
+}
+
 func TestCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -337,6 +375,10 @@ func TestRefusals(t *testing.T) {
 		if !slices.Contains(s.dir.revoked, "mailbox/1/drop/1") {
 			t.Errorf("the sturdyref of a drop that was revoked a month ago is there: %v", s.dir.revoked)
 		}
+		s.crash()
+		if b = s.box("bob"); !s.dir.at("mailbox/1/drop/1").IsNull() || s.dir.at("mailbox/1/drop/2").IsNull() {
+			t.Error("a drop that was revoked a month ago is published again")
+		}
 		for what, f := range map[string]func() error{
 			"no such drop": func() error { _, err := b.RevokeDrop(ctx, "nobody").Await(ctx); return err },
 			"no label":     func() error { _, err := b.NewDrop(ctx, "", mailroom.Terms{}).Await(ctx); return err },
@@ -369,7 +411,7 @@ func TestExpiry(t *testing.T) {
 		drop := s.drop(b, "a", mailroom.Terms{})
 		ctx := t.Context()
 		const day = 24 * time.Hour
-		for i, keep := range []time.Duration{day, 3 * day, time.Minute, 1000 * day, -day} { // 1, 3, 1, 31 and 1 days
+		for i, keep := range []time.Duration{day, 2*day + 1, time.Minute, 1000 * day, -day} { // 1, 3, 1, 31 and 1 days
 			if err := mailroom.NewDropper(drop).Drop(ctx, letterOf(byte(i)), keep); err != nil {
 				t.Fatal(err)
 			}
@@ -393,7 +435,9 @@ func TestExpiry(t *testing.T) {
 		left(1, 3)
 		s.crash()
 		b = s.box("bob")
-		time.Sleep(2 * day)
+		time.Sleep(day)
+		left(1, 3)
+		time.Sleep(day)
 		left(3)
 		s.Stop()
 		time.Sleep(40 * day) // while no server runs
