@@ -56,7 +56,7 @@ func (c *checker) eachSlot() {
 			own.Body, s.pair = r.Body, r.Body
 		case slotVow:
 			s.pair = r.Resolver
-			own.Settled, own.Resolver, own.Names, own.Value, own.Err = r.Settled, r.Resolver, r.Names, r.Value, r.Err
+			own.Settled, own.When, own.Resolver, own.Names, own.Value, own.Err = r.Settled, r.When, r.Resolver, r.Names, r.Value, r.Err
 			if c.contents.Settled++; !r.Settled {
 				c.contents.Settled--
 				c.contents.Pending++

@@ -360,7 +360,7 @@ func (x *tx) send(out []outgoing) {
 			way, _ := s.alive()
 			m.letter.ways = append(m.letter.ways, way)
 		}
-		if past := &x.d.past; !past.over && o.atOnce {
+		if past := &x.d.past; !past.over.Load() && o.atOnce {
 			o.behind = true
 			past.behind = append(past.behind, *o.e)
 		}

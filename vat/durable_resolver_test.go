@@ -46,7 +46,9 @@ func TestResolverAfterRestart(t *testing.T) {
 			return r.Ref
 		}
 		b := w.root("b", "b")
-		mustAnswer[any](t, b, "link", m().Send(t.Context(), "promise"), "later")
+		later := m().Send(t.Context(), "promise")
+		synctest.Wait() // now it is the promise in the store
+		mustAnswer[any](t, b, "link", later, "later")
 		mustAnswer[any](t, b, "pass", 3)
 		mustAnswer[any](t, b, "ask", "add", 4)
 		synctest.Wait()

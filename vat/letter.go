@@ -9,6 +9,7 @@ type letter struct {
 	ways      []Ref
 	args      []any
 	answer    *Vow
+	due       bool // its turn to be delivered has come, if it is from before or came meanwhile
 }
 
 // letter gives a message its letter, when it is stored under a number.

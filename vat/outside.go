@@ -96,6 +96,15 @@ func (t *Tx) Pin(key string, r Ref, awaited bool) error {
 	return nil
 }
 
+// Settle stores how a pinned promise settles, with an error or else a model value, which the caller has it do once Update has returned:
+// before, so that nothing that goes where it leads is stored before that. Nobody else may settle it.
+func (t *Tx) Settle(p Ref, v any, err error) {
+	if s := t.x.d.slotFor(p); !s.rec.Settled {
+		s.rec.When = t.x.number()
+		t.x.settle(s, v, err).carry(t.x)
+	}
+}
+
 // Unpin forgets what is pinned under a key.
 func (t *Tx) Unpin(key string) {
 	p, ok := t.x.d.pins[key]

@@ -62,6 +62,9 @@ type slotRecord struct {
 	// Facets are the slots of an object's facets that are stored; they name it, not it them.
 	Facets []uint64
 	Key    []byte // of something outside
+	// When a session settled a promise, a number like those of messages: what had waited on it comes behind what was stored under
+	// lower ones.
+	When uint64
 }
 
 // errorRecord is what a promise broke with.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/modelcbor"
@@ -25,7 +26,7 @@ type recovery struct {
 
 	// over says that all of them have been delivered. Until then what is sent anew waits behind them: it may come from whom
 	// they come from.
-	over   bool
+	over   atomic.Bool
 	behind []effect
 }
 
@@ -35,6 +36,7 @@ type recovered struct {
 	m     Message
 	await *slot
 	due   time.Time
+	since uint64 // when it came to where it is to be delivered: a number like those of messages
 }
 
 // found is what a first reading of the store brings.
@@ -273,10 +275,34 @@ func (d *Depot) Start() {
 		r := &x.ready[i]
 		direct = append(direct, recovered{to: r.m.letter.to, m: r.m})
 	}
-	slices.SortFunc(direct, func(a, b recovered) int { return cmp.Compare(a.m.letter.number, b.m.letter.number) })
+	for i := range direct {
+		direct[i].since = d.arrived(direct[i].to, direct[i].m.letter.number)
+	}
+	slices.SortFunc(direct, func(a, b recovered) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.m.letter.number, b.m.letter.number))
+	})
 	d.past.letters = direct
 	d.mu.Unlock()
 	d.courier.hand(d.redeliver)
+}
+
+// arrived returns when a message of that number to r had come to where it is to be delivered: not before sessions had settled the
+// promises that it was sent by. What was sent to the object itself meanwhile comes first, as they have seen to.
+func (d *Depot) arrived(r Ref, number uint64) uint64 {
+	for range 64 {
+		s := d.refs[r.Weak()]
+		if s == nil || s.rec.Sort != slotVow || !s.rec.Settled {
+			break
+		}
+		number = max(number, s.rec.When)
+		v, _, _ := d.outcome(s) // as it was stored: the next promise, not where that leads in the end
+		next, ok := v.(Ref)
+		if !ok || next.IsNull() {
+			break
+		}
+		r = next
+	}
+	return number
 }
 
 // next takes the next of the messages from before.
@@ -292,19 +318,33 @@ func (p *recovery) next() (l recovered, ok bool) {
 // putBehind has a message that is stored, and had to wait for the disk or came from a session, wait behind those from before. It reports false if
 // they have been delivered.
 func (d *Depot) putBehind(e *effect) bool {
+	if d.past.over.Load() {
+		return false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.past.over {
+	over := d.past.over.Load()
+	if !over {
 		d.past.behind = append(d.past.behind, *e)
 	}
-	return !d.past.over
+	return !over
+}
+
+// deliver hands a message over whose turn to be delivered has come. If it goes no further than to a promise now, it comes behind what
+// has come meanwhile when that settles.
+func (d *Depot) deliver(to Target, m *Message) {
+	if last, _ := end(to); isObject(last) {
+		m.letter.due = true
+	}
+	hand(nil, to, m)
 }
 
 // abandon refuses what has not been delivered when the vats are closed. It stays in the store.
 func (d *Depot) abandon() {
 	d.mu.Lock()
 	letters, behind := d.past.letters, d.past.behind
-	d.past.letters, d.past.behind, d.past.over = nil, nil, true
+	d.past.letters, d.past.behind = nil, nil
+	d.past.over.Store(true)
 	d.mu.Unlock()
 	for i := range letters {
 		letters[i].m.Refuse(ErrVatClosed)
@@ -322,19 +362,20 @@ func (d *Depot) redeliver() {
 		l, ok := d.past.next()
 		behind := d.past.behind
 		if !ok {
-			d.past.behind, d.past.over = nil, len(behind) == 0
+			d.past.behind = nil
+			d.past.over.Store(len(behind) == 0)
 		}
-		over := d.past.over
+		over := d.past.over.Load()
 		d.mu.Unlock()
 		switch {
 		case over:
 			return
 		case !ok:
 			for i := range behind {
-				hand(nil, behind[i].to, &behind[i].msg)
+				d.deliver(behind[i].to, &behind[i].msg)
 			}
 		case d.past.clean:
-			hand(nil, l.to.Target(), &l.m)
+			d.deliver(l.to.Target(), &l.m)
 		case !d.alone(&l):
 			return
 		}
@@ -372,6 +413,6 @@ func (d *Depot) alone(l *recovered) bool {
 	d.mu.Lock()
 	d.past.alone = l.m.letter.number
 	d.mu.Unlock()
-	hand(nil, l.to.Target(), &l.m)
+	d.deliver(l.to.Target(), &l.m)
 	return false
 }

@@ -239,6 +239,9 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 				m.letter.leave(x, *m)
 				return
 			}
+			if l := m.letter; l != nil && !l.due && l.d.putBehind(&effect{to: x, msg: *m}) {
+				return
+			}
 			x.vat.deliver(x, m)
 			return
 		default:
@@ -259,7 +262,7 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 // takesOver reports whether a target takes stored messages over.
 func takesOver(t Target) bool {
 	l, ok := t.(Lasting)
-	return ok && l.Lasts() == LastsNow
+	return ok && l.Lasts() != LastsNot
 }
 
 // pass returns where m goes on, or nil if it was queued or refused. landing says that the vow may yet be routed
