@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/store/memory"
@@ -16,10 +17,11 @@ import (
 // storeFile is the name, in Dir, of the store that holds the durable vats.
 const storeFile = "store.db"
 
-// durables are the durable vats of a node and where they are kept.
+// durables are the durable vats of a node and where they are kept, with the sessions that they use.
 type durables struct {
-	store *store.Store
-	depot *vat.Depot
+	store  *store.Store
+	depot  *vat.Depot
+	ledger *captp.Ledger // nil without a directory
 }
 
 // openDurables opens what durable vats are kept in, if there are kinds of objects for them or they were there before.
@@ -41,29 +43,63 @@ func (s *shared) openDurables(c Config) error {
 	if err != nil {
 		return err
 	}
-	depot, err := vat.OpenDepot(st, vat.DepotConfig{
-		Kinds: c.Kinds, Vat: vat.Config{Logger: c.Logger.Named("vat"), Tracer: c.Tracer},
-	})
-	if err != nil {
+	d := &durables{store: st}
+	if err := d.open(c, s.dir != nil); err != nil {
 		_ = st.Close()
 		if s.dir != nil {
 			err = fmt.Errorf("hawser: %s: %w", filepath.Join(s.dir.path, storeFile), err)
 		}
 		return err
 	}
-	s.durables = &durables{st, depot}
+	s.durables = d
 	return nil
 }
 
+// open opens the depot in the store. Sessions last only where that does.
+func (d *durables) open(c Config, lasts bool) (err error) {
+	dc := vat.DepotConfig{Kinds: c.Kinds, Vat: vat.Config{Logger: c.Logger.Named("vat"), Tracer: c.Tracer}}
+	if lasts {
+		if d.ledger, err = captp.OpenLedger(d.store, c.Limits); err != nil {
+			return err
+		}
+		dc.Outside = d.ledger
+	}
+	if d.depot, err = vat.OpenDepot(d.store, dc); err == nil && lasts {
+		d.ledger.Use(d.depot)
+	}
+	return err
+}
+
+// book returns where sessions are stored, nil for nowhere.
+func (d *durables) book() *captp.Ledger {
+	if d == nil {
+		return nil
+	}
+	return d.ledger
+}
+
+// shelf returns where what outlives connections is stored, nil for nowhere.
+func (d *durables) shelf() *store.Store {
+	if d.book() == nil {
+		return nil
+	}
+	return d.store
+}
+
+// stop ends the vats. Sessions that last must not break what waits in them, and so they are ended later.
+func (d *durables) stop() error {
+	if d == nil {
+		return nil
+	}
+	return d.depot.Close()
+}
+
+// close closes the store, when nothing uses it any more.
 func (d *durables) close() error {
 	if d == nil {
 		return nil
 	}
-	err := d.depot.Close()
-	if e := d.store.Close(); err == nil { // else it is the same failure
-		err = e
-	}
-	return err
+	return d.store.Close()
 }
 
 var errNoKinds = errors.New("hawser: DurableVat needs to know what objects there may be: list them in Config.Kinds")

@@ -10,9 +10,11 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/store"
 )
 
 // A Layer is one network a node is on.
@@ -30,16 +32,20 @@ var (
 
 // networks makes the layers of a node, or those of one anonymous session. Sessions over those whose peers are of this module
 // outlive their connections.
-func (c *Config) networks(nc NetworkConfig) ([]Layer, error) {
+// And, if there is a store, their processes.
+func (c *Config) networks(nc NetworkConfig, st *store.Store) ([]Layer, error) {
 	if c.Grace < 0 {
 		return c.layers(nc)
 	}
 	nc.Features = append(slices.Clone(nc.Features), netlayer.FeatureResume)
+	if st != nil && nc.Identity != nil {
+		nc.Features = append(nc.Features, captp.FeatureLasts)
+	}
 	layers, err := c.layers(nc)
 	if err != nil {
 		return nil, err
 	}
-	lc := link.Config{Grace: c.Grace, Logger: c.Logger.Named("link")}
+	lc := link.Config{Grace: c.Grace, Store: st, Allow: c.Handoffs.Allow(), Logger: c.Logger.Named("link")}
 	if c.Locator != nil {
 		lc.Locate = c.Locator.Locate
 	}
@@ -54,11 +60,20 @@ func (c *Config) networks(nc NetworkConfig) ([]Layer, error) {
 		}
 		layers[i].Netlayer = linked
 		if p, ok := l.Netlayer.(interface{ Port() int }); ok {
-			layers[i].Netlayer = &withPort{linked, p.Port()}
+			layers[i].Netlayer = &linksAt{linked, p.Port()}
 		}
 	}
 	return layers, nil
 }
+
+// linksAt are links over a netlayer that listens at a port which is to be kept.
+type linksAt struct {
+	*link.Netlayer
+	port int
+}
+
+// Port returns the port listened at.
+func (l *linksAt) Port() int { return l.port }
 
 // layers makes the netlayers that networks is about.
 func (c *Config) layers(nc NetworkConfig) ([]Layer, error) {

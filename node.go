@@ -103,11 +103,13 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	n, err := s.node(c, id, keep)
 	if err != nil {
 		_ = s.own.Close()
+		_ = s.durables.stop()
 		_ = s.durables.close()
 		return nil, err
 	}
 	if s.dir != nil && n.port != 0 {
 		if err = s.dir.keepPort(n.port); err != nil {
+			_ = s.durables.stop()
 			_ = n.home.Close()
 			_ = s.own.Close()
 			_ = s.durables.close()
@@ -125,7 +127,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 	n := &Node{cfg: c, root: s}
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
-		Handoffs: c.Handoffs, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
+		Handoffs: c.Handoffs, Ledger: s.durables.book(), LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
 	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net"), Key: newKey}
 		if id != nil {
@@ -134,7 +136,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 				nc.Key = s.dir.key
 			}
 		}
-		layers, err := c.networks(nc)
+		layers, err := c.networks(nc, s.durables.shelf())
 		if id != nil && err == nil {
 			n.port = portOf(layers)
 		}
@@ -312,13 +314,17 @@ func (s *shared) close() error {
 	for n := range s.nodes {
 		homes = append(homes, n.home.Close)
 	}
-	vats := []func() error{s.own.Close, s.durables.close}
+	vats := []func() error{s.own.Close}
 	for _, v := range s.vats {
 		vats = append(vats, v.Close)
 	}
 	s.mu.Unlock()
 	close(s.stop)
-	err := errors.Join(atOnce(homes), atOnce(vats))
+	stopped := s.durables.stop()
+	err := errors.Join(stopped, atOnce(homes), atOnce(vats))
+	if e := s.durables.close(); stopped == nil { // else it is the same failure
+		err = errors.Join(err, e)
+	}
 	<-s.done
 	if s.dir != nil {
 		err = errors.Join(err, s.dir.close())

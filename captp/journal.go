@@ -29,7 +29,6 @@ const (
 	rowListen   = 'l'
 	rowWait     = 'w'
 	rowValue    = 'v' // what a rowWait leads to: a pin only
-	rowAsked    = 'u' // whose promise leads to a rowWait: a pin only
 )
 
 // durable is what a row knows of its record.

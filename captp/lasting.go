@@ -3,7 +3,6 @@ package captp
 import (
 	"slices"
 
-	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -267,7 +266,11 @@ func (f *far) Lasts() vat.Lasts {
 		return lasts
 	}
 	s.withLock(func(l *locked) {
-		switch e := l.resolverOf(f); {
+		e := l.resolverOf(f)
+		switch {
+		case l.state != live || f.released:
+			lasts = vat.LastsNot
+		case f.settled: // and messages are about to go elsewhere; until then the frames take them there
 		case e == nil:
 			lasts = vat.LastsNot
 		case !e.pinned:
@@ -277,12 +280,12 @@ func (f *far) Lasts() vat.Lasts {
 	return lasts
 }
 
-// resolverOf returns the row of f's resolver, nil if f has settled.
+// resolverOf returns the row of f's resolver, nil if there is none.
 func (l *locked) resolverOf(f *far) *export {
-	if l.state != live || f.settled {
+	if l.state != live || f.res == 0 {
 		return nil
 	}
-	if e := l.t.exports.at(f.res); f.res != msg.Pos(0) && e != nil && e.res == f {
+	if e := l.t.exports.at(f.res); e != nil && e.res == f {
 		return e
 	}
 	return nil
@@ -306,5 +309,12 @@ func (f *far) Want() {
 		s.poke()
 	} else {
 		s.want()
+	}
+}
+
+// storeOutcome has the depot know what a promise is about to settle with, if the session lasts.
+func (s *Session) storeOutcome(w *vat.Vow, o outcome) {
+	if s.lastable() == vat.LastsNow {
+		_ = s.cfg.Ledger.depot.Update(func(tx *vat.Tx) { tx.Settle(w.Ref(), o.value, o.err) }, nil)
 	}
 }

@@ -74,11 +74,10 @@ func (s *Session) conclude(q *far, o outcome) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
 	case q.kind == farFlush:
-		q.vow.Resolve(q.wait.o.value)
 		s.through(q.wait)
 	case q.kind == farAgain:
 		s.become(q, o, q.wait.q)
-		s.through(q.wait)
+		s.done(q.wait)
 	case q.wait != nil: // as it was before a restart
 		q.wait.o = o
 		s.flush(q.wait)
@@ -98,6 +97,7 @@ func (s *Session) conclude(q *far, o outcome) {
 // become settles q's vow, and gives a position back as soon as nothing goes there any more. The vow of a session that lasts
 // may have been settled in its depot before a crash that the end of the frame did not survive.
 func (s *Session) become(q *far, o outcome, asked *far) {
+	s.storeOutcome(q.vow, o)
 	if !q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) }) {
 		s.giveBack(asked)
 	}

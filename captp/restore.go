@@ -203,7 +203,7 @@ func (r *restoring) answer(e entry, b []byte) error {
 	return nil
 }
 
-// wait makes a wait again, and has the promise that led there lead there.
+// wait makes a wait again.
 func (r *restoring) wait(e entry, b []byte) error {
 	if e.sort != rowWait {
 		return nil
@@ -221,7 +221,7 @@ func (r *restoring) wait(e entry, b []byte) error {
 		if row.Sort == rowImport {
 			kind = farPromise
 		}
-		w.q = newFar(r.s, kind, r.vow(entry{rowAsked, e.n}))
+		w.q = newFar(r.s, kind, nil)
 		w.q.pos, w.q.used, w.q.settled, w.q.asked = row.Of, row.Used, true, r.t
 		if row.Res == 0 || row.Given { // which gives it back
 			r.held(row.Sort)[w.q.pos] = w.q
@@ -270,13 +270,9 @@ func (s *Session) Resume() error {
 		of.PromiseCell().Subscribe(c)
 	}
 	for _, w := range r.waits {
-		w.q.vow.Settle(w.vow.Ref(), nil, true, func() {
-			switch {
-			case !w.q.settled: // its outcome comes once more
-			case w.res == 0:
-				s.flush(w)
-			}
-		})
+		if w.q.settled && w.res == 0 { // else its outcome comes once more, or that of what was asked
+			s.flush(w)
+		}
 	}
 	for _, known := range []map[msg.Pos]*far{r.questions, r.promises} {
 		for _, q := range known {

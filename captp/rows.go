@@ -59,7 +59,7 @@ type answerRow struct {
 	Asked   bool
 }
 
-// waitRow is a wait; its vow is pinned, and the promise that leads there, and the value if it is known.
+// waitRow is a wait; its vow is pinned, and the value if it is known. The depot knows which promise leads there.
 type waitRow struct {
 	_     struct{} `cbor:",toarray"`
 	Sort  byte     // of the promise
@@ -144,7 +144,6 @@ func eraseRow(tx *vat.Tx, name [16]byte, e entry) {
 	tx.Unpin(string(e.key(name)))
 	if e.sort == rowWait {
 		tx.Unpin(string(entry{rowValue, e.n}.key(name)))
-		tx.Unpin(string(entry{rowAsked, e.n}.key(name)))
 	}
 }
 
@@ -189,8 +188,7 @@ func (l *locked) waitRow(e entry, w *wait) *waitRow {
 	l.pinOnce(&w.durable, e, w.vow.Ref(), true)
 	if ref, ok := w.o.value.(vat.Ref); ok && !w.valued {
 		w.valued = true
-		l.pins = append(l.pins, pin{entry{rowValue, e.n}.key(l.s.name), ref, false},
-			pin{entry{rowAsked, e.n}.key(l.s.name), w.q.vow.Ref(), true})
+		l.pins = append(l.pins, pin{entry{rowValue, e.n}.key(l.s.name), ref, false})
 	}
 	return row
 }

@@ -29,12 +29,20 @@ func (s *Session) expect(w *wait) {
 		l.t.waits[w.serial] = w
 	})
 	if w.serial != 0 {
-		s.update(func(tx *vat.Tx, l *locked) { l.writeRow(tx, entry{rowWait, w.serial}, false) }, nil)
+		s.update(func(tx *vat.Tx, l *locked) { l.writeRow(tx, entry{rowWait, w.serial}, false) },
+			func(tx *vat.Tx) { tx.Settle(w.q.vow.Ref(), w.vow.Ref(), nil) })
 	}
 }
 
-// through forgets a wait that has settled.
+// through has a wait settle with what its promise has.
 func (s *Session) through(w *wait) {
+	s.storeOutcome(w.vow, w.o)
+	w.vow.Resolve(w.o.value)
+	s.done(w)
+}
+
+// done forgets a wait that has settled.
+func (s *Session) done(w *wait) {
 	if w.serial == 0 {
 		return
 	}
@@ -80,7 +88,6 @@ func (s *Session) flush(w *wait) {
 	case under:
 		s.poke()
 	default:
-		w.vow.Resolve(w.o.value)
 		s.through(w)
 	}
 }

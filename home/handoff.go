@@ -34,6 +34,18 @@ func (p HandoffPolicy) validated() (HandoffPolicy, error) {
 	return p, nil
 }
 
+// Allow says which addresses may be dialled that a peer has said, when the peer is not known any more, or not yet: nil for all,
+// with Local, else none of this machine and of its neighbours.
+func (p HandoffPolicy) Allow() func(netip.Addr) bool {
+	if p.Local {
+		return nil
+	}
+	return func(a netip.Addr) bool {
+		a = a.Unmap()
+		return !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast() && !a.IsMulticast()
+	}
+}
+
 // maxCertificate is how long a certificate may be, in bytes: some wait.
 const maxCertificate = 8 << 10
 

@@ -1,0 +1,226 @@
+package hawser_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+var deaths = flag.Int("deaths", 9, "how often TestThreeProcesses kills one of its processes")
+
+// childTrades is a node with one account that does what it is told, a line each: "meet URI...", "step N", "report". It answers with a
+// line.
+func childTrades(dir string) int {
+	ctx := context.Background()
+	n, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{accountKind}})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	var own accountRef
+	v, err := n.DurableVat("bank")
+	if err == nil {
+		own, err = vat.Root(ctx, v, "account", func(ctx context.Context) (accountRef, error) {
+			return vat.As[accountRef](accountFacet.Spawn(ctx, &account{Name: dir})), nil
+		})
+	}
+	var uri sturdyref.Ref
+	if err == nil {
+		uri, err = n.Publish(ctx, "account", own.Ref)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(uri.URI())
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		words := strings.Fields(in.Text())
+		answer, err := "done", error(nil)
+		switch words[0] {
+		case "meet":
+			answer, err = meet(ctx, n, own, words[1:])
+		case "step":
+			own.Step(ctx, 20)
+		case "report":
+			var r account
+			r, err = vat.Result[account](own.Send(ctx, "report")).Await(ctx)
+			r.Others = nil
+			line, _ := json.Marshal(&r)
+			answer = string(line)
+		}
+		if err != nil {
+			answer = err.Error()
+		}
+		fmt.Println(answer)
+	}
+	return 0
+}
+
+func meet(ctx context.Context, n *hawser.Node, own accountRef, uris []string) (string, error) {
+	var others []accountRef
+	for _, uri := range uris {
+		ref, err := sturdyref.Parse(uri)
+		if err != nil {
+			return "", err
+		}
+		r, err := n.Enliven(ref).Await(ctx)
+		if err != nil {
+			return "", err
+		}
+		others = append(others, accountRef{r})
+	}
+	_, err := vat.Result[any](own.Send(ctx, "meet", others)).Await(ctx)
+	return "met", err
+}
+
+// trader is a child that trades.
+type trader struct {
+	t    *testing.T
+	dir  string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	home string // its URI
+}
+
+func (c *trader) start() {
+	c.t.Helper()
+	c.cmd = exec.Command(os.Args[0])
+	c.cmd.Env = append(os.Environ(), "HAWSER_TEST_CHILD=trades", "HAWSER_TEST_DIR="+c.dir)
+	c.cmd.Stderr = c.t.Output()
+	var err error
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		c.t.Fatal(err)
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.out = bufio.NewReader(out)
+	line := c.read()
+	if _, err := sturdyref.Parse(line); err != nil || c.home != "" && c.home != line {
+		c.t.Fatalf("it began with %q", line)
+	}
+	c.home = line
+}
+
+func (c *trader) read() string {
+	c.t.Helper()
+	line, err := c.out.ReadString('\n')
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+func (c *trader) tell(line string) string {
+	c.t.Helper()
+	if _, err := fmt.Fprintln(c.in, line); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.read()
+}
+
+func (c *trader) kill() {
+	if c.cmd != nil {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+		c.cmd = nil
+	}
+}
+
+// Accounts in three processes move money between each other, over real sockets, while the processes are killed at random: what there is
+// stays exact, each transfer is done once, in order, and each that wanted to be told was.
+func TestThreeProcesses(t *testing.T) {
+	var all []*trader
+	for range 3 {
+		c := &trader{t: t, dir: t.TempDir()}
+		t.Cleanup(c.kill)
+		c.start()
+		all = append(all, c)
+	}
+	for i, c := range all {
+		if got := c.tell("meet " + all[(i+1)%3].home + " " + all[(i+2)%3].home); got != "met" {
+			t.Fatal(got)
+		}
+	}
+	for range *deaths {
+		for _, c := range all {
+			if c.cmd != nil {
+				c.tell("step")
+			}
+		}
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+		all[rand.IntN(3)].kill()
+		if rand.IntN(3) == 0 {
+			all[rand.IntN(3)].kill()
+		}
+		for _, c := range all {
+			if c.cmd == nil && rand.IntN(3) > 0 {
+				c.start()
+			}
+		}
+	}
+	for _, c := range all {
+		if c.cmd == nil {
+			c.start()
+		}
+	}
+	wrong := errors.New("nothing was looked at")
+	for end := time.Now().Add(time.Minute); wrong != nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		wrong = settled(all)
+	}
+	if wrong != nil {
+		t.Error(wrong)
+	}
+}
+
+// settled says what is not as it should be when everything is done.
+func settled(all []*trader) error {
+	sum, moved := int64(0), int64(0)
+	sent, seen := make(map[string]int64), make(map[string]int64)
+	for _, c := range all {
+		line := c.tell("report")
+		var r account
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			return fmt.Errorf("%s: %w", line, err)
+		}
+		if len(r.Wrong) > 0 || r.Asked != r.Told {
+			return fmt.Errorf("asked %d, told %d, wrong: %q", r.Asked, r.Told, r.Wrong)
+		}
+		sum += r.Balance
+		for name, n := range r.Sent {
+			sent[name] += n
+			moved += n
+		}
+		for name, n := range r.Seen {
+			seen[name] += n
+		}
+	}
+	if sum != 0 || moved == 0 {
+		return fmt.Errorf("there are %d more than there were, after %d transfers", sum, moved)
+	}
+	for name, n := range sent {
+		if seen[name] != n {
+			return fmt.Errorf("%s: %d sent, %d seen", name, n, seen[name])
+		}
+	}
+	return nil
+}
