@@ -1,6 +1,10 @@
 package home
 
-import "github.com/hawser-go/hawser/captp"
+import (
+	"weak"
+
+	"github.com/hawser-go/hawser/captp"
+)
 
 // Tally has every operation told of that refusals must have in common.
 func (h *Home) Tally(fn func(what string)) { h.tally = fn }
@@ -69,4 +73,22 @@ func (h *Home) Lives() (all, away int) {
 		}
 	}
 	return len(h.lives), away
+}
+
+// LivesLeft returns a function that counts those of the present live references of which anything is in memory.
+func (h *Home) LivesLeft() func() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []weak.Pointer[living]
+	for _, w := range h.lives {
+		all = append(all, weak.Make(w))
+	}
+	return func() (n int) {
+		for _, p := range all {
+			if p.Value() != nil {
+				n++
+			}
+		}
+		return n
+	}
 }

@@ -3,7 +3,6 @@ package home
 import (
 	"crypto/sha256"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -35,44 +34,6 @@ type living struct {
 	tries   tries         // that were turned away, in a row
 	refused time.Time     // when the first of them was
 	due     time.Time     // not to be tried before
-}
-
-// homecoming is how the live references of one peer come back. Its fields are guarded by the Home's mu.
-type homecoming struct {
-	id      sturdyref.PeerID
-	all     int           // the live references there are
-	away    []*living     // those that lead nowhere and are not being tried
-	scout   *living       // the one that is tried without a session
-	running bool          // there is a goroutine
-	wake    chan struct{} // has it look again
-	up      bool          // one of them has led somewhere since the last loss,
-	since   time.Time     // when the first did
-	tries   tries         // that came to nothing, in a row
-	last    time.Time     // when there was one
-	due     time.Time     // none is made before
-}
-
-// tries counts what has come to nothing.
-type tries int
-
-const (
-	firstPause = 500 * time.Millisecond
-	longPause  = time.Minute
-	// steady is how long a session must last for its loss not to count as one more try that came to nothing.
-	steady = time.Minute
-	// refusedFor is how long a peer may turn away what it has let in before: it may have been restarted, and not have
-	// published everything yet.
-	refusedFor = 2 * time.Minute
-	// hastened is how soon after another a try may be made because something has happened.
-	hastened = time.Second
-)
-
-// pause returns how long to wait before the next try: twice as long each time, up to a minute, and by chance between half
-// of that and all of it, so that those who have lost one peer do not all come back at once.
-func (n *tries) pause() time.Duration {
-	d := min(firstPause<<min(*n, 16), longPause)
-	*n++
-	return d/2 + rand.N(d/2+1)
 }
 
 // Live returns a live reference to the object that a sturdyref stands for: one that is had again when its session is lost.
@@ -124,109 +85,6 @@ func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
 	h.goesAway(w)
 	c.hasten()
 	return r
-}
-
-// goesAway has a live reference that leads nowhere be tried, when it is time. Called with mu held, and the Home not closed.
-func (h *Home) goesAway(w *living) {
-	c := w.home
-	c.away = append(c.away, w)
-	if c.running {
-		c.poke()
-		return
-	}
-	c.running = true
-	h.wg.Add(1)
-	go h.bringBack(c)
-}
-
-// poke has the goroutine look again. Called with the Home's mu held.
-func (c *homecoming) poke() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// hasten has the next try made at once, or soon after the last. Called with the Home's mu held.
-func (c *homecoming) hasten() {
-	if soon := c.last.Add(hastened); soon.Before(c.due) {
-		c.due = soon
-	}
-	c.poke()
-}
-
-// cameUp is told of a session with a peer. Called with mu held.
-func (h *Home) cameUp(id sturdyref.PeerID) {
-	if c := h.homecomings[id]; c != nil {
-		c.hasten()
-	}
-}
-
-// bringBack has the live references of a peer tried until none is away.
-func (h *Home) bringBack(c *homecoming) {
-	defer h.wg.Done()
-	for {
-		session := h.usableSession(c.id) != nil
-		h.mu.Lock()
-		if h.closed || len(c.away) == 0 {
-			left := c.away
-			c.away, c.running = nil, false
-			h.mu.Unlock()
-			for _, w := range left {
-				h.finish(w, errClosed)
-			}
-			return
-		}
-		now := time.Now()
-		batch, next := c.ready(now, session)
-		h.mu.Unlock()
-		for _, w := range batch {
-			h.try(w)
-		}
-		if len(batch) > 0 {
-			continue
-		}
-		var timer <-chan time.Time
-		if !next.IsZero() {
-			timer = time.After(next.Sub(now))
-		}
-		select {
-		case <-c.wake:
-		case <-timer:
-		case <-h.ctx.Done():
-		}
-	}
-}
-
-// ready takes out those that are to be tried now: all that are due if there is a session, else the first; or says when to
-// look again, zero for when something has happened. Called with the Home's mu held.
-func (c *homecoming) ready(now time.Time, session bool) (batch []*living, next time.Time) {
-	if !session && c.scout != nil {
-		return nil, time.Time{}
-	}
-	later := c.away[:0:0]
-	for _, w := range c.away {
-		due := w.due
-		if due.Before(c.due) {
-			due = c.due
-		}
-		if !due.After(now) && (session || len(batch) == 0) {
-			batch = append(batch, w)
-			continue
-		}
-		later = append(later, w)
-		if next.IsZero() || due.Before(next) {
-			next = due
-		}
-	}
-	c.away = later
-	if len(batch) > 0 {
-		c.last = now
-		if !session {
-			c.scout = batch[0]
-		}
-	}
-	return batch, next
 }
 
 // try enlivens what a live reference is to lead to.
@@ -298,9 +156,17 @@ func (h *Home) lost(w *living, age int, reason error) {
 		}
 		c.due = now.Add(c.tries.pause())
 	}
+	closed := h.closed
 	h.mu.Unlock()
-	w.live.Sever(reason)
-	h.again(w, reason, errors.Is(reason, vat.ErrRevoked))
+	switch {
+	case closed:
+		h.finish(w, errClosed)
+	case errors.Is(reason, vat.ErrRevoked):
+		h.finish(w, reason)
+	default:
+		w.live.Sever(reason)
+		h.again(w, reason, false)
+	}
 }
 
 // failed is told that a try has come to nothing.
@@ -374,11 +240,11 @@ func (h *Home) dismiss(w *living) (stop func()) {
 	if c.all--; c.all == 0 {
 		delete(h.homecomings, c.id)
 	}
-	c.poke()
 	return stop
 }
 
-// unused is called by the collector when nobody holds a live reference.
+// unused is called by the collector when nobody holds a live reference. It takes locks and nothing else; a goroutine that has
+// nothing left to bring back finds that out when it next looks.
 func (h *Home) unused(w *living) { h.finish(w, errUnused) }
 
 var errUnused = errors.New("home: nobody holds the live reference")

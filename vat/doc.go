@@ -80,6 +80,8 @@
 //     the order of fact 2.
 //  9. No message is dropped so that a later one could be taken: what does not fit fails the turn that sends it, or is
 //     refused to whoever sends outside turns, or breaks the promise it was sent on for good.
+//  10. What a vat sends on a live reference ([Live]) before it is told, by a turn of its own, that what that leads to was lost
+//     never reaches what it leads to next. Any other reference, once broken, stays broken.
 //
 // Not promised: any order between messages on different references, between messages of different vats, or between an
 // answer and a message sent by the answering turn on another reference.
