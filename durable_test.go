@@ -332,7 +332,7 @@ func TestPublishDurable(t *testing.T) {
 	}
 	if err := bolt.Check(filepath.Join(dir, "store.db"), func(r store.Reader) error {
 		c, err := vat.CheckDepot(r)
-		if c.Objects() != 1 || c.Caretakers != 0 || c.Messages != 0 || c.Unnamed != 0 {
+		if c.Objects() != 1 || c.Caretakers != 1 || c.Pins != 1 || c.Messages != 0 || c.Unnamed != 0 {
 			t.Errorf("the store has %+v", c)
 		}
 		return err

@@ -155,6 +155,9 @@ func (s *Session) revive(pos msg.Pos) (ref vat.Ref) {
 	return ref
 }
 
+// Depot returns the depot that Use was called with.
+func (g *Ledger) Depot() *vat.Depot { return g.depot }
+
 // Epoch counts how often the store was opened.
 func (g *Ledger) Epoch() uint64 { return g.store.Epoch() }
 

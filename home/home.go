@@ -121,7 +121,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	if h.decoy, err = newDecoy(); err != nil {
 		return nil, err
 	}
-	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, cfg.Door.Secret, h.decoy.number); err != nil {
+	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, h.grants(), cfg.Door.Secret, h.decoy.number); err != nil {
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -154,6 +154,14 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 		go h.accept(l)
 	}
 	return h, nil
+}
+
+// grants returns where the caretakers of what is published are stored, nil for nowhere.
+func (h *Home) grants() *grants {
+	if h.cfg.Ledger == nil || h.cfg.Keeper == nil {
+		return nil
+	}
+	return &grants{h.cfg.Ledger.Depot()}
 }
 
 // Location returns where peers find this Home, with the hints of now; zero for an anonymous one.

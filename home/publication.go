@@ -43,6 +43,9 @@ type grant struct {
 	revoke func(context.Context, error)
 }
 
+// is reports whether both are the same caretaker.
+func (g grant) is(other grant) bool { return g.caret == other.caret }
+
 // forgotten reports whether nobody has the caretaker any more.
 func (g grant) forgotten() bool {
 	_, ok := g.caret.Ref()

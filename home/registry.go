@@ -25,6 +25,7 @@ var (
 type registry struct {
 	vat   *vat.Vat // where caretakers of references that are no objects of this process live
 	keep  Keeper
+	given *grants // nil if nothing is stored
 	decoy sturdyref.SwissNum
 	// file is held while the publications change, so that they are saved in the order they change. closed is guarded by
 	// it: a closed Home's storage may be another's already.
@@ -39,9 +40,9 @@ type registry struct {
 	door    sturdyref.Keys // zero if there is no door secret
 }
 
-func newRegistry(v *vat.Vat, keep Keeper, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
+func newRegistry(v *vat.Vat, keep Keeper, given *grants, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
 	r := &registry{
-		vat: v, keep: keep, decoy: decoy, byText: make(map[string]*publication), byID: make(map[[16]byte]*publication),
+		vat: v, keep: keep, given: given, decoy: decoy, byText: make(map[string]*publication), byID: make(map[[16]byte]*publication),
 		bySwiss: make(map[[32]byte]*publication),
 	}
 	if !door.IsZero() {
@@ -140,8 +141,7 @@ func (r *registry) publish(p *publication, name string, swiss sturdyref.SwissNum
 			return swiss, err
 		}
 	}
-	r.open(p, ref)
-	return p.swiss, nil
+	return p.swiss, r.open(p, ref)
 }
 
 // publishLock puts ref behind a capability key, of which only the public half is here; nothing is stored.
@@ -159,14 +159,28 @@ func (r *registry) publishLock(p *publication, name string, lock sturdyref.Capab
 		}
 		p = &publication{name: name, lock: &lock, id: lock.ID(), serve: serve}
 	}
-	r.open(p, ref)
-	return nil
+	return r.open(p, ref)
 }
 
 // open lets p answer with ref from now on. The caretaker is that of before, if the reference is.
-func (r *registry) open(p *publication, ref vat.Ref) {
-	caret, given := p.caret, p.given
-	if p.ref != ref {
+func (r *registry) open(p *publication, ref vat.Ref) error {
+	caret, given := p.caret, slices.DeleteFunc(slices.Clone(p.given), grant.forgotten)
+	same, durable := p.ref == ref, vat.IsDurable(ref) && r.given.stores(p)
+	if !same && durable {
+		stored, before, err := r.given.of(p, ref)
+		if err != nil {
+			return err
+		}
+		for _, g := range stored {
+			if !slices.ContainsFunc(given, g.is) {
+				given = append(given, g)
+			}
+		}
+		if same = !before.IsNull(); same {
+			caret = before
+		}
+	}
+	if !same {
 		var g grant
 		caret, g.revoke = vat.Guard(r.vat, ref)
 		g.caret = caret.Weak()
@@ -174,7 +188,12 @@ func (r *registry) open(p *publication, ref vat.Ref) {
 		if _, far := captp.RealmOf(ref); far || promised {
 			g.held = caret
 		}
-		given = append(slices.DeleteFunc(slices.Clone(given), grant.forgotten), g)
+		if durable {
+			if err := r.given.keep(p, caret); err != nil {
+				return err
+			}
+		}
+		given = append(given, g)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,6 +206,7 @@ func (r *registry) open(p *publication, ref vat.Ref) {
 	if p.lock == nil {
 		r.bySwiss[sha256.Sum256(p.swiss.Reveal())] = &next
 	}
+	return nil
 }
 
 // shutOut stops answering for p; with forget, its name is free as well.
@@ -227,10 +247,11 @@ func (r *registry) revoke(p *publication, name string) error {
 		}
 	}
 	r.shutOut(p, true)
-	for _, g := range p.given {
+	stored, _, err := r.given.of(p, p.ref)
+	for _, g := range append(stored, p.given...) {
 		g.revoke(context.Background(), nil)
 	}
-	return nil
+	return errors.Join(err, r.given.drop(p))
 }
 
 // save stores the publications with name changed to have the swiss number given, or without it. Called with file held.

@@ -35,6 +35,27 @@ func Guard(v *Vat, r Ref) (caret Ref, revoke func(ctx context.Context, cause err
 	return guard(v, r)
 }
 
+// Guarded returns what a caretaker stands before, null if it was revoked, and the function that revokes it. It reports false for a
+// reference to anything else.
+func Guarded(caret Ref) (inner Ref, revoke func(ctx context.Context, cause error), ok bool) {
+	if caret.IsNull() {
+		return Ref{}, nil, false
+	}
+	o, ok := settledRef(caret).Target().(*object)
+	if !ok {
+		return Ref{}, nil, false
+	}
+	c, ok := o.disp.(*caretaker)
+	if !ok {
+		return Ref{}, nil, false
+	}
+	inner, err := c.state()
+	if err != nil {
+		inner = Ref{}
+	}
+	return inner, c.shut, true
+}
+
 func guard(v *Vat, r Ref) (Ref, func(ctx context.Context, cause error)) {
 	c := newCaretaker(r)
 	caret := v.spawn(c)
