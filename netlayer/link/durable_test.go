@@ -117,7 +117,8 @@ func TestPromotedBeforeAnythingWasHeard(t *testing.T) {
 func TestForgotten(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		for _, connected := range []bool{false, true} {
-			for _, turned := range []bool{false, true} {
+			for i := range 4 {
+				turned, late := i&1 != 0, i&2 != 0 // late: it is closed before it is forgotten
 				pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
 					out := a.dial(b)
 					in := <-b.accepted
@@ -137,6 +138,9 @@ func TestForgotten(t *testing.T) {
 						w.Partition(a.host, b.host)
 						time.Sleep(3 * time.Second)
 					}
+					if late {
+						_ = c.conn.Close("enough")
+					}
 					tx := new(store.Batch)
 					c.conn.Forget(tx)
 					if err := n.store.Write(tx); err != nil {
@@ -144,10 +148,14 @@ func TestForgotten(t *testing.T) {
 					}
 					_ = c.conn.Close("enough")
 					if !connected {
-						time.Sleep(time.Second)
+						time.Sleep(10 * time.Second)
 						w.Heal(a.host, b.host)
 					}
+					begin := time.Now()
 					other.all[0].over(t, net.ErrClosed)
+					if took := time.Since(begin); took > time.Minute {
+						t.Errorf("it has learned that after %v", took)
+					}
 					if got := other.dump(); got["links"] != 1 {
 						t.Errorf("one that was not forgotten is stored as %v", got)
 					}

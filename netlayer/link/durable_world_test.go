@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,11 +47,17 @@ type node struct {
 	t        *testing.T
 	net      *mem.Network
 	name     string
+	addr     string                // if it is not the name
+	guard    func(netip.Addr) bool // Dial.Allow
+	idle     bool                  // links that are kept are not run
+	sizes    func(i int) int       // of the frames that are read, if not sizeOf
+	over     func(netlayer.Netlayer) netlayer.Netlayer
 	dir      *memory.Backend
 	cfg      link.Config
 	lives    sync.WaitGroup
 	process  *process
 	host     *mem.Host
+	hosts    []*mem.Host // of earlier processes, too
 	store    *store.Store
 	links    *link.Netlayer
 	kept     []*actor
@@ -67,11 +75,16 @@ func (n *node) start() {
 		n.t.Fatal(err)
 	}
 	n.store = s
-	n.host = n.net.Host(mem.HostConfig{Name: n.name, Features: []string{netlayer.FeatureResume}})
+	n.host = n.net.Host(mem.HostConfig{Name: n.name, Addr: n.addr, Features: []string{netlayer.FeatureResume}})
+	n.hosts = append(n.hosts, n.host)
 	cfg := n.cfg
 	cfg.Store = s
 	cfg.Logger = hclog.New(&hclog.LoggerOptions{Name: n.name, Output: n.t.Output(), Level: hclog.Debug})
-	n.links = wrap(n.t, n.host, &cfg)
+	inner := netlayer.Netlayer(n.host)
+	if n.over != nil {
+		inner = n.over(inner)
+	}
+	n.links = wrap(n.t, inner, &cfg)
 	kept, err := n.links.Kept()
 	if err != nil {
 		n.t.Fatal(err)
@@ -86,7 +99,9 @@ func (n *node) start() {
 		}
 		a.sent, a.read = int(binary.BigEndian.Uint64(app)), int(binary.BigEndian.Uint64(app[8:]))
 		n.kept = append(n.kept, a)
-		a.run()
+		if !n.idle {
+			a.run()
+		}
 	}
 	n.accepted = make(chan *actor, 16)
 	n.lives.Go(n.admit)
@@ -111,7 +126,7 @@ func (n *node) admit() {
 func (n *node) dial(to *node) *actor {
 	n.t.Helper()
 	c, err := n.links.Connect(context.Background(), netlayer.Dial{
-		Peer: to.links.Location(), Early: func(netlayer.Info, int) [][]byte { return [][]byte{frame(0, 7)} },
+		Peer: to.links.Location(), Allow: n.guard, Early: func(netlayer.Info, int) [][]byte { return [][]byte{frame(0, 7)} },
 	})
 	if err != nil {
 		n.t.Fatal(err)
@@ -192,7 +207,11 @@ func (a *actor) reader() {
 			a.mu.Unlock()
 			return
 		}
-		want := frame(a.read, sizeOf(a.read))
+		size := sizeOf
+		if a.n.sizes != nil {
+			size = a.n.sizes
+		}
+		want := frame(a.read, size(a.read))
 		if a.read == 0 {
 			want = frame(0, 7)
 		}
@@ -302,7 +321,7 @@ func (a *actor) over(t testing.TB, want error) {
 	for a.end == nil {
 		a.changed.Wait()
 	}
-	if !errors.Is(a.end, want) || !errors.Is(a.end, net.ErrClosed) {
+	if want != nil && !errors.Is(a.end, want) || !errors.Is(a.end, net.ErrClosed) {
 		t.Errorf("%s: the link has ended with %v, want %v", a.n.name, a.end, want)
 	}
 }
@@ -354,3 +373,54 @@ func (n *node) dump() map[string]int {
 	}
 	return keys
 }
+
+// copied returns a copy of a directory.
+func copied(t testing.TB, dir *memory.Backend) *memory.Backend {
+	t.Helper()
+	tx := new(store.Batch)
+	err := dir.View(func(r store.Reader) error {
+		for _, bucket := range append(r.Buckets(), "hawser") {
+			r.Scan(bucket, nil, func(key, value []byte) bool {
+				tx.Put(bucket, bytes.Clone(key), bytes.Clone(value))
+				return true
+			})
+		}
+		return nil
+	})
+	to := new(memory.Backend)
+	if err = errors.Join(err, to.Apply([]*store.Batch{tx})); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// meet makes a link of two nodes that outlives both.
+func meet(t testing.TB, a, b *node) (out, in *actor) {
+	t.Helper()
+	out = a.dial(b)
+	in = <-b.accepted
+	time.Sleep(time.Second)
+	last(t, out, in)
+	talk(t, out, in, 3)
+	return out, in
+}
+
+// talk has two actors write up to so many frames, and waits until they have arrived.
+func talk(t testing.TB, x, y *actor, n int) {
+	t.Helper()
+	for _, c := range []*actor{x, y} {
+		if err := c.write(n); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range []*actor{x, y} {
+		if err := c.await(n); err != nil {
+			t.Error(err)
+		}
+	}
+	time.Sleep(2 * time.Second) // until it is acknowledged and noted
+}
+
+func newDir() *memory.Backend { return new(memory.Backend) }
+
+func hexOf(id [16]byte) string { return hex.EncodeToString(id[:]) }

@@ -46,18 +46,21 @@ func (l *link) Close(reason string) error {
 		_ = l.writeNote()
 		lk.noting = false
 	}
-	told := stays || lk.byeSaid || lk.secret == nil || lk.to == nil && lk.also == nil
+	tell := !stays && !lk.byeSaid && (alive || lk.forgotten && !isKnownThere(lk.ended)) && l.canTell()
 	l.mu.Unlock()
 	l.end(errClosedHere)
 	if conn != nil {
 		_ = conn.Close(reason)
 	}
-	if alive && !told {
+	if tell {
 		l.n.spawn(l.tellOver)
 	}
 	<-said
 	return nil
 }
+
+// canTell reports whether it is known where the peer may be, to tell it that the link is over. Called with mu held.
+func (l *link) canTell() bool { return l.lk.secret != nil && (l.lk.to != nil || l.lk.also != nil) }
 
 // farewell writes what waits, and the farewell.
 func (l *link) farewell(said chan<- struct{}) {
@@ -132,7 +135,7 @@ func (l *link) apart(why string) error {
 // fault is the end of a link of which the peer has said, with proof, that it cannot go on.
 func (l *link) fault(say byte) error {
 	if say == sayInUse {
-		return because(ErrIdentityInUse, "this one, and the peer goes on with the other process")
+		return errInUseHere
 	}
 	return l.apart("the peer says so")
 }

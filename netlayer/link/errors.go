@@ -37,8 +37,9 @@ var (
 
 // An endError says how a link ended.
 type endError struct {
-	is   error // one of the above, or nil
-	text string
+	is    error // one of the above, or nil
+	text  string
+	there bool // the peer has said so
 }
 
 func (e *endError) Error() string { return e.text }
@@ -55,19 +56,28 @@ var (
 	errClosed     = &endError{text: "link: the netlayer is closed"}
 )
 
+// errInUseHere is ErrIdentityInUse of this side.
+var errInUseHere = because(ErrIdentityInUse, "this one, and the peer goes on with the other process")
+
 // because makes an end of one of the kinds above.
 func because(is error, why string) *endError {
 	if why == "" {
-		return &endError{is, is.Error()}
+		return &endError{is: is, text: is.Error()}
 	}
-	return &endError{is, is.Error() + ": " + why}
+	return &endError{is: is, text: is.Error() + ": " + why}
 }
 
 func closedThere(reason string) *endError {
 	if reason == "" {
-		return &endError{text: "link: the peer closed the connection"}
+		return &endError{text: "link: the peer closed the connection", there: true}
 	}
-	return &endError{text: "link: the peer closed the connection: " + reason}
+	return &endError{text: "link: the peer closed the connection: " + reason, there: true}
+}
+
+// isKnownThere reports whether a link has ended with what the peer knows, too.
+func isKnownThere(end error) bool {
+	var e *endError
+	return errors.Is(end, ErrGone) || errors.Is(end, ErrRolledBack) || errors.As(end, &e) && e.there
 }
 
 // maxReason is how many bytes of a reason travel.

@@ -1,5 +1,7 @@
 package link
 
+import "github.com/hawser-go/hawser/netlayer"
+
 // Request is what a dialler with that secret says.
 func Request(s []byte, attempt, next uint64, over bool) []byte {
 	k := secret(s)
@@ -30,3 +32,18 @@ func Turned(s []byte, attempt, next uint64) []byte {
 
 // rogueProcess is the incarnation of whoever says what the functions above return.
 var rogueProcess = incarnation{process: [16]byte{1}, had: began}
+
+// InMemory returns how many bytes of frames a link has in memory.
+func InMemory(c netlayer.Conn) int {
+	l := c.(lasting).link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.bytes()
+}
+
+// Claim is Request of somebody else than rogueProcess.
+func Claim(s []byte, attempt, next uint64, store [16]byte, epoch uint64, process byte, had uint64) []byte {
+	k := secret(s)
+	from := incarnation{store: store, epoch: epoch, process: [16]byte{process}, had: had}
+	return request{id: k.id(), attempt: attempt, next: next, from: from}.encode(&k)
+}

@@ -275,14 +275,14 @@ func TestForgedPositions(t *testing.T) {
 			time.Sleep(time.Second)
 			claim := func() netlayer.Conn {
 				c, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: link.Request(r.secret, 1, next, false), Previous: conn})
-				if err != nil || len(c.Info().Resume) != 34 || c.Info().Resume[1] != 4 {
+				if err != nil || len(c.Info().Resume) != 82 || c.Info().Resume[1] != 4 {
 					t.Fatalf("at %d: %v", next, err)
 				}
 				return c
 			}
 			// Until it is confirmed it may have been under way for long: nothing happens.
 			c := claim()
-			if err := c.Write([][]byte{{5, 3}}); err != nil {
+			if err := c.Write([][]byte{{5, 9}}); err != nil {
 				t.Error(err)
 			}
 			time.Sleep(time.Second)
@@ -519,5 +519,35 @@ func FuzzFrames(f *testing.F) {
 			r.Close()
 			w.close()
 		})
+	})
+}
+
+// TestAcknowledgingAhead resumes far back, and then acknowledges what is still to be repeated: it was sent once, but not to
+// who would have it again.
+func TestAcknowledgingAhead(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		r, conn, victim := w.rogueDials()
+		w.listen(conn)
+		for i := 1; i < 3000; i++ {
+			if err := victim.Write([][]byte{frame(i, 1000)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		c, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: link.Request(r.secret, 1, 0, false), Previous: conn})
+		if err != nil || c.Info().Resume[1] != 0 {
+			t.Fatal(err)
+		}
+		// Few frames fit on their way to who reads nothing.
+		if err := c.Write([][]byte{acked(2900)}); err != nil {
+			t.Error(err)
+		}
+		w.all.Go(func() {
+			for err := error(nil); err == nil; {
+				_, err = c.Read()
+			}
+		})
+		within(t, 0, time.Minute, link.ErrPosition, victim)
+		r.Close()
 	})
 }

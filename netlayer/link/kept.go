@@ -90,7 +90,7 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 	l := newLink(n, info)
 	l.lk.peer = then
 	lk := &l.lk
-	lk.id, lk.gen, lk.lasts, lk.asleep = [16]byte(id), 1, true, true
+	lk.id, lk.frames, lk.gen, lk.lasts, lk.asleep = [16]byte(id), framesOf([16]byte(id)), 1, true, true
 	lk.had, lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames, place.Frames
 	lk.put, lk.freed, lk.deleted, lk.acked, lk.next = place.Bytes, note.Freed, note.Deleted, note.Deleted, note.Deleted
 	lk.saved, lk.received = place.Consumed, place.Consumed

@@ -17,6 +17,7 @@ var _ netlayer.Lasting = lasting{}
 // shelf is what a link that lasts has besides: guarded by mu, and all zero before Last.
 type shelf struct {
 	id        [16]byte // what it is stored under
+	frames    string   // the bucket of its frames
 	lasts     bool
 	forgotten bool
 	asleep    bool   // it is from an earlier process, and nobody has called Read
@@ -66,7 +67,10 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 	if err := l.n.admitLasting(l.link); err != nil {
 		return 0, 0, err
 	}
-	lk.lasts, lk.had, lk.contact = true, began, time.Now()
+	lk.lasts, lk.had, lk.frames = true, began, framesOf(lk.id)
+	if lk.contact = time.Now(); lk.conn == nil {
+		lk.contact = lk.suspended
+	}
 	l.lasting.Store(true)
 	lk.taken, lk.deleted = lk.acked, lk.acked
 	l.out.each(lk.acked, func(_ uint64, frame []byte) { l.shelve(tx, frame) })
@@ -74,7 +78,9 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 	tx.Put(bucketNotes, bytes.Clone(lk.id[:]), stored(l.note()))
 	mark = l.marked(tx)
 	lk.saved = lk.marks[0].consumed
-	if lk.conn == nil {
+	if lk.conn != nil {
+		l.touched()
+	} else {
 		l.await()
 	}
 	l.crowd(func(c *crowd) { c.leave(l.link) })
@@ -85,7 +91,7 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 // shelve adds the next frame to a transaction. Called with mu held, as everything below that does not say otherwise.
 func (l *link) shelve(tx *store.Batch, frame []byte) {
 	lk := &l.lk
-	tx.Put(framesOf(lk.id), frameKey(lk.taken), bytes.Clone(frame))
+	tx.Put(lk.frames, frameKey(lk.taken), bytes.Clone(frame))
 	lk.taken++
 	lk.put += uint64(len(frame)) + frameCost
 }
@@ -177,8 +183,11 @@ func (l lasting) Forget(tx *store.Batch) {
 	for _, bucket := range []string{bucketLinks, bucketPlaces, bucketNotes} {
 		tx.Delete(bucket, bytes.Clone(lk.id[:]))
 	}
-	tx.Drop(framesOf(lk.id))
+	tx.Drop(lk.frames)
 	l.n.dismissLasting(l.link, lk.ended != nil)
+	if lk.closing && !isKnownThere(lk.ended) && l.canTell() {
+		l.n.spawn(l.tellOver) // Close has not
+	}
 }
 
 // fetch reads frames that are to go out from the store, letting go of mu meanwhile. It returns false if that cannot be done.
@@ -188,7 +197,7 @@ func (l *link) fetch() bool {
 	if l.out.head != nil && l.out.head.first > from {
 		to = min(to, l.out.head.first)
 	}
-	bucket := framesOf(lk.id)
+	bucket := lk.frames
 	l.mu.Unlock()
 	l.back.free()
 	l.back.begin(from)

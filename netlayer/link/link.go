@@ -44,6 +44,7 @@ type link struct {
 	// consumed counts the frames handed back, and said those of them that the peer has been told of.
 	consumed, said atomic.Uint64
 	lasting        atomic.Bool // state.lasts
+	confirming     atomic.Bool // the peer is waited for to confirm that the two ends do not agree
 	heavy          atomic.Bool // enough bytes came to tell the peer before it has to wait
 	armed          atomic.Bool // the timer of acknowledgements is set
 

@@ -57,7 +57,7 @@ func (l *link) writeNote() error {
 	if !lk.dirty {
 		lk.acks = 0
 	}
-	bucket := framesOf(lk.id)
+	bucket := lk.frames
 	l.mu.Unlock()
 	freed, err := uint64(0), error(nil)
 	if from < to {

@@ -180,7 +180,7 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 		why = errClosedHere // the peer's own dial came first
 	case a.say == sayGone:
 		why = because(ErrGone, "")
-	case a.say != sayOn:
+	case a.say != sayOn && !errors.Is(lk.peer.succeeds(a.from, 0), ErrIdentityInUse):
 		why = l.fault(a.say)
 		if a.say == sayApart {
 			fault = sayApart // which confirms it
@@ -199,6 +199,7 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 	}
 	l.sendAway(conn, fault)
 	if fault == sayInUse {
+		l.n.cfg.Logger.Warn("a session cannot go on with who answers", "peer", l.peer(), "error", why)
 		return false, why // that is not the one we know
 	}
 	l.fail(gen, why)
@@ -236,12 +237,21 @@ func (l *link) sendAway(conn netlayer.Conn, fault byte) {
 	})
 }
 
-// tellOver dials once to say that the link is over.
+// tellOver dials to say that the link is over: once, or for a while if it was to last, as the peer would wait for long.
 func (l *link) tellOver() {
-	l.mu.Lock()
-	r, at, previous := l.request(true), []*target{l.lk.to, l.lk.also}, l.lk.previous
-	l.mu.Unlock()
-	if conn, err := l.dial(l.n.ctx, r, at, previous); err == nil {
-		_ = conn.Close("")
+	begin := time.Now()
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		l.mu.Lock()
+		r, at, previous, lasts := l.request(true), []*target{l.lk.to, l.lk.also}, l.lk.previous, l.lk.lasts
+		l.mu.Unlock()
+		conn, err := l.dial(l.n.ctx, r, at, previous)
+		if err == nil {
+			_ = conn.Close("")
+			return
+		}
+		if !lasts || time.Since(begin) > l.n.cfg.Grace || l.n.ctx.Err() != nil {
+			return
+		}
+		l.pause(l.n.ctx, rand.N(wait))
 	}
 }

@@ -59,7 +59,7 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link, error) {
 	}
 	next, gen, self, fault, err := l.fence(r)
 	if err != nil {
-		return l.turnAway(in, fault, err)
+		return l.turnAway(in, answer{say: fault, from: self}, err)
 	}
 	conn, err := in.Accept([][]byte{answer{next: next, from: self}.encode(l.lk.secret, in.Info.Resume)})
 	if err != nil {
@@ -80,14 +80,14 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link, error) {
 }
 
 // turnAway tells a dialler why it cannot go on.
-func (l *link) turnAway(in *netlayer.Incoming, fault byte, why error) (netlayer.Conn, *link, error) {
+func (l *link) turnAway(in *netlayer.Incoming, a answer, why error) (netlayer.Conn, *link, error) {
 	switch {
-	case fault != 0:
+	case a.say != sayOn:
 		l.n.cfg.Logger.Warn("a session cannot go on with who would", "peer", l.peer(), "error", why)
-		conn, err := in.Accept([][]byte{answer{say: fault}.encode(l.lk.secret, in.Info.Resume)})
+		conn, err := in.Accept([][]byte{a.encode(l.lk.secret, in.Info.Resume)})
 		switch {
 		case err != nil:
-		case fault == sayApart:
+		case a.say == sayApart && !l.confirming.Swap(true):
 			return conn, l, why
 		default:
 			_ = conn.Close("")
@@ -105,18 +105,21 @@ func (l *link) turnAway(in *netlayer.Incoming, fault byte, why error) (netlayer.
 	return nil, nil, nil
 }
 
-// confirm ends the link if the dialler, who has been told that the two do not agree, says so, too. A request that was on its
-// way for long, from a process that is not there any more, ends nothing.
+// confirm ends the link if the dialler, who has been told that the two do not agree, says so, too, or that this process is the one
+// that has no business here. A request that was on its way for long, from a process that is not there any more, ends nothing.
 func (l *link) confirm(conn netlayer.Conn, why error) {
+	defer l.confirming.Store(false)
 	late := time.AfterFunc(confirmWait, func() { _ = conn.Close("") })
 	f, err := conn.Read()
 	late.Stop()
 	if err == nil {
-		confirmed := bytes.Equal(f.Bytes, faultFrame(sayApart))
-		f.Done()
-		if confirmed {
+		switch {
+		case bytes.Equal(f.Bytes, faultFrame(sayApart)):
 			l.end(why)
+		case bytes.Equal(f.Bytes, faultFrame(sayInUse)):
+			l.end(errInUseHere)
 		}
+		f.Done()
 	}
 	_ = conn.Close("")
 }
@@ -142,9 +145,10 @@ func (l *link) fence(r request) (next, gen uint64, self incarnation, fault byte,
 	default:
 		fault, err = l.compare(r.from, r.next)
 	}
+	self = l.self()
 	if err != nil {
 		l.mu.Unlock()
-		return 0, 0, incarnation{}, fault, err
+		return 0, 0, self, fault, err
 	}
 	l.succeed(r.from)
 	lk.theirs = r.attempt
@@ -154,7 +158,7 @@ func (l *link) fence(r request) (next, gen uint64, self incarnation, fault byte,
 	if wanted {
 		l.dialAfter(l.n.cfg.DialTimeout) // unless this comes to something
 	}
-	next, gen, self = lk.received, lk.gen, l.self()
+	next, gen = lk.received, lk.gen
 	l.mu.Unlock()
 	l.dispose(old, "superseded by a new connection")
 	return next, gen, self, 0, nil

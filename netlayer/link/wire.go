@@ -92,7 +92,7 @@ const version = 2
 const (
 	requestSize = 1 + 1 + 32 + 8 + 8 + incarnationSize + sha256.Size
 	answerSize  = 1 + 1 + 8 + incarnationSize + sha256.Size
-	faultSize   = 1 + 1 + sha256.Size
+	faultSize   = 1 + 1 + incarnationSize + sha256.Size
 )
 
 // encode returns the request with the proof that its sender has the secret.
@@ -137,10 +137,11 @@ const (
 	sayApart = 4 // ErrRolledBack, or ErrPosition: a fault
 )
 
-// An answer is what the acceptor says to that: the frame it expects next, or why the link does not go on.
+// An answer is what the acceptor says to that: the frame it expects next, or why the link does not go on. Who it is it says with
+// either, as the one at fault may be the acceptor.
 type answer struct {
 	say  byte
-	next uint64
+	next uint64 // if it goes on
 	from incarnation
 }
 
@@ -154,8 +155,9 @@ var (
 func (a answer) encode(s *secret, request []byte) []byte {
 	b := append(make([]byte, 0, answerSize), version, a.say)
 	if a.say == sayOn {
-		b = a.from.append(binary.BigEndian.AppendUint64(b, a.next))
+		b = binary.BigEndian.AppendUint64(b, a.next)
 	}
+	b = a.from.append(b)
 	return append(b, s.mac(byAcceptor, request, b)...)
 }
 
@@ -173,8 +175,9 @@ func readAnswer(b []byte, s *secret, request []byte) (a answer, ok bool) {
 		a.next = binary.BigEndian.Uint64(b[2:])
 		a.from, ok = readIncarnation(b[10:])
 		return a, ok
-	case a.say == sayInUse || a.say == sayApart:
-		return a, len(b) == faultSize
+	case (a.say == sayInUse || a.say == sayApart) && len(b) == faultSize:
+		a.from, ok = readIncarnation(b[2:])
+		return a, ok
 	}
 	return answer{}, false
 }
