@@ -22,8 +22,8 @@ import (
 
 var deaths = flag.Int("deaths", 9, "how often TestThreeProcesses kills one of its processes")
 
-// childTrades is a node with one account that does what it is told, a line each: "meet URI...", "step N", "report". It answers with a
-// line.
+// childTrades is a node with one account that does what it is told, a line each: "meet URI URI", which introduces the two to each
+// other, too, "step", "report". It answers with a line.
 func childTrades(dir string) int {
 	ctx := context.Background()
 	n, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{accountKind}})
@@ -84,6 +84,11 @@ func meet(ctx context.Context, n *hawser.Node, own accountRef, uris []string) (s
 		others = append(others, accountRef{r})
 	}
 	_, err := vat.Result[any](own.Send(ctx, "meet", others)).Await(ctx)
+	for i, r := range others { // who are introduced to each other by this
+		if err == nil {
+			_, err = vat.Result[any](r.Send(ctx, "meet", []accountRef{own, others[1-i]})).Await(ctx)
+		}
+	}
 	return "met", err
 }
 
@@ -156,11 +161,13 @@ func TestThreeProcesses(t *testing.T) {
 		c.start()
 		all = append(all, c)
 	}
-	for i, c := range all {
-		if got := c.tell("meet " + all[(i+1)%3].home + " " + all[(i+2)%3].home); got != "met" {
-			t.Fatal(got)
-		}
+	if got := all[0].tell("meet " + all[1].home + " " + all[2].home); got != "met" {
+		t.Fatal(got)
 	}
+	for _, c := range all { // each speaks to each: what was handed over is there
+		c.tell("step")
+	}
+	balanced(t, all)
 	for range *deaths {
 		for _, c := range all {
 			if c.cmd != nil {
@@ -183,12 +190,18 @@ func TestThreeProcesses(t *testing.T) {
 			c.start()
 		}
 	}
+	balanced(t, all)
+}
+
+// balanced waits until everything is done.
+func balanced(t *testing.T, all []*trader) {
+	t.Helper()
 	wrong := errors.New("nothing was looked at")
 	for end := time.Now().Add(time.Minute); wrong != nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		wrong = settled(all)
 	}
 	if wrong != nil {
-		t.Error(wrong)
+		t.Fatal(wrong)
 	}
 }
 

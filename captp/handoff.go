@@ -285,6 +285,7 @@ func (r *reader) certificate(env *msg.SigEnvelope) (any, error) {
 		return nil, violation("op:start-session", "must come first, got a message with a certificate")
 	}
 	r.given = h.Receive(r.s, env)
+	r.s.withdrawing(env, r.given)
 	return r.given, nil
 }
 

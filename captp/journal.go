@@ -28,6 +28,7 @@ const (
 	rowAnswer   = 'a'
 	rowListen   = 'l'
 	rowWait     = 'w'
+	rowGiven    = 'g'
 	rowValue    = 'v' // what a rowWait leads to: a pin only
 )
 

@@ -22,6 +22,7 @@ type restoring struct {
 	questions, promises map[msg.Pos]*far
 	claims              []*claim
 	waits               []*wait
+	withdrawals         []*withdrawal
 }
 
 // restore makes the tables of the session again, and what leads to it.
@@ -50,7 +51,7 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	r.t.enc.SetDialect(s.dialect.Follow(l.seen))
 	l.space = messageSpaces(l.id, info.Outbound)
 	s.introduced.Store(true)
-	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait} {
+	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal} {
 		for _, e := range d.sorted() {
 			if err := step(e, d.rows[e]); err != nil {
 				return err
@@ -285,6 +286,9 @@ func (s *Session) Resume() error {
 	s.abandonOrphans(r)
 	go s.read(conn)
 	go s.write(conn)
+	for _, g := range r.withdrawals {
+		g.again()
+	}
 	s.trace()
 	s.poke()
 	s.keepAlive()

@@ -122,6 +122,11 @@ func (l *locked) writeRow(tx *vat.Tx, e entry, stored bool) {
 			row, d = &answerRow{Resolve: x.resolve, Told: true, Asked: x.asked}, &x.durable
 			l.pinOnce(d, e, x.of, false)
 		}
+	case rowGiven:
+		if x := t.withdrawals[e.n]; x != nil {
+			row, d = x.row(), &x.durable
+			l.pinOnce(d, e, x.vow.Ref(), true)
+		}
 	case rowWait:
 		if x := t.waits[e.n]; x != nil {
 			row, d = l.waitRow(e, x), &x.durable
@@ -213,6 +218,9 @@ func (t *tables) touchAll() {
 	}
 	for n, c := range t.listens {
 		t.touch(rowListen, n, c.stored)
+	}
+	for n, g := range t.withdrawals {
+		t.touch(rowGiven, n, g.stored)
 	}
 	for n, w := range t.waits {
 		t.touch(rowWait, n, w.stored)

@@ -34,6 +34,8 @@ type tables struct {
 	listened    uint64           // how many there were
 	waits       map[uint64]*wait // of a session that lasts
 	waited      uint64
+	withdrawals map[uint64]*withdrawal
+	withdrawn   uint64
 	answerBytes int
 	replies     int // outcomes the peer waits for
 
@@ -91,6 +93,7 @@ func emptyTables(s *Session) *tables {
 	t := &tables{
 		s: s, byRef: make(map[vat.Ref]msg.Pos), imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
 		listens: make(map[uint64]*claim), waits: make(map[uint64]*wait),
+		withdrawals: make(map[uint64]*withdrawal),
 	}
 	t.describe = t.descriptor
 	t.questions.put(question{}) // position 0 is not used: some peers take it for false
