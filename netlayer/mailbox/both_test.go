@@ -2,6 +2,7 @@ package mailbox_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,93 +20,80 @@ import (
 // end is one end of a link that has mail alone.
 type end struct {
 	*party
+	*mailbox.Exchange[int]
 	t       *rapid.T
 	role    sturdyref.Role
 	peer    *end
-	out     mailbox.Outbox
-	in      *mailbox.Inbox[int]
 	written []string
 	taken   []string
-	bundle  *mailbox.Bundle // of the peer
-	secret  mailbox.Secret  // of the first contact
-	heard   bool
+	// box is what has been dropped by this end, for the other.
+	box     [][]byte
+	refuses error
+	left    []byte // prekeys that the peer has left in its box; the newest if nil
 }
 
-// write makes what is due into letters, and an acknowledgement if one is owed.
-func (e *end) write(now time.Time) (letters [][]byte) {
-	for {
-		first, next, due := e.out.Due(now)
-		ack, owes := e.in.Owes()
-		if !due && !owes {
-			return letters
+func newEnd(t *rapid.T, p *party, role sturdyref.Role, c mailbox.ExchangeConfig) *end {
+	e := &end{party: p, t: t, role: role}
+	c.Link, c.Role, c.Sealer = [32]byte{9}, role, p.sealer()
+	c.Frames = func(first, next uint64) (all [][]byte, err error) {
+		for _, f := range e.written[first:min(next, first+4)] {
+			all = append(all, []byte(f))
 		}
-		m := &mailbox.Message{Link: [32]byte{9}, From: e.role, First: first, Next: ack, Opens: !e.heard}
-		if due {
-			next = min(next, first+4)
-			for _, f := range e.written[first:next] {
-				m.Frames = append(m.Frames, []byte(f))
-			}
-		}
-		var b []byte
-		var until time.Time
-		var err error
-		var id mailbox.PrekeyID
-		if e.bundle != nil && !e.bundle.Retires.After(now) { // who is away says nothing, so the box has the newest
-			left, err := mailbox.VerifyBundle(e.peer.prekeys.Bundle().Encoded(), sturdyref.Public{Static: e.peer.static(), Signing: e.known[e.peer.static()].Signing})
-			if err != nil {
-				e.t.Fatal(err)
-			}
-			e.bundle = left
-			e.out.Renewed(left)
-		}
-		switch {
-		case e.bundle != nil && e.bundle.Retires.After(now):
-			id = e.bundle.ID()
-			proof := e.secret
-			if e.role == sturdyref.Dialler {
-				proof = mailbox.Secret{}
-			}
-			b, until, err = e.sealer().Seal(e.bundle, proof, m, now)
-		case e.role == sturdyref.Dialler:
-			b, until, err = e.sealer().SealFirst(e.peer.static(), e.secret, m, now)
-		default:
-			return letters // waits for a newer bundle
-		}
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		if due {
-			e.out.Sent(first, next, until, id)
-		}
-		e.in.Told(ack)
-		letters = append(letters, b)
+		return all, nil
 	}
+	var err error
+	if e.Exchange, err = mailbox.NewExchange(c, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Drop and Bundle make it a Dropper to the other end's box.
+func (e *end) Drop(_ context.Context, letter []byte, keep time.Duration) error {
+	if e.refuses != nil {
+		return e.refuses
+	}
+	if err := mailbox.CheckSize(len(letter)); err != nil || keep <= 0 || keep > mailbox.FirstContact+mailbox.Skew {
+		e.t.Fatalf("a letter of %d bytes for %v", len(letter), keep)
+	}
+	e.box = append(e.box, letter)
+	return nil
+}
+
+func (e *end) Bundle(context.Context) ([]byte, error) {
+	if e.refuses != nil {
+		return nil, e.refuses
+	}
+	if e.left != nil {
+		return e.left, nil
+	}
+	return e.peer.prekeys.Bundle().Encoded(), nil
+}
+
+// write sends what is due, and returns the letters.
+func (e *end) write(now time.Time) (letters [][]byte) {
+	before := len(e.box)
+	err := e.Send(context.Background(), e, now)
+	if err != nil && !errors.Is(err, mailbox.ErrRetired) && (e.refuses == nil || !errors.Is(err, e.refuses)) {
+		e.t.Fatal(err)
+	}
+	if _, _, due := e.Out.Due(now); due && err == nil {
+		e.t.Fatal("something is due that could have been sent")
+	}
+	return e.box[before:]
 }
 
 // read takes a letter, whatever it is, and says why not.
 func (e *end) read(b []byte, now time.Time) error {
+	e.known[e.peer.static()] = e.Correspondent()
 	l, err := e.opener().Open(b, now)
 	if err != nil {
 		return err
 	}
-	if l.From == e.role {
-		return mailbox.ErrForged
-	}
-	e.heard = true
-	if l.Record != nil {
-		e.known[l.Sender] = mailbox.Correspondent{Signing: l.Record.Signing}
-	}
-	if l.Bundle != nil && (e.bundle == nil || l.Bundle.NotBefore.After(e.bundle.NotBefore)) {
-		e.bundle = l.Bundle
-		e.out.Renewed(l.Bundle)
-	}
-	if err := e.out.Acked(l.Next); err != nil {
-		return err
-	}
-	ready, err := e.in.Take(&l.Message, 0)
+	ready, err := e.Take(l, 0)
 	e.taken = append(e.taken, strs(ready)...)
-	e.in.Consumed(e.in.Next())
-	e.in.Done()
+	e.In.Consumed(e.In.Next())
+	e.In.Done()
 	return err
 }
 
@@ -121,12 +109,11 @@ func TestBothWays(t *testing.T) {
 	}
 	opened := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		a := &end{party: partyOf(t, ids[0]), t: rt, role: sturdyref.Dialler, in: mailbox.NewInbox[int](0, 0)}
-		b := &end{party: partyOf(t, ids[1]), t: rt, role: sturdyref.Acceptor, in: mailbox.NewInbox[int](0, 0)}
+		alice, bob := partyOf(t, ids[0]), partyOf(t, ids[1])
+		secret := bob.publishes(t)
+		a := newEnd(rt, alice, sturdyref.Dialler, mailbox.ExchangeConfig{Peer: bob.static(), Secret: secret, Reply: "ocapn://a"})
+		b := newEnd(rt, bob, sturdyref.Acceptor, mailbox.ExchangeConfig{Peer: alice.static(), Secret: secret})
 		a.peer, b.peer = b, a
-		a.secret = b.publishes(t)
-		b.secret = a.secret
-		a.known[b.static()] = mailbox.Correspondent{Secret: a.secret}
 		mallory := partyOf(t, ids[2])
 		now := start
 		ends := []*end{a, b}
@@ -150,12 +137,12 @@ func TestBothWays(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			e := ends[rapid.IntRange(0, 1).Draw(rt, "end")]
-			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			switch rapid.IntRange(0, 6).Draw(rt, "what") {
 			case 0:
 				for range rapid.IntRange(1, 6).Draw(rt, "frames") {
 					e.written = append(e.written, fmt.Sprintf("%c %d", e.role, len(e.written)))
 				}
-				e.out.Written(uint64(len(e.written)))
+				e.Out.Written(uint64(len(e.written)))
 			case 1:
 				letters = append(letters, e.write(now)...)
 			case 2, 3:
@@ -174,11 +161,19 @@ func TestBothWays(t *testing.T) {
 						rt.Fatal(err)
 					}
 				}
+			case 6: // the box refuses, or shows old prekeys
+				e.refuses, e.left = nil, nil
+				switch rapid.IntRange(0, 2).Draw(rt, "how") {
+				case 0:
+					e.refuses = mailbox.ErrFull
+				case 1:
+					e.left = e.peer.prekeys.Bundle().Encoded()
+				}
 			case 5: // a forger who has all of e's private keys
 				f := &thief{mallory, e.party, e.peer.static()}
 				s := &mailbox.Sealer{Identity: f}
 				s.Record, _ = sturdyref.NewRecord(f, start)
-				m := &mailbox.Message{Link: [32]byte{9}, From: e.peer.role, First: e.in.Next(), Frames: [][]byte{[]byte("forged")}, Opens: true}
+				m := &mailbox.Message{Link: [32]byte{9}, From: e.peer.role, First: e.In.Next(), Frames: [][]byte{[]byte("forged")}, Opens: true}
 				letter, _, err := s.Seal(e.prekeys.Bundle(), mailbox.Secret{}, m, now)
 				if err != nil {
 					rt.Fatal(err)
@@ -187,6 +182,9 @@ func TestBothWays(t *testing.T) {
 					rt.Fatalf("a forged letter: %v", err)
 				}
 			}
+		}
+		for _, e := range ends {
+			e.refuses, e.left = nil, nil
 		}
 		for range 8 { // from now on the server does what it should; the peers rotate, and are away for a while
 			now = now.Add(5 * day)
@@ -200,7 +198,7 @@ func TestBothWays(t *testing.T) {
 			}
 		}
 		for _, e := range ends {
-			if len(e.taken) != len(e.peer.written) && (e.role == sturdyref.Acceptor || a.heard || len(a.written) > 0) {
+			if len(e.taken) != len(e.peer.written) && (e.role == sturdyref.Acceptor || len(a.written) > 0) {
 				rt.Fatalf("%c has taken %d of %d frames", e.role, len(e.taken), len(e.peer.written))
 			}
 		}
