@@ -226,7 +226,11 @@ func TestImpostorAnswers(t *testing.T) {
 				answers := [][]byte{
 					link.Answer(make([]byte, 32), inc.Info.Resume, 2),
 					append(bytes.Clone(inc.Info.Resume[:10]), inc.Info.Resume[50:]...), // its own proof, reflected
-					{1, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+					{2, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+					append([]byte{2, 3}, make([]byte, 80)...), // faults, without proof
+					append([]byte{2, 4}, make([]byte, 80)...),
+					{2, 4},
+					{2, 2}, // not now, which needs none
 					{},
 				}
 				c, err := inc.Accept([][]byte{answers[i%len(answers)]})
@@ -550,4 +554,87 @@ func TestAcknowledgingAhead(t *testing.T) {
 		within(t, 0, time.Minute, link.ErrPosition, victim)
 		r.Close()
 	})
+}
+
+// TestForgedIncarnations resumes, with all proofs, as somebody who cannot be.
+func TestForgedIncarnations(t *testing.T) {
+	scene(t, link.Config{}, func(w *world) {
+		r, conn, victim := w.rogueDials()
+		if err := conn.Write([][]byte{append([]byte{data}, "one"...), append([]byte{data}, "two"...)}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			f, err := victim.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Done()
+		}
+		here, there := [16]byte{1}, [16]byte{2}
+		const fresh = ^uint64(0)
+		claim := func(b []byte, say ...byte) netlayer.Conn {
+			t.Helper()
+			c, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: b, Previous: conn})
+			if len(say) == 0 {
+				if !errors.Is(err, netlayer.ErrRefused) {
+					t.Errorf("not refused: %v", err)
+				}
+				return nil
+			}
+			if err != nil || c.Info().Resume[1] != say[0] {
+				t.Fatalf("want answer %d: %v", say[0], err)
+			}
+			return c
+		}
+		at := func(attempt uint64, store [16]byte, epoch uint64, process byte, had uint64) []byte {
+			return link.Claim(r.secret, attempt, 1, store, epoch, process, had)
+		}
+		claim(at(1, here, 5, 0, fresh))               // no process
+		claim(at(1, here, 0, 1, fresh))               // no epoch
+		claim(at(1, [16]byte{}, 1, 1, fresh))         // no store
+		claim(at(1, here, 5, 1, 1), 4)                // it has said more than it knows of
+		current := claim(at(7, here, 5, 1, fresh), 0) // the first time
+		claim(at(7, here, 5, 1, fresh))               // the same again
+		claim(at(8, here, 5, 2, fresh), 3)            // twice
+		claim(at(8, here, 4, 2, fresh), 4)            // from before
+		claim(at(8, here, 4, 1, fresh), 4)            // from before, as the same
+		claim(at(8, there, 6, 2, fresh), 4)           // another store
+		claim(at(8, [16]byte{}, 0, 2, fresh), 4)      // none any more
+		bad := at(8, here, 6, 2, fresh)
+		claim(patched(bad, 70, bad[70]+1), 1) // epoch, without proof
+		// None of them has done anything.
+		if err := current.Write([][]byte{append([]byte{data}, "three"...)}); err != nil {
+			t.Error(err)
+		}
+		if f, err := victim.Read(); err != nil || string(f.Bytes) != "three" {
+			t.Fatalf("%q, %v", f.Bytes, err)
+		}
+		again := claim(at(1, here, 6, 2, 3), 0) // restarted: its dials are counted anew
+		claim(at(1, here, 6, 2, 3))
+		claim(at(2, here, 6, 2, 0), 0) // it has been this one for a while
+		claim(at(3, here, 5, 1, fresh), 4)
+		time.Sleep(time.Minute) // one at a time is waited for to confirm
+		c := claim(at(9, here, 7, 3, 2), 4)
+		if err := c.Write([][]byte{{5, 4}}); err != nil { // true
+			t.Error(err)
+		}
+		within(t, 0, time.Second, link.ErrRolledBack, victim)
+		_, _ = again, current
+		r.Close()
+	})
+}
+
+// TestFaultFrames says on the connection there is that the link cannot go on.
+func TestFaultFrames(t *testing.T) {
+	for say, want := range map[string]error{"\x03": link.ErrIdentityInUse, "\x04": link.ErrPosition, "\x00": link.ErrProtocol, "": link.ErrProtocol, "\x04\x04": link.ErrProtocol} {
+		scene(t, link.Config{}, func(w *world) {
+			r, conn, victim := w.rogueDials()
+			w.listen(conn)
+			if err := conn.Write([][]byte{append([]byte{5}, say...)}); err != nil {
+				t.Fatal(err)
+			}
+			within(t, 0, time.Second, want, victim)
+			r.Close()
+		})
+	}
 }

@@ -148,9 +148,11 @@ func (r *linkRecord) revive() (i netlayer.Info, err error) {
 		Local: r.Local.revive(), Remote: r.Remote.revive(), Authenticated: true, Outbound: r.Outbound, Anonymous: r.Anonymous,
 		Source: string(r.Source), Credential: r.Credential,
 	}
-	if copy(i.Binding[:], r.Binding) != len(r.Binding) || copy(i.AdmittedBy[:], r.AdmittedBy) != len(r.AdmittedBy) {
+	if len(r.Binding) != len(i.Binding) || len(r.AdmittedBy) != len(i.AdmittedBy) {
 		return i, detcbor.ErrInvalid
 	}
+	copy(i.Binding[:], r.Binding)
+	copy(i.AdmittedBy[:], r.AdmittedBy)
 	if len(r.Credential) == 0 {
 		i.Credential = nil
 	}

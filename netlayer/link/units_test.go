@@ -2,13 +2,19 @@ package link
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/store"
+	inmemory "github.com/hawser-go/hawser/store/memory"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -162,6 +168,8 @@ func FuzzWire(f *testing.F) {
 	f.Add(request{id: s.id(), over: true, from: rogueProcess}.encode(s))
 	f.Add(answer{next: 3, from: rogueProcess}.encode(s, nil))
 	f.Add(gone)
+	f.Add(answer{say: sayApart, from: rogueProcess}.encode(s, nil))
+	f.Add(rogueProcess.append(nil))
 	f.Add(appendRaw(nil, maxRaw)[1:])
 	f.Add(appendAck(nil, 5)[1:])
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -173,6 +181,12 @@ func FuzzWire(f *testing.F) {
 		if a, ok := readAnswer(b, s, nil); ok && a.say != sayGone && a.say != sayLater && !bytes.Equal(a.encode(s, nil), b) {
 			t.Errorf("%+v has two spellings", a)
 		}
+		if a, ok := readAnswer(append(b, s.mac(byAcceptor, nil, b)...), s, nil); ok && !bytes.Equal(a.encode(s, nil)[:len(b)], b) {
+			t.Errorf("%+v has two spellings", a)
+		}
+		if i, ok := reviveIncarnation(b); ok && !bytes.Equal(i.stored(), b) {
+			t.Errorf("%+v has two spellings", i)
+		}
 		if n, err := readRaw(b); err == nil && (n < 1 || n > maxRaw) {
 			t.Errorf("a count of %d", n)
 		}
@@ -181,6 +195,47 @@ func FuzzWire(f *testing.F) {
 		}
 		if line := oneLine(string(b)); len(line) > maxReason {
 			t.Errorf("a reason of %d bytes", len(line))
+		}
+	})
+}
+
+// FuzzStored opens what some store says of a link.
+func FuzzStored(f *testing.F) {
+	host := mem.New(nil).Host(mem.HostConfig{Name: "a"})
+	peer := recordOf(sturdyref.Peer{Transport: "mem", Designator: "b", Hints: map[string]string{"addr": "x"}})
+	f.Add(
+		stored(linkRecord{Local: recordOf(host.Location()), Remote: peer, Outbound: true, Binding: make([]byte, 32), AdmittedBy: make([]byte, 16), To: []targetRecord{{Peer: peer}}}),
+		stored(placeRecord{Frames: 9, Bytes: 1000, Consumed: 5, Peer: rogueProcess.append(nil)}),
+		stored(noteRecord{Secret: make([]byte, 32), Contact: 1 << 30, Deleted: 3, Freed: 100, Elsewhere: []targetRecord{{Peer: peer, Guarded: true}}}),
+	)
+	f.Fuzz(func(t *testing.T, fixed, place, note []byte) {
+		s := inmemory.New()
+		defer s.Close()
+		tx := new(store.Batch)
+		id := make([]byte, 16)
+		for bucket, b := range map[string][]byte{bucketLinks: fixed, bucketPlaces: place, bucketNotes: note} {
+			tx.Put(bucket, id, b)
+		}
+		if err := s.Write(tx); err != nil {
+			t.Fatal(err)
+		}
+		n, err := New(host, &Config{Store: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := n.Kept()
+		if err != nil && (!errors.Is(err, ErrDamaged) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%v", err)
+		}
+		for _, c := range kept {
+			l := c.(lasting)
+			again := l.fixed()
+			if info, err := again.revive(); err != nil || !reflect.DeepEqual(info, l.info) {
+				t.Errorf("%+v became %+v", l.info, info)
+			}
+			tx := new(store.Batch)
+			l.Record(tx, [][]byte{{1}})
+			l.Forget(tx)
 		}
 	})
 }
