@@ -239,6 +239,13 @@ func (n *Node) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
 // the key of its session.
 func (n *Node) Sessions() []sturdyref.PeerID { return n.home.Sessions() }
 
+// Lasting lists the peers with which there is a session that outlives this process, because durable objects use it.
+func (n *Node) Lasting() []sturdyref.PeerID { return n.home.Lasting() }
+
+// Forget ends the sessions with a peer for good: references that either side holds of the other break. The peer learns of it when it
+// is there. A sturdyref of it is as good as before.
+func (n *Node) Forget(peer sturdyref.PeerID) error { return n.home.Forget(peer) }
+
 // NetworkUp tells the node that the network may have come back or changed: an interface is up, the machine has woken.
 // Sessions that stood still go on at once instead of when their timers, grown long during an outage, next fire. A
 // program that can learn of such events calls it; nothing depends on it. It returns when every connection was tried,

@@ -74,6 +74,7 @@ func (s *Session) erase(rows []entry, conn netlayer.Lasting) {
 			eraseRow(tx, s.name, e)
 		}
 		tx.Batch().Delete(bucketSessions, s.name[:])
+		tx.Batch().Delete(bucketDoomed, s.name[:])
 		conn.Forget(tx.Batch())
 	}, nil)
 	if err != nil {

@@ -30,6 +30,7 @@ type dormant struct {
 	session *Session
 	record  sessionRecord
 	rows    map[entry][]byte
+	doomed  bool // it was to be forgotten
 }
 
 // OpenLedger reads which sessions there are in a store. limits bound what is sent to sessions before they go on. The next thing is
@@ -39,7 +40,7 @@ func OpenLedger(s *store.Store, limits Limits) (*Ledger, error) {
 	var bad error
 	err := s.View(func(r store.Reader) error {
 		r.Scan(bucketSessions, nil, func(key, value []byte) bool {
-			bad = g.add(key, value)
+			bad = g.add(key, value, r.Get(bucketDoomed, key) != nil)
 			return bad == nil
 		})
 		if bad != nil {
@@ -79,8 +80,8 @@ func decode(b []byte, row any) error {
 }
 
 // add makes the session of a record, which knows nobody yet.
-func (g *Ledger) add(key, value []byte) error {
-	d := &dormant{rows: make(map[entry][]byte)}
+func (g *Ledger) add(key, value []byte, doomed bool) error {
+	d := &dormant{rows: make(map[entry][]byte), doomed: doomed}
 	if err := decode(value, &d.record); err != nil {
 		return err
 	}

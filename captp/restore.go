@@ -292,6 +292,9 @@ func (s *Session) Resume() error {
 	s.trace()
 	s.poke()
 	s.keepAlive()
+	if r.doomed {
+		s.fail(&EndError{Peer: s.peer(), Kind: Closed, Reason: "forgotten"})
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	bucketSessions = "sessions" // name: sessionRecord
 	bucketTables   = "tables"   // name, sort, number: a row
+	bucketDoomed   = "doomed"   // name: nothing; the session ends when the node is started
 )
 
 // sessionRecord is what is stored of a session, but for its tables and its connection.

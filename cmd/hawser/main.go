@@ -2,6 +2,7 @@
 //
 //	hawser conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
 //	hawser mailbox ...           keeps letters for nodes that are away
+//	hawser peers DIR             lists the sessions of a node that outlive its process, and forgets some
 //	hawser store check DIR       checks what a node has stored
 package main
 
@@ -15,6 +16,7 @@ const usage = `usage: hawser COMMAND ...
 
   conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
   mailbox ...           keeps letters for nodes that are away
+  peers DIR             lists the sessions of a node that outlive its process, and forgets some
   store check DIR       checks what a node has stored
 
 More of a command: hawser COMMAND -h
@@ -32,6 +34,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return checkConformance(args[1:], stdout, stderr)
 		case "mailbox":
 			return mailboxes(args[1:], os.Stdin, stdout, stderr)
+		case "peers":
+			return peers(args[1:], stdout, stderr)
 		case "store":
 			return checkStore(args[1:], stdout, stderr)
 		case "help", "-h", "--help":

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/vat"
@@ -58,11 +60,10 @@ func checkStore(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 
-	var contents vat.DepotContents
-	err := bolt.Check(path, func(r store.Reader) (err error) {
-		contents, err = vat.CheckDepot(r)
+	err := bolt.Check(path, func(r store.Reader) error {
+		contents, err := vat.CheckDepot(r)
 		writeContents(stdout, path, &contents)
-		return err
+		return errors.Join(err, checkSessions(r, stdout))
 	})
 	var unreadable *fs.PathError
 	switch {
@@ -74,6 +75,32 @@ func checkStore(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "hawser: %s is damaged: restore it from a backup, or use a new directory\n%v\n", path, err)
 	return 1
+}
+
+// checkSessions checks the sessions in a store, and their links.
+func checkSessions(r store.Reader, stdout io.Writer) error {
+	sessions, err := captp.StoredSessions(r)
+	links, bad := link.StoredLinks(r)
+	if err = errors.Join(err, bad); err != nil {
+		return err
+	}
+	if len(sessions) > 0 {
+		fmt.Fprintf(stdout, "%d sessions that outlive the process\n", len(sessions))
+	}
+	of := make(map[[16]byte]bool)
+	for _, l := range links {
+		of[l.Name] = true
+	}
+	for _, s := range sessions {
+		if !of[s.Name] {
+			err = errors.Join(err, fmt.Errorf("the session %x with %s has no link", s.Name, s.Peer))
+		}
+		delete(of, s.Name)
+	}
+	for name := range of {
+		err = errors.Join(err, fmt.Errorf("the link %x has no session", name))
+	}
+	return err
 }
 
 // writeContents writes what there is in a depot as a table.
