@@ -18,7 +18,7 @@ import (
 func TestAnyScheduleOfProcesses(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		plan := rapid.SliceOfN(rapid.SampledFrom([]string{
-			"write", "write", "write", "last", "kill", "kill", "stop", "start", "start", "lose", "lose silently", "cut", "heal", "moment", "moment", "second", "slow", "fast",
+			"write", "write", "write", "much", "last", "kill", "kill", "stop", "start", "start", "lose", "lose silently", "cut", "heal", "moment", "moment", "second", "slow", "fast",
 		}), 5, 60).Draw(r, "plan")
 		sides := rapid.SliceOfN(rapid.Bool(), len(plan), len(plan)).Draw(r, "sides")
 		counts := rapid.SliceOfN(rapid.IntRange(1, 40), len(plan), len(plan)).Draw(r, "counts")
@@ -67,6 +67,8 @@ func TestAnyScheduleOfProcesses(t *testing.T) {
 				switch step {
 				case "write":
 					write(n, counts[i])
+				case "much": // more than a link has in memory
+					write(n, 10*counts[i])
 				case "last":
 					if c := actors[n]; c != nil && up[n] {
 						_ = c.last() // it may have ended
