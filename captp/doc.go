@@ -30,7 +30,11 @@
 //     sessions do not notice. This side beyond its own limits gets vat.ErrOverloaded, and no message after one that was
 //     refused and that nobody waits for. What a peer sends through this node to a third never takes more than half of
 //     what that session has room for. What waits is counted by the memory it takes ([Limits]).
-//  8. References of one identity do not pass over a session of another: [ErrOtherIdentity].
+//  8. A session that lasts ([Ledger]) goes on after a restart of either process, or of both: what one durable object sends to
+//     another arrives once, in order, and what it is answered comes to whoever waits for it in a stored way. What is sent to
+//     an object of an ephemeral vat arrives at most once; after a restart such objects are lost, and calls on them break with
+//     vat.ErrLost.
+//  9. References of one identity do not pass over a session of another: [ErrOtherIdentity].
 //
 // A reference to an object of a third party crosses as a certificate ([Handoffs]), where both sessions have been greeted
 // and the receiver can be expected to reach the exporter. Else it is exported like an object of this process, and messages
