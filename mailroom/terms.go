@@ -54,7 +54,7 @@ type Usage struct {
 
 const (
 	maxName  = 200
-	maxDrops = 10_000
+	maxDrops = 1000
 	maxBoxes = 10_000
 	// longest a letter is kept, in days: as long as one of first contact is accepted, and a day because clocks differ.
 	maxDays = 31

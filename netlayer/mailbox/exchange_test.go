@@ -250,6 +250,26 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestExchangeWake: an acknowledgement that waits comes before what expires.
+func TestExchangeWake(t *testing.T) {
+	alice, bob := newParty(t), newParty(t)
+	frames := [][]byte{[]byte("x")}
+	a := liveLink(t, alice, bob, sturdyref.Dialler, &frames)
+	a.Out.Written(1)
+	var s slot
+	if err := a.Send(t.Context(), &s, start); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := a.Wake(start); !ok || !at.Equal(bob.prekeys.Bundle().Retires) {
+		t.Errorf("wake at %v, %v, want when the prekey retires", at, ok)
+	}
+	a.In.Advance(1)
+	a.In.Consumed(1)
+	if at, ok := a.Wake(start); !ok || !at.Equal(start.Add(30*time.Second)) {
+		t.Errorf("wake at %v, %v, want when an acknowledgement is to be sent", at, ok)
+	}
+}
+
 // TestExchangeFrames: a link that gives no frames, or too many, is told.
 func TestExchangeFrames(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
