@@ -56,9 +56,9 @@ func TestRestarts(t *testing.T) {
 	})
 }
 
-// TestAnIncarnationGoesWithWhatItSaid kills a side soon after its peer was restarted, when what has been consumed of the peer's is on
-// the disk, and who the peer is now would not yet be written for its own sake.
-func TestAnIncarnationGoesWithWhatItSaid(t *testing.T) {
+// TestRestartedOneAfterTheOther kills a side soon after its peer was restarted, when what has been consumed of the peer's is on
+// the disk, and who the peer is now is not yet.
+func TestRestartedOneAfterTheOther(t *testing.T) {
 	for _, turned := range []bool{false, true} {
 		pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
 			out := a.dial(b)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hawser-go/hawser/netlayer"
 )
 
 // How a link ends other than by Close, for errors.Is. All of these unwrap to net.ErrClosed, too.
@@ -28,12 +30,19 @@ var (
 	ErrRolledBack = errors.New("link: one side of the session was put back to an earlier state")
 	// ErrIdentityInUse says that two processes go on with one end of a link, of which one has a copy of the other's directory.
 	// The peer stays with the one it knew; the other's link ends. It must not be forgotten there ([netlayer.Lasting.Forget]).
-	ErrIdentityInUse = errors.New("link: a directory is in use twice, copied or put back while its process ran")
+	ErrIdentityInUse error = inUse{}
 	// ErrDamaged says that the store does not hold what a link has written there.
 	ErrDamaged = errors.New("link: the store is damaged: restore it from a backup, or use a new directory")
 	// ErrUnneeded says that the connection was lost while nobody needed it and nothing had passed for long.
 	ErrUnneeded = errors.New("link: the connection was lost while nobody needed it")
 )
+
+type inUse struct{}
+
+func (inUse) Error() string {
+	return "link: a directory is in use twice, copied or put back while its process ran"
+}
+func (inUse) Unwrap() error { return netlayer.ErrElsewhere }
 
 // An endError says how a link ended.
 type endError struct {

@@ -31,7 +31,7 @@ func Turned(s []byte, attempt, next uint64) []byte {
 }
 
 // rogueProcess is the incarnation of whoever says what the functions above return.
-var rogueProcess = incarnation{process: [16]byte{1}, had: began}
+var rogueProcess = incarnation{process: [16]byte{1}}
 
 // InMemory returns how many bytes of frames a link has in memory.
 func InMemory(c netlayer.Conn) int {
@@ -42,8 +42,8 @@ func InMemory(c netlayer.Conn) int {
 }
 
 // Claim is Request of somebody else than rogueProcess.
-func Claim(s []byte, attempt, next uint64, store [16]byte, epoch uint64, process byte, had uint64) []byte {
+func Claim(s []byte, attempt, next uint64, store [16]byte, epoch uint64, process byte) []byte {
 	k := secret(s)
-	from := incarnation{store: store, epoch: epoch, process: [16]byte{process}, had: had}
+	from := incarnation{store: store, epoch: epoch, process: [16]byte{process}}
 	return request{id: k.id(), attempt: attempt, next: next, from: from}.encode(&k)
 }

@@ -227,8 +227,8 @@ func TestImpostorAnswers(t *testing.T) {
 					link.Answer(make([]byte, 32), inc.Info.Resume, 2),
 					append(bytes.Clone(inc.Info.Resume[:10]), inc.Info.Resume[50:]...), // its own proof, reflected
 					{2, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-					append([]byte{2, 3}, make([]byte, 80)...), // faults, without proof
-					append([]byte{2, 4}, make([]byte, 80)...),
+					append([]byte{2, 3}, make([]byte, 72)...), // faults, without proof
+					append([]byte{2, 4}, make([]byte, 72)...),
 					{2, 4},
 					{2, 2}, // not now, which needs none
 					{},
@@ -279,7 +279,7 @@ func TestForgedPositions(t *testing.T) {
 			time.Sleep(time.Second)
 			claim := func() netlayer.Conn {
 				c, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: link.Request(r.secret, 1, next, false), Previous: conn})
-				if err != nil || len(c.Info().Resume) != 82 || c.Info().Resume[1] != 4 {
+				if err != nil || len(c.Info().Resume) != 74 || c.Info().Resume[1] != 4 {
 					t.Fatalf("at %d: %v", next, err)
 				}
 				return c
@@ -533,7 +533,7 @@ func TestAcknowledgingAhead(t *testing.T) {
 		r, conn, victim := w.rogueDials()
 		w.listen(conn)
 		for i := 1; i < 3000; i++ {
-			if err := victim.Write([][]byte{frame(i, 1000)}); err != nil {
+			if err := victim.Write([][]byte{frame(i, 2000)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -546,6 +546,7 @@ func TestAcknowledgingAhead(t *testing.T) {
 		if err := c.Write([][]byte{acked(2900)}); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(time.Second)
 		w.all.Go(func() {
 			for err := error(nil); err == nil; {
 				_, err = c.Read()
@@ -571,7 +572,6 @@ func TestForgedIncarnations(t *testing.T) {
 			f.Done()
 		}
 		here, there := [16]byte{1}, [16]byte{2}
-		const fresh = ^uint64(0)
 		claim := func(b []byte, say ...byte) netlayer.Conn {
 			t.Helper()
 			c, err := r.Connect(context.Background(), netlayer.Dial{Peer: w.b.Location(), Resume: b, Previous: conn})
@@ -586,21 +586,20 @@ func TestForgedIncarnations(t *testing.T) {
 			}
 			return c
 		}
-		at := func(attempt uint64, store [16]byte, epoch uint64, process byte, had uint64) []byte {
-			return link.Claim(r.secret, attempt, 1, store, epoch, process, had)
+		at := func(attempt uint64, store [16]byte, epoch uint64, process byte) []byte {
+			return link.Claim(r.secret, attempt, 1, store, epoch, process)
 		}
-		claim(at(1, here, 5, 0, fresh))               // no process
-		claim(at(1, here, 0, 1, fresh))               // no epoch
-		claim(at(1, [16]byte{}, 1, 1, fresh))         // no store
-		claim(at(1, here, 5, 1, 1), 4)                // it has said more than it knows of
-		current := claim(at(7, here, 5, 1, fresh), 0) // the first time
-		claim(at(7, here, 5, 1, fresh))               // the same again
-		claim(at(8, here, 5, 2, fresh), 3)            // twice
-		claim(at(8, here, 4, 2, fresh), 4)            // from before
-		claim(at(8, here, 4, 1, fresh), 4)            // from before, as the same
-		claim(at(8, there, 6, 2, fresh), 4)           // another store
-		claim(at(8, [16]byte{}, 0, 2, fresh), 4)      // none any more
-		bad := at(8, here, 6, 2, fresh)
+		claim(at(1, here, 5, 0))               // no process
+		claim(at(1, here, 0, 1))               // no epoch
+		claim(at(1, [16]byte{}, 1, 1))         // no store
+		current := claim(at(7, here, 5, 1), 0) // the first time
+		claim(at(7, here, 5, 1))               // the same again
+		claim(at(8, here, 5, 2), 3)            // twice
+		claim(at(8, here, 4, 2), 4)            // from before
+		claim(at(8, here, 4, 1), 4)            // from before, as the same
+		claim(at(8, there, 6, 2), 4)           // another store
+		claim(at(8, [16]byte{}, 0, 2), 4)      // none any more
+		bad := at(8, here, 6, 2)
 		claim(patched(bad, 70, bad[70]+1), 1) // epoch, without proof
 		// None of them has done anything.
 		if err := current.Write([][]byte{append([]byte{data}, "three"...)}); err != nil {
@@ -609,12 +608,12 @@ func TestForgedIncarnations(t *testing.T) {
 		if f, err := victim.Read(); err != nil || string(f.Bytes) != "three" {
 			t.Fatalf("%q, %v", f.Bytes, err)
 		}
-		again := claim(at(1, here, 6, 2, 3), 0) // restarted: its dials are counted anew
-		claim(at(1, here, 6, 2, 3))
-		claim(at(2, here, 6, 2, 0), 0) // it has been this one for a while
-		claim(at(3, here, 5, 1, fresh), 4)
+		again := claim(at(1, here, 6, 2), 0) // restarted: its dials are counted anew
+		claim(at(1, here, 6, 2))
+		claim(at(2, here, 6, 2), 0)
+		claim(at(3, here, 5, 1), 4)
 		time.Sleep(time.Minute) // one at a time is waited for to confirm
-		c := claim(at(9, here, 7, 3, 2), 4)
+		c := claim(at(9, here, 5, 3), 4)
 		if err := c.Write([][]byte{{5, 4}}); err != nil { // true
 			t.Error(err)
 		}

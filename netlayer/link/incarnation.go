@@ -11,17 +11,12 @@ type incarnation struct {
 	store   [16]byte // which store holds the link; zeros if it ends with its process
 	epoch   uint64   // how many times that has been opened, 0 without
 	process [16]byte // which process has opened it
-	had     uint64   // frames it had sent, or had to, when the process found the link in the store; began if it did not
 }
 
-// began is incarnation.had of a link that has not gone through a restart.
-const began = ^uint64(0)
-
-const incarnationSize = 16 + 8 + 16 + 8
+const incarnationSize = 16 + 8 + 16
 
 func (i incarnation) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(append(b, i.store[:]...), i.epoch)
-	return binary.BigEndian.AppendUint64(append(b, i.process[:]...), i.had)
+	return append(binary.BigEndian.AppendUint64(append(b, i.store[:]...), i.epoch), i.process[:]...)
 }
 
 // readIncarnation reads incarnationSize bytes; ok is false if they are none.
@@ -29,7 +24,6 @@ func readIncarnation(b []byte) (i incarnation, ok bool) {
 	copy(i.store[:], b)
 	i.epoch = binary.BigEndian.Uint64(b[16:])
 	copy(i.process[:], b[24:])
-	i.had = binary.BigEndian.Uint64(b[40:])
 	return i, i.process != [16]byte{} && (i.store == [16]byte{}) == (i.epoch == 0)
 }
 
@@ -55,20 +49,17 @@ func reviveIncarnation(b []byte) (i incarnation, ok bool) {
 // known reports whether it was ever said.
 func (i incarnation) known() bool { return i.process != [16]byte{} }
 
-// succeeds returns why somebody who was i, and from whom so many frames were read, cannot be next now, nil if it can.
-func (i incarnation) succeeds(next incarnation, received uint64) error {
-	another := next.process != i.process
+// succeeds returns why somebody who was i cannot be next now, nil if it can. What was said by i, and by next, is for the positions to
+// tell.
+func (i incarnation) succeeds(next incarnation) error {
 	switch {
 	case !i.known():
 	case i.store != [16]byte{} && next.store != i.store:
 		return because(ErrRolledBack, "the peer has another store than before")
 	case next.epoch < i.epoch:
 		return because(ErrRolledBack, fmt.Sprintf("the peer says that its store is opened for time %d, after it was for time %d", next.epoch, i.epoch))
-	case next.epoch == i.epoch && another:
+	case next.epoch == i.epoch && next.process != i.process:
 		return because(ErrIdentityInUse, "the peer's: it is another process than before, of the same opening")
-	}
-	if another && received > next.had {
-		return because(ErrRolledBack, fmt.Sprintf("the peer has sent %d frames, and knows of %d", received, next.had))
 	}
 	return nil
 }
@@ -76,14 +67,14 @@ func (i incarnation) succeeds(next incarnation, received uint64) error {
 // self is what this process is to the peer. Called with mu held.
 func (l *link) self() incarnation {
 	lk := &l.lk
-	i := incarnation{had: began}
+	var i incarnation
 	copy(i.process[:], lk.secret.mac("p", l.n.process[:]))
 	if !lk.lasts {
 		return i
 	}
 	id := l.n.cfg.Store.ID()
 	copy(i.store[:], lk.secret.mac("s", id[:]))
-	i.epoch, i.had = l.n.cfg.Store.Epoch(), lk.had
+	i.epoch = l.n.cfg.Store.Epoch()
 	return i
 }
 

@@ -78,20 +78,15 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 	case len(fixed.To) > 1 || len(note.Elsewhere) > 1 || len(fixed.To) == 0 && info.Outbound:
 		return bad("the place")
 	}
-	// Either may be the later: one goes with what was consumed, the other was written some time after it was heard.
-	then, ok := reviveIncarnation(place.Peer)
-	heard, ok2 := reviveIncarnation(note.Peer)
-	if !ok || !ok2 {
+	peer, ok := reviveIncarnation(note.Peer)
+	if !ok {
 		return bad("the peer's incarnation")
 	}
-	if heard.epoch > then.epoch || !then.known() {
-		then = heard
-	}
 	l := newLink(n, info)
-	l.lk.peer = then
 	lk := &l.lk
+	lk.peer = peer
 	lk.id, lk.frames, lk.gen, lk.lasts, lk.asleep = [16]byte(id), framesOf([16]byte(id)), 1, true, true
-	lk.had, lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames, place.Frames
+	lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames
 	lk.put, lk.freed, lk.deleted, lk.acked, lk.next = place.Bytes, note.Freed, note.Deleted, note.Deleted, note.Deleted
 	lk.saved, lk.received = place.Consumed, place.Consumed
 	lk.mark, lk.heard, lk.contact = 1, true, time.Unix(note.Contact, 0)

@@ -20,9 +20,8 @@ type shelf struct {
 	frames    string   // the bucket of its frames
 	lasts     bool
 	forgotten bool
-	asleep    bool   // it is from an earlier process, and nobody has called Read
-	late      bool   // the secret came after Last
-	had       uint64 // incarnation.had
+	asleep    bool // it is from an earlier process, and nobody has called Read
+	late      bool // the secret came after Last
 
 	taken uint64 // frames that are to be stored, in one transaction or another
 	put   uint64 // bytes of them, each counted with frameCost
@@ -67,7 +66,7 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 	if err := l.n.admitLasting(l.link); err != nil {
 		return 0, 0, err
 	}
-	lk.lasts, lk.had, lk.frames = true, began, framesOf(lk.id)
+	lk.lasts, lk.frames = true, framesOf(lk.id)
 	if lk.contact = time.Now(); lk.conn == nil {
 		lk.contact = lk.suspended
 	}

@@ -180,7 +180,7 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 		why = errClosedHere // the peer's own dial came first
 	case a.say == sayGone:
 		why = because(ErrGone, "")
-	case a.say != sayOn && !errors.Is(lk.peer.succeeds(a.from, 0), ErrIdentityInUse):
+	case a.say != sayOn && !errors.Is(lk.peer.succeeds(a.from), ErrIdentityInUse):
 		why = l.fault(a.say)
 		if a.say == sayApart {
 			fault = sayApart // which confirms it
@@ -210,7 +210,7 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 // nil if it can, or what to say of it. Called with mu held.
 func (l *link) compare(peer incarnation, next uint64) (fault byte, why error) {
 	lk := &l.lk
-	why = lk.peer.succeeds(peer, lk.received)
+	why = lk.peer.succeeds(peer)
 	switch {
 	case errors.Is(why, ErrIdentityInUse):
 		return sayInUse, why

@@ -57,9 +57,8 @@ type placeRecord struct {
 	_        struct{} `cbor:",toarray"`
 	Frames   uint64   // of this side, so far
 	Bytes    uint64   // of those, each counted with frameCost
-	Consumed uint64   // frames of the peer's,
+	Consumed uint64   // frames of the peer's
 	Secret   []byte   // if it came after Last
-	Peer     []byte   // which the peer said while it was this incarnation, the last of them; empty if it has not said what it is
 }
 
 // noteRecord is what the peer has said, and when.
@@ -167,7 +166,7 @@ func (r *linkRecord) revive() (i netlayer.Info, err error) {
 
 // place returns how far the link is. Called with mu held, as note is.
 func (l *link) place() placeRecord {
-	r := placeRecord{Frames: l.lk.taken, Bytes: l.lk.put, Consumed: l.consumed.Load(), Peer: l.lk.peer.stored()}
+	r := placeRecord{Frames: l.lk.taken, Bytes: l.lk.put, Consumed: l.consumed.Load()}
 	if l.lk.late {
 		r.Secret = l.lk.secret[:]
 	}

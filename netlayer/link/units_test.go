@@ -205,8 +205,8 @@ func FuzzStored(f *testing.F) {
 	peer := recordOf(sturdyref.Peer{Transport: "mem", Designator: "b", Hints: map[string]string{"addr": "x"}})
 	f.Add(
 		stored(linkRecord{Local: recordOf(host.Location()), Remote: peer, Outbound: true, Binding: make([]byte, 32), AdmittedBy: make([]byte, 16), To: []targetRecord{{Peer: peer}}}),
-		stored(placeRecord{Frames: 9, Bytes: 1000, Consumed: 5, Peer: rogueProcess.append(nil)}),
-		stored(noteRecord{Secret: make([]byte, 32), Contact: 1 << 30, Deleted: 3, Freed: 100, Elsewhere: []targetRecord{{Peer: peer, Guarded: true}}}),
+		stored(placeRecord{Frames: 9, Bytes: 1000, Consumed: 5}),
+		stored(noteRecord{Secret: make([]byte, 32), Contact: 1 << 30, Deleted: 3, Freed: 100, Peer: rogueProcess.append(nil), Elsewhere: []targetRecord{{Peer: peer, Guarded: true}}}),
 	)
 	f.Fuzz(func(t *testing.T, fixed, place, note []byte) {
 		s := inmemory.New()
