@@ -48,5 +48,9 @@ type Keeper interface {
 	Kept() ([]Lasting, error)
 }
 
+// ErrElsewhere says that a connection goes on in another process, which has a copy of the store: this one must not go on with what it has
+// stored, nor forget the connection.
+var ErrElsewhere = errors.New("netlayer: the connection goes on in another process, with a copy of the store")
+
 // ErrLasts says that a connection outlives its process, and that its frames go by Lasting.Record.
 var ErrLasts = errors.New("netlayer: the connection outlives its process: its frames are to be recorded")

@@ -324,8 +324,7 @@ func BenchmarkRestart(b *testing.B) {
 	}()
 	out := conn.(netlayer.Lasting)
 	tx := new(store.Batch)
-	_, mark, err := out.Last(tx)
-	if err != nil {
+	if _, _, err := out.Last(tx); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
@@ -338,7 +337,7 @@ func BenchmarkRestart(b *testing.B) {
 			}
 			out, tx = kept[0], new(store.Batch)
 		}
-		mark = out.Record(tx, [][]byte{{1}})
+		mark := out.Record(tx, [][]byte{{1}})
 		if err := s.Write(tx); err != nil {
 			b.Fatal(err)
 		}
