@@ -234,9 +234,9 @@ func TestLiveBacksOff(t *testing.T) {
 		}
 		n.Lose(a.host(), b.host())
 		synctest.Wait() // code outside turns may send before it is known
-		begin = time.Now()
+		cut := time.Now()
 		work("after a session that came to nothing")
-		if d := time.Since(begin); d > 5*time.Second {
+		if d := time.Since(cut); d > 5*time.Second {
 			t.Errorf("they were back after %v", d)
 		}
 	})
