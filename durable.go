@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/store/memory"
@@ -22,6 +23,15 @@ type durables struct {
 	store  *store.Store
 	depot  *vat.Depot
 	ledger *captp.Ledger // nil without a directory
+	lives  *home.Shelf   // likewise
+}
+
+// Revive implements vat.Outside.
+func (d *durables) Revive(key []byte) vat.Ref {
+	if r, ok := d.lives.Revive(key); ok {
+		return r
+	}
+	return d.ledger.Revive(key)
 }
 
 // openDurables opens what durable vats are kept in, if there are kinds of objects for them or they were there before.
@@ -62,7 +72,8 @@ func (d *durables) open(c Config, lasts bool) (err error) {
 		if d.ledger, err = captp.OpenLedger(d.store, c.Limits); err != nil {
 			return err
 		}
-		dc.Outside = d.ledger
+		d.lives = home.NewShelf(c.Limits)
+		dc.Outside = d
 	}
 	if d.depot, err = vat.OpenDepot(d.store, dc); err == nil && lasts {
 		d.ledger.Use(d.depot)
@@ -76,6 +87,14 @@ func (d *durables) book() *captp.Ledger {
 		return nil
 	}
 	return d.ledger
+}
+
+// kept returns what brings back the live references that durable objects keep, nil for nothing.
+func (d *durables) kept() *home.Shelf {
+	if d == nil {
+		return nil
+	}
+	return d.lives
 }
 
 // shelf returns where what outlives connections is stored, nil for nowhere.

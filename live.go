@@ -23,6 +23,9 @@ import (
 // led anywhere, else when it has been refused for two minutes, since a peer that was restarted may not have published
 // everything yet. It breaks with the node's Close. vat.OnSever is called then, too.
 //
+// Durable objects of the node that Open returned may keep a live reference: with a Dir it is stored as its sturdyref and had
+// again after a restart, when it counts as one that has led somewhere. What they send on it arrives at most once.
+//
 // The same sturdyref gives the same live reference as long as somebody holds it; it is not == to the reference that it leads
 // to. Peers are given the latter, which is theirs to lose: what is published in front of a live reference stays broken for
 // those who have used it when the session behind it is lost, unless it is an object that sends on by itself, such as a

@@ -4,6 +4,7 @@ import (
 	"weak"
 
 	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // Tally has every operation told of that refusals must have in common.
@@ -92,3 +93,6 @@ func (h *Home) LivesLeft() func() int {
 		return n
 	}
 }
+
+// Key is what a live reference is stored as.
+func (s *Shelf) Key(at sturdyref.Ref) []byte { return s.key(at) }

@@ -39,6 +39,8 @@ type Config struct {
 	Limits   captp.Limits
 	// Ledger, if set, stores the sessions that something durable depends on. Those it has from before go on.
 	Ledger *captp.Ledger
+	// Shelf, if set, has this Home's live references be kept by durable objects.
+	Shelf *Shelf
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
 	DialTimeout time.Duration
 	// LazyRelease is captp.Config.LazyRelease.
@@ -102,7 +104,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	}
 	if cfg.Identity == nil {
 		// Nobody comes in, and a secret of the named node's would prove who it is.
-		cfg.Door, cfg.Keeper = Door{}, nil
+		cfg.Door, cfg.Keeper, cfg.Shelf = Door{}, nil, nil
 	}
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
 	h.crowd.sources = make(map[string]int)
@@ -153,6 +155,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 		h.wg.Add(1)
 		go h.accept(l)
 	}
+	h.cfg.Shelf.use(h)
 	return h, nil
 }
 

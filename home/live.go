@@ -29,7 +29,8 @@ type living struct {
 	at      sturdyref.Ref // where the object is, as was said last
 	here    bool          // it leads somewhere
 	over    bool          // it will lead nowhere any more
-	age     int           // how often it has led somewhere
+	age     int           // how often it has led somewhere,
+	worked  bool          // and whether it ever has
 	stop    func()        // ends the watch on what it leads to
 	tries   tries         // that were turned away, in a row
 	refused time.Time     // when the first of them was
@@ -55,8 +56,7 @@ func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
 		return h.Enliven(ref)
 	}
 	ref.Peer = ref.Peer.Clone()
-	id := ref.Peer.ID()
-	key := sha256.Sum256(append([]byte(id.String()+"\x00"), ref.Swiss.Reveal()...))
+	key := lifeKey(ref)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -68,23 +68,39 @@ func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
 			return r
 		}
 	}
-	limit := h.cfg.Limits.MaxOpening
-	if limit <= 0 {
-		limit = maxWaiting
+	live, r := vat.NewLive(roomOf(h.cfg.Limits), h.cfg.Shelf.key(ref))
+	h.sets(live, r, ref, false)
+	return r
+}
+
+// lifeKey names the object of a sturdyref.
+func lifeKey(ref sturdyref.Ref) [32]byte {
+	return sha256.Sum256(append([]byte(ref.Peer.ID().String()+"\x00"), ref.Swiss.Reveal()...))
+}
+
+// roomOf returns how many messages may wait on a live reference.
+func roomOf(l captp.Limits) int {
+	if l.MaxOpening > 0 {
+		return l.MaxOpening
 	}
-	live, r := vat.NewLive(limit)
+	return maxWaiting
+}
+
+// sets has a new live reference be tried. worked says that it has led somewhere in an earlier process. Called with mu held, and
+// the Home not closed.
+func (h *Home) sets(live *vat.Live, r vat.Ref, at sturdyref.Ref, worked bool) {
+	id, key := at.Peer.ID(), lifeKey(at)
 	c := h.homecomings[id]
 	if c == nil {
 		c = &homecoming{id: id, wake: make(chan struct{}, 1)}
 		h.homecomings[id] = c
 	}
-	w := &living{key: key, live: live, front: r.Weak(), home: c, at: ref}
+	w := &living{key: key, live: live, front: r.Weak(), home: c, at: at, worked: worked}
 	c.all++
 	h.lives[key] = w
 	vat.OnCollect(r, h.unused, w)
 	h.goesAway(w)
 	c.hasten()
-	return r
 }
 
 // try enlivens what a live reference is to lead to.
@@ -121,7 +137,7 @@ func (h *Home) cameBack(w *living, ref vat.Ref) {
 		h.mu.Unlock()
 		return
 	}
-	w.age++
+	w.age, w.worked = w.age+1, true
 	w.here, w.tries, w.refused = true, 0, time.Time{}
 	age := w.age
 	if c := w.home; !c.up {
@@ -179,7 +195,7 @@ func (h *Home) failed(w *living, err error) {
 		return
 	}
 	now, c := time.Now(), w.home
-	final := errors.Is(err, errNoTransport) || refused && w.age == 0
+	final := errors.Is(err, errNoTransport) || refused && !w.worked
 	switch {
 	case !refused && (ended || errors.Is(err, errManyDials)):
 		if !c.due.After(now) { // one session that ends is one failure, whatever was tried over it

@@ -18,6 +18,7 @@ import (
 // sends goes to what there is when it is sent.
 type Live struct {
 	room int
+	key  []byte
 
 	mu       sync.Mutex
 	age      uint64 // how many have been lost
@@ -46,9 +47,10 @@ type front struct {
 
 // NewLive returns what stands behind a new live reference, and the reference. room is how many messages may wait at a time for
 // what it leads to; beyond it they are refused with ErrOverloaded. It is the reference that is in use or not: the Live itself
-// keeps it in use only while something waits.
-func NewLive(room int) (*Live, Ref) {
-	l := &Live{room: room, now: NewVow(nil), senders: make(map[sender]standing)}
+// keeps it in use only while something waits. If key is not empty durable objects may keep the reference: after a restart it is
+// what [Outside] has for the key. What they send there is not stored beyond the turn that sends it.
+func NewLive(room int, key []byte) (*Live, Ref) {
+	l := &Live{room: room, key: key, now: NewVow(nil), senders: make(map[sender]standing)}
 	f := &front{l: l}
 	f.target = f
 	return l, Ref{&f.node}

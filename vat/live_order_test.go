@@ -98,7 +98,7 @@ type rig struct {
 
 func newRig(ctx context.Context, senders int) *rig {
 	r := &rig{sent: make(map[string][]letter), ways: make(map[string]vat.Ref), told: make([]int, senders)}
-	r.l, r.live = vat.NewLive(1 << 10)
+	r.l, r.live = vat.NewLive(1<<10, nil)
 	r.ways["direct"] = r.live
 	u := vat.New(&vat.Config{Name: "u"})
 	r.vats = append(r.vats, u)

@@ -40,7 +40,7 @@ const (
 // Outside is where the references lead that a depot stores and that are not its own. Its methods are called with locks held,
 // and must neither block nor use the depot.
 type Outside interface {
-	// Revive returns the reference to the Lasting target with that key, null if it is there no more.
+	// Revive returns the reference to the Lasting target, or the live reference, with that key, null if it is there no more.
 	Revive(key []byte) Ref
 }
 

@@ -100,6 +100,10 @@ func (d *Depot) slotFor(r Ref) *slot {
 			if key := t.LastingKey(); len(key) > 0 {
 				s.rec.Sort, s.rec.Key = slotFar, key
 			}
+		case *front:
+			if len(t.l.key) > 0 {
+				s.rec.Sort, s.rec.Key = slotFar, t.l.key
+			}
 		}
 		d.refs[w] = s
 		OnCollect(r, gravestone.raise, gravestone{&d.gone, s})

@@ -1,0 +1,86 @@
+package hawser_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// saver is a durable object that keeps a live reference.
+type saver struct {
+	Purse vat.Ref
+	Saved int
+}
+
+type Saver interface {
+	Keep(purse vat.Ref)
+	Save(ctx context.Context, amount int) vat.Ref
+}
+
+var (
+	saverFacet = vat.FacetOf[Saver]("test.Saver")
+	saverKind  = vat.KindOf("test.saver", func() *saver { return new(saver) }, saverFacet)
+)
+
+func (s *saver) Keep(purse vat.Ref) { s.Purse = purse }
+
+func (s *saver) Save(ctx context.Context, amount int) vat.Ref {
+	s.Saved += amount
+	return s.Purse.Send(ctx, "deposit", amount)
+}
+
+// TestLiveKeptByADurableObject restarts both ends: the object has the live reference still, and what it sends arrives when the
+// peer has published its object again.
+func TestLiveKeptByADurableObject(t *testing.T) {
+	ctx := context.Background()
+	open := func(cfg *hawser.Config) *hawser.Node {
+		t.Helper()
+		n, err := hawser.Open(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	atBank := &hawser.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
+	atHome := &hawser.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Kinds: []vat.Kind{saverKind}}
+	for round := range 3 {
+		bank, guest := open(atBank), open(atHome)
+		v, err := guest.DurableVat("savings")
+		if err != nil {
+			t.Fatal(err)
+		}
+		type ref struct{ vat.Ref }
+		root, err := vat.Root(ctx, v, "saver", func(ctx context.Context) (ref, error) {
+			return vat.As[ref](saverFacet.Spawn(ctx, new(saver))), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first vat.Ref
+		if round > 0 {
+			first = root.Send(ctx, "save", 1) // the bank is there and has nothing to show yet
+		}
+		invite, err := bank.Publish(ctx, "purse", newPurse(ctx, bank))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			if _, err := vat.Result[any](root.Send(ctx, "keep", guest.Live(invite))).Await(ctx); err != nil {
+				t.Fatal(err)
+			}
+			first = root.Send(ctx, "save", 1)
+		}
+		if n, err := vat.Result[int](first).Await(ctx); n != 1 || err != nil {
+			t.Errorf("round %d: %d, %v", round, n, err)
+		}
+		if n, err := vat.Result[int](root.Send(ctx, "save", 5)).Await(ctx); n != 6 || err != nil {
+			t.Errorf("round %d: %d, %v", round, n, err)
+		}
+		if err := errors.Join(guest.Close(), bank.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
