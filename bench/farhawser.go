@@ -11,12 +11,16 @@ import (
 
 // hawserCalls is calls of what a host has published, from a guest; call makes one with the reference.
 func hawserCalls(open between, spawn func(ctx context.Context) vat.Ref, call func(ctx context.Context, r vat.Ref) error) func() (service, error) {
+	return hawserCallsOn((*pair).fetch, open, spawn, call)
+}
+
+func hawserCallsOn(get func(*pair) (vat.Ref, error), open between, spawn func(ctx context.Context) vat.Ref, call func(ctx context.Context, r vat.Ref) error) func() (service, error) {
 	return func() (service, error) {
 		p, err := open(spawn)
 		if err != nil {
 			return service{}, err
 		}
-		ref, err := p.fetch()
+		ref, err := get(p)
 		if err != nil {
 			return service{}, errors.Join(err, p.close())
 		}
@@ -28,6 +32,11 @@ func hawserCalls(open between, spawn func(ctx context.Context) vat.Ref, call fun
 // typed is calls by the typed stub of an object with a facet: written out as by a generator, or reflected.
 func typed(open between) func() (service, error) {
 	return hawserCalls(open, spawnWrittenBird, typedCall)
+}
+
+// typedLive is typed through a live reference.
+func typedLive(open between) func() (service, error) {
+	return hawserCallsOn((*pair).live, open, spawnWrittenBird, typedCall)
 }
 
 func reflected(open between) func() (service, error) { return hawserCalls(open, spawnBird, typedCall) }

@@ -97,6 +97,13 @@ func (p *pair) fetch() (vat.Ref, error) {
 	return p.guest.Enliven(p.invite).Await(context.Background())
 }
 
+// live returns the guest's live reference to it, when it leads there.
+func (p *pair) live() (vat.Ref, error) {
+	r := p.guest.Live(p.invite)
+	_, err := vat.Present(r).Await(context.Background())
+	return r, err
+}
+
 func (p *pair) close() error {
 	var errs []error
 	for _, n := range []*hawser.Node{p.guest, p.host} {

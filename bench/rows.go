@@ -91,6 +91,7 @@ func farGroups() []group {
 			{name: "captp floor over netlayer/mem", open: callers(n, floorCalls(overMem))},
 			{name: "echo over netlayer/mem", open: callers(n, echoes(overMem))},
 			{name: "hawser over netlayer/mem, typed", open: callers(n, typed(overSimulation)), allocs: 6},
+			{name: "hawser over netlayer/mem, typed, live", open: callers(n, typedLive(overSimulation))},
 			{name: "hawser over netlayer/mem, reflected", open: callers(n, reflected(overSimulation)), allocs: 10},
 			{name: "hawser over netlayer/mem, dynamic", open: callers(n, dynamic(overSimulation)), allocs: 10},
 		}})
