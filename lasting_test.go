@@ -3,10 +3,13 @@ package hawser_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -65,11 +68,7 @@ func TestRevokeAfterRestart(t *testing.T) {
 			}
 			host, guest = durableNode(t, hostDir), durableNode(t, guestDir)
 		}
-		durableAccount(t, guest).Step(ctx, 0)
-		until(t, func() bool {
-			r, err := vat.Result[account](durableAccount(t, host).Send(ctx, "report")).Await(ctx)
-			return err == nil && len(r.Seen) == 1
-		})
+		transfers(t, host, guest, 1)
 		if publish {
 			again, err := host.Publish(ctx, "account", durableAccount(t, host).Ref)
 			if err != nil || !again.Swiss.Equal(uri.Swiss) {
@@ -97,5 +96,114 @@ func until(t *testing.T, ok func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("it has not come about")
 		}
+	}
+}
+
+// copyDir copies a directory that no node has open.
+func copyDir(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Remove(filepath.Join(to, "port"))
+	return to
+}
+
+// acquainted opens two nodes whose accounts know each other, the guest having dialled.
+func acquainted(t *testing.T, hostDir, guestDir string) (host, guest *hawser.Node) {
+	t.Helper()
+	ctx := context.Background()
+	host, guest = durableNode(t, hostDir), durableNode(t, guestDir)
+	uri, err := host.Publish(ctx, "account", durableAccount(t, host).Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := guest.Enliven(uri).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := durableAccount(t, guest)
+	if _, err := vat.Result[any](own.Send(ctx, "meet", []accountRef{{far}})).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vat.Result[any](far.Send(ctx, "meet", []accountRef{own})).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	transfers(t, host, guest, 1)
+	return host, guest
+}
+
+// transfers has the guest's account make steps, of which some fail, until the host's has seen so many transfers.
+func transfers(t *testing.T, host, guest *hawser.Node, least int64) {
+	t.Helper()
+	until(t, func() bool {
+		_, _ = durableAccount(t, guest).Step(context.Background(), 0).Await(context.Background())
+		var n int64
+		r, err := vat.Result[account](durableAccount(t, host).Send(context.Background(), "report")).Await(context.Background())
+		for _, seen := range r.Seen {
+			n += seen
+		}
+		return err == nil && n >= least
+	})
+}
+
+// Of a directory that was copied and runs twice one process is refused by the peer: its durable vats stop, and say why. The other
+// goes on.
+func TestCopiedDir(t *testing.T) {
+	hostDir, guestDir := t.TempDir(), t.TempDir()
+	host, guest := acquainted(t, hostDir, guestDir)
+	if err := guest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	twin := copyDir(t, guestDir)
+	guest = durableNode(t, guestDir)
+	transfers(t, host, guest, 2)
+	other := durableNode(t, twin)
+	until(t, func() bool {
+		_, err := storedAccount(other)
+		return err != nil
+	})
+	transfers(t, host, guest, 3)
+	if got := guest.Lasting(); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if err := other.Close(); !errors.Is(err, link.ErrIdentityInUse) {
+		t.Errorf("closed with %v", err)
+	}
+}
+
+// storedAccount is durableAccount of a node that may have stopped.
+func storedAccount(n *hawser.Node) (accountRef, error) {
+	v, err := n.DurableVat("bank")
+	if err != nil {
+		return accountRef{}, err
+	}
+	return vat.Root(context.Background(), v, "account", func(context.Context) (accountRef, error) { return accountRef{}, errors.New("it is not there") })
+}
+
+// A directory that was put back to an earlier state ends its sessions, on both sides, with an error that says so.
+func TestRestoredBackup(t *testing.T) {
+	hostDir, guestDir := t.TempDir(), t.TempDir()
+	host, guest := acquainted(t, hostDir, guestDir)
+	if err := guest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup := copyDir(t, guestDir)
+	for n := range 2 { // or it looks like a copy: the peer is told how often the directory was opened
+		guest = durableNode(t, guestDir)
+		transfers(t, host, guest, int64(2+n))
+		if err := guest.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	guest = durableNode(t, backup)
+	until(t, func() bool { return len(host.Lasting()) == 0 && len(guest.Lasting()) == 0 })
+	r, err := vat.Result[account](durableAccount(t, guest).Send(context.Background(), "report")).Await(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Others[0].Send(context.Background(), "report").Await(context.Background()); err == nil {
+		t.Error("a reference of a session that has ended works")
 	}
 }

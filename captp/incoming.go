@@ -25,7 +25,7 @@ func (s *Session) read(conn netlayer.Conn) {
 		frame, err := conn.Read()
 		if err != nil {
 			r.spurned()
-			s.fail(lost(s, err))
+			s.lose(err)
 			return
 		}
 		r.frame, r.done = frame, false
@@ -68,6 +68,17 @@ func (r *reader) spurned() {
 	case <-r.s.stop:
 	case <-moment.C:
 	}
+}
+
+// lose ends a session whose connection is over.
+func (s *Session) lose(err error) {
+	if errors.Is(err, netlayer.ErrElsewhere) && s.lastable() == vat.LastsNow {
+		s.log.Error("this directory is in use by another process, or was: durable vats stop", "peer", s.peer(), "error", err)
+		s.cfg.Ledger.depot.Fail(err)
+		s.leave(err)
+		return
+	}
+	s.fail(lost(s, err))
 }
 
 func lost(s *Session, err error) *EndError { return &EndError{Peer: s.peer(), Kind: Lost, Err: err} }

@@ -19,7 +19,7 @@ func (s *Session) write(conn netlayer.Conn) {
 			// Let those who are about to send add to this write: one system call for many messages.
 			runtime.Gosched()
 			if err := w.flush(); err != nil {
-				s.fail(lost(s, err))
+				s.lose(err)
 			}
 		case <-s.stop:
 			w.farewell()

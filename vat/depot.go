@@ -155,6 +155,10 @@ func (d *Depot) Err() error {
 	return d.failed
 }
 
+// Fail stops every vat of the depot for good, because of err: what is stored is not this process's any more. What was done and is on
+// the disk stays there.
+func (d *Depot) Fail(err error) { d.fail(err) }
+
 // fail stops every vat of the depot: what is in memory is no longer what is stored.
 func (d *Depot) fail(err error) {
 	d.mu.Lock()

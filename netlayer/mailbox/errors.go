@@ -34,6 +34,11 @@ var (
 	// ErrRolledBack says that the peer has more of this side's frames than this side has sent: one of the two has gone back to an
 	// earlier state.
 	ErrRolledBack = errors.New("mailbox: the peer has taken more than was sent: one side has gone back to an earlier state")
+	// ErrIdentityInUse says that the peer is two: two processes have one opening of one store, as happens with a copied directory.
+	ErrIdentityInUse = errors.New("mailbox: two processes write as the peer: was its directory copied?")
+	// ErrUnheard says that nobody was heard on a link within 30 days of its beginning by mail. The link is over: whether anything of
+	// it was executed nobody can tell.
+	ErrUnheard = errors.New("mailbox: the peer was not heard within 30 days of the first letter: the link is over")
 	// ErrRetired says that a bundle's prekey is not to be used any more: a newer one is wanted.
 	ErrRetired = errors.New("mailbox: the peer's prekey has retired, or is about to")
 	// ErrTooLong says that what is to be sealed does not fit into a letter.

@@ -43,7 +43,8 @@ func (s *slot) Bundle(context.Context) ([]byte, error) {
 func liveLink(t *testing.T, p, peer *party, role sturdyref.Role, frames *[][]byte) *mailbox.Exchange[int] {
 	t.Helper()
 	x, err := mailbox.NewExchange(mailbox.ExchangeConfig{
-		Link: [32]byte{5}, Role: role, Peer: peer.static(), Signing: peer.Public().Signing, Bundle: l2(t, p, peer), Heard: true, Sealer: p.sealer(),
+		Link: [32]byte{5}, Role: role, Peer: peer.static(),
+		Known: mailbox.Known{Signing: peer.Public().Signing, Bundle: l2(t, p, peer), Heard: true}, Sealer: p.sealer(),
 		Frames: func(first, next uint64) ([][]byte, error) { return (*frames)[first:next], nil },
 	}, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0))
 	if err != nil {
@@ -192,7 +193,7 @@ func TestExchange(t *testing.T) {
 	a.Out.Written(8)
 	send(a, &toBob, 2, nil) // five again, for what it was sealed to is gone
 	take(b, bob, &toBob, fromA[6:]...)
-	if _, bundle, heard := a.Peer(); bundle.ID() == old || !heard {
+	if k := a.Known(); k.Bundle.ID() == old || !k.Heard {
 		t.Error("the newer prekey is not known")
 	}
 
@@ -279,7 +280,7 @@ func TestExchangeFrames(t *testing.T) {
 		err    error
 	}{{nil, nil}, {[][]byte{{1}, {2}}, nil}, {nil, lost}} {
 		x, err := mailbox.NewExchange(mailbox.ExchangeConfig{
-			Role: sturdyref.Dialler, Peer: bob.static(), Signing: bob.Public().Signing, Bundle: l2(t, alice, bob), Sealer: alice.sealer(),
+			Role: sturdyref.Dialler, Peer: bob.static(), Known: mailbox.Known{Signing: bob.Public().Signing, Bundle: l2(t, alice, bob), Heard: true}, Sealer: alice.sealer(),
 			Frames: func(uint64, uint64) ([][]byte, error) { return c.frames, c.err },
 		}, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0))
 		if err != nil {
@@ -304,7 +305,7 @@ func TestExchangeFirstContact(t *testing.T) {
 	for i, role := range []sturdyref.Role{sturdyref.Dialler, sturdyref.Acceptor} {
 		var err error
 		ends[i], err = mailbox.NewExchange(mailbox.ExchangeConfig{
-			Link: [32]byte{5}, Role: role, Peer: people[1-i].static(), Secret: secret, Sealer: people[i].sealer(), Reply: "ocapn://x",
+			Link: [32]byte{5}, Role: role, Peer: people[1-i].static(), Secret: secret, Sealer: people[i].sealer(), Reply: "ocapn://x", Begun: start,
 			Frames: func(first, next uint64) ([][]byte, error) { return written[i][first:next], nil },
 		}, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0))
 		if err != nil {
@@ -360,7 +361,105 @@ func TestExchangeFirstContact(t *testing.T) {
 	box.bundle = func() ([]byte, error) { return old, nil }
 	now = now.Add(25 * time.Hour)
 	check("Alice has heard of Bob's, whatever the box shows", 0, false, false, false)
-	if _, bundle, _ := ends[0].Peer(); bundle.ID() != bob.prekeys.Bundle().ID() {
+	if ends[0].Known().Bundle.ID() != bob.prekeys.Bundle().ID() {
 		t.Error("an older prekey has taken the place of a newer one")
+	}
+}
+
+// TestUnheard: a link by mail that nobody answers is over after 30 days, and no letter of it opens another after that.
+func TestUnheard(t *testing.T) {
+	alice, bob := newParty(t), newParty(t)
+	secret := bob.publishes(t)
+	for name, known := range map[string]mailbox.Known{"first contact": {}, "a prekey": {Signing: bob.Public().Signing, Bundle: bob.prekeys.Bundle()}} {
+		t.Run(name, func(t *testing.T) {
+			x, err := mailbox.NewExchange(mailbox.ExchangeConfig{
+				Role: sturdyref.Dialler, Peer: bob.static(), Known: known, Secret: secret, Sealer: alice.sealer(), Begun: start,
+				Frames: func(first, next uint64) ([][]byte, error) { return make([][]byte, next-first), nil },
+			}, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bob.knows(alice)
+			box := slot{bundle: func() ([]byte, error) { return bob.prekeys.Bundle().Encoded(), nil }}
+			for days := range 40 {
+				now := start.Add(time.Duration(days) * day)
+				if _, err := bob.prekeys.Rotate(now); err != nil {
+					t.Fatal(err)
+				}
+				x.Out.Written(uint64(days + 1))
+				err := x.Send(t.Context(), &box, now)
+				if over := days >= 30; over != errors.Is(err, mailbox.ErrUnheard) || !over && err != nil {
+					t.Fatalf("after %d days: %v", days, err)
+				}
+				if len(box.letters) == 0 {
+					continue
+				}
+				for _, letter := range box.letters {
+					l, err := bob.opener().Open(letter, now)
+					if err != nil || l.AcceptBy.After(start.Add(mailbox.FirstContact)) || !l.Opens {
+						t.Fatalf("after %d days: %+v, %v", days, l, err)
+					}
+				}
+				box.letters = nil
+			}
+		})
+	}
+	if _, err := mailbox.NewExchange(mailbox.ExchangeConfig{
+		Role: sturdyref.Dialler, Sealer: alice.sealer(), Frames: func(uint64, uint64) ([][]byte, error) { return nil, nil },
+	}, new(mailbox.Outbox), mailbox.NewInbox[int](0, 0)); err == nil {
+		t.Error("a link that has no beginning")
+	}
+}
+
+// TestLives: a peer whose store goes on where it was is one peer, whatever order its letters come in; one that has gone back, or is two, is found out.
+func TestLives(t *testing.T) {
+	alice, bob := newParty(t), newParty(t)
+	frames := [][]byte{}
+	st := [16]byte{1}
+	type life struct {
+		store              [16]byte
+		epoch, base        uint64
+		first, count, seen uint64
+		met                bool // by a connection
+		want               error
+	}
+	for name, lives := range map[string][]life{
+		"restarts":                     {{st, 1, 0, 0, 3, 0, false, nil}, {st, 2, 3, 3, 2, 0, false, nil}, {st, 4, 5, 5, 1, 0, false, nil}},
+		"late letters":                 {{st, 2, 3, 3, 2, 0, false, nil}, {st, 1, 0, 0, 3, 0, false, nil}, {st, 2, 3, 0, 5, 0, false, nil}},
+		"not stored":                   {{[16]byte{}, 0, 0, 0, 3, 0, false, nil}, {[16]byte{}, 0, 0, 0, 5, 0, false, nil}},
+		"another store":                {{st, 1, 0, 0, 3, 0, false, nil}, {[16]byte{2}, 2, 3, 3, 2, 0, false, mailbox.ErrRolledBack}},
+		"a backup, opened often":       {{st, 5, 3, 3, 5, 0, false, nil}, {st, 6, 4, 4, 1, 0, false, mailbox.ErrRolledBack}},
+		"a backup, opened seldom":      {{st, 5, 3, 3, 5, 0, false, nil}, {st, 4, 1, 1, 4, 0, false, mailbox.ErrRolledBack}},
+		"two of one opening":           {{st, 5, 3, 3, 5, 0, false, nil}, {st, 5, 4, 4, 1, 0, false, mailbox.ErrIdentityInUse}},
+		"we have gone back":            {{st, 5, 3, 3, 5, 8, false, mailbox.ErrRolledBack}},
+		"we have not":                  {{st, 5, 3, 3, 5, 7, false, nil}},
+		"a connection in between":      {{st, 1, 0, 0, 1, 0, false, nil}, {st, 2, 4, 0, 0, 0, true, nil}, {st, 3, 6, 6, 1, 0, false, nil}, {st, 2, 4, 3, 1, 0, false, nil}},
+		"a backup from before one":     {{st, 2, 4, 0, 0, 0, true, nil}, {st, 3, 2, 2, 1, 0, false, mailbox.ErrRolledBack}},
+		"a connection with a backup":   {{st, 5, 3, 3, 5, 0, false, nil}, {st, 6, 4, 0, 0, 0, true, mailbox.ErrRolledBack}},
+		"a connection with a stranger": {{st, 5, 3, 3, 5, 0, false, nil}, {st, 5, 4, 0, 0, 0, true, mailbox.ErrIdentityInUse}},
+	} {
+		x, err := mailbox.NewExchange(mailbox.ExchangeConfig{
+			Link: [32]byte{5}, Role: sturdyref.Acceptor, Peer: bob.static(), Sealer: alice.sealer(), Epoch: 7,
+			Frames: func(uint64, uint64) ([][]byte, error) { return frames, nil },
+		}, new(mailbox.Outbox), mailbox.NewInbox[int](3, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range lives {
+			var err error
+			if s.met {
+				err = x.Met(s.store, s.epoch, s.base)
+			} else {
+				_, err = x.Take(&mailbox.Letter{Sender: bob.static(), Message: mailbox.Message{
+					Link: [32]byte{5}, From: sturdyref.Dialler, Store: s.store, Epoch: s.epoch, Base: s.base, Seen: s.seen, First: s.first, Frames: make([][]byte, s.count),
+				}}, 0)
+			}
+			if errors.Is(err, mailbox.ErrReplayed) {
+				err = nil
+			}
+			if !errors.Is(err, s.want) || s.want == nil && err != nil {
+				t.Errorf("%s: %d: %v, want %v", name, i, err, s.want)
+			}
+		}
 	}
 }

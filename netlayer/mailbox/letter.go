@@ -61,8 +61,12 @@ type Message struct {
 	Link [32]byte
 	// From is which end of the link the sender is: the one that began it is the dialler.
 	From sturdyref.Role
-	// Epoch is that of the sender's store: higher with each opening of it.
-	Epoch uint64
+	// Store is the sender's store, as it says it to this peer: the same as long as it is that store. Epoch counts its openings from 1,
+	// and Base is how many frames of this direction there were when it was opened last. Zeros for a link that is not stored.
+	Store       [16]byte
+	Epoch, Base uint64
+	// Seen is the highest Epoch that the sender has had a letter of from the recipient, on this link.
+	Seen uint64
 	// Opens says that the sender has not heard from the recipient on this link, which may be new to it.
 	Opens bool
 	// First is the number of the first of Frames.
@@ -105,6 +109,9 @@ type head struct {
 	Reply    string   `cbor:"17,keyasint,omitempty"`
 	Record   []byte   `cbor:"18,keyasint,omitempty"`
 	Bundle   []byte   `cbor:"19,keyasint,omitempty"`
+	Store    [16]byte `cbor:"20,keyasint"`
+	Base     uint64   `cbor:"21,keyasint,omitempty"`
+	Seen     uint64   `cbor:"22,keyasint,omitempty"`
 }
 
 // check returns why a head is none.
