@@ -10,15 +10,16 @@ import (
 // bucketEnded holds links that are over: the name of each, and until when it is remembered, in seconds.
 const bucketEnded = "mail.ended"
 
-// Ended remembers in a store which links are over, for as long as a letter may come that would open one of them again: until
-// the prekeys there were retire, and the letter that opened it would be late. It may be used by several goroutines.
+// Ended remembers in a store which links are over, for as long as a letter may come that would open one of them again. It may be
+// used by several goroutines.
 type Ended struct{ s *store.Store }
 
 // NewEnded returns the table in a store.
 func NewEnded(s *store.Store) *Ended { return &Ended{s} }
 
 // Add adds to tx that a link is over, to be remembered until the time given: the later of Prekeys.Latest and, if it was opened by
-// a letter, that letter's AcceptBy plus Skew.
+// a letter, FirstContact and Skew after it was opened here. No letter that opens it is accepted after that: its sender gives it up
+// FirstContact after it has begun it ([ErrUnheard]).
 func (e *Ended) Add(tx *store.Batch, link [32]byte, until time.Time) {
 	tx.Put(bucketEnded, link[:], binary.BigEndian.AppendUint64(nil, seconds(until.Add(time.Second))))
 }

@@ -25,7 +25,7 @@ const (
 	PartSize = 480 << 10
 	// MaxReply is the length of the longest Message.Reply.
 	MaxReply = 1024
-	// FirstContact is how long after it was written a letter of first contact is accepted at the most.
+	// FirstContact is how long a letter of first contact is accepted at the most, and how long a link that is begun by mail has to be heard.
 	FirstContact = 30 * 24 * time.Hour
 )
 
