@@ -65,6 +65,7 @@ type Exchange[T any] struct {
 	known bool
 	asked time.Time // when the box was last asked for prekeys
 	owing time.Time // since when an acknowledgement waits; zero if none does
+	half  *Parcel   // the last of the parts of a frame that were dropped, if some are not
 }
 
 // NewExchange returns the mail of a link that has the two directions given.
@@ -95,116 +96,132 @@ func (x *Exchange[T]) Correspondent() Correspondent {
 // Known returns what is known of the other end, to be stored.
 func (x *Exchange[T]) Known() Known { return x.c.Known }
 
-// Send drops letters until nothing is due. An error says why something still is: the box's refusal, ErrRetired if there is nothing
-// that it could be sealed to now, ErrUnheard, or what Frames or the network has said. What was accepted stays accepted.
+// Parcel is a letter that is to be dropped, and what is to be noted when a box has taken it.
+type Parcel struct {
+	// Letter is for Dropper.Drop, with Keep.
+	Letter []byte
+	Keep   time.Duration
+
+	first, next uint64 // its frames; equal if it has none
+	part, parts int
+	ack         uint64
+	until       time.Time
+	prekey      PrekeyID
+}
+
+// Send drops letters until nothing is due. An error says why something still is: the box's refusal, or the network's, or what Next
+// returns. What was accepted stays accepted. It waits for the network: a link that does not want to uses Asks, Answer, Next and Dropped.
 func (x *Exchange[T]) Send(ctx context.Context, to Dropper, now time.Time) error {
 	for {
-		first, next, due := x.Out.Due(now)
-		ack, owes := x.In.Owes()
-		if owes && x.owing.IsZero() {
-			x.owing = now
-		}
-		if !due && (!owes || now.Before(x.owing.Add(x.c.AckDelay))) {
-			return nil
-		}
-		if err := x.refresh(ctx, to, now); err != nil {
-			return err
-		}
-		m := &Message{First: first, Next: ack}
-		if !due {
-			if _, _, err := x.drop(ctx, to, m, now); err != nil {
+		if x.Asks(now) {
+			if err := x.Answer(to.Bundle(ctx)); err != nil && !x.good(now) {
 				return err
 			}
-			x.told(ack)
-			continue
 		}
-		frames, err := x.c.Frames(first, next)
-		if err != nil {
+		p, err := x.Next(now)
+		if p == nil || err != nil {
 			return err
 		}
-		if n := uint64(len(frames)); n == 0 || n > next-first {
-			return fmt.Errorf("mailbox: ExchangeConfig.Frames has returned %d frames, wanted were 1 to %d", n, next-first)
-		}
-		if err := x.sendFrames(ctx, to, m, frames, now); err != nil {
+		if err := to.Drop(ctx, p.Letter, p.Keep); err != nil {
 			return err
 		}
-		x.told(ack)
+		x.Dropped(p)
 	}
 }
 
-// sendFrames drops as many of the frames as go into one letter, or the first of them in parts.
-func (x *Exchange[T]) sendFrames(ctx context.Context, to Dropper, m *Message, frames [][]byte, now time.Time) error {
-	fit := FitOf(frames)
-	var until time.Time
-	var prekey PrekeyID
-	if fit.Frames > 0 {
-		m.Frames = frames[:fit.Frames]
-		var err error
-		if until, prekey, err = x.drop(ctx, to, m, now); err != nil {
-			return err
-		}
-		x.Out.Sent(m.First, m.First+uint64(fit.Frames), until, prekey)
-		return nil
+// Next returns the letter that is to be dropped next, nil if nothing is due. The error is ErrRetired if there is nothing that it could
+// be sealed to now, ErrUnheard if the link is over, or what Frames has said.
+func (x *Exchange[T]) Next(now time.Time) (*Parcel, error) {
+	first, next, due := x.Out.Due(now)
+	if !due && !x.owed(now) {
+		return nil, nil
 	}
-	m.Parts = fit.Parts
-	for i, part := range Split(frames[0]) {
-		m.Frames, m.Part = [][]byte{part}, i
-		end, key, err := x.drop(ctx, to, m, now)
+	ack, _ := x.In.Owes()
+	m, p := &Message{First: first, Next: ack}, &Parcel{ack: ack, first: first, next: first}
+	if due {
+		frames, err := x.c.Frames(first, next)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if i == 0 || end.Before(until) {
-			until = end
+		if n := uint64(len(frames)); n == 0 || n > next-first {
+			return nil, fmt.Errorf("mailbox: ExchangeConfig.Frames has returned %d frames, wanted were 1 to %d", n, next-first)
 		}
-		prekey = key
+		if fit := FitOf(frames); fit.Frames > 0 {
+			m.Frames, p.next = frames[:fit.Frames], first+uint64(fit.Frames)
+		} else {
+			p.next, p.parts = first+1, fit.Parts
+			if x.half != nil && x.half.first == first && x.half.until.After(now) {
+				p.part = x.half.part + 1
+			}
+			m.Frames, m.Part, m.Parts = [][]byte{Split(frames[0])[p.part]}, p.part, p.parts
+		}
 	}
-	x.Out.Sent(m.First, m.First+1, until, prekey)
-	return nil
+	if err := x.seal(p, m, now); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Dropped says that a box has taken what Next returned last.
+func (x *Exchange[T]) Dropped(p *Parcel) {
+	if p.part > 0 && x.half != nil && x.half.until.Before(p.until) {
+		p.until = x.half.until // as long as all parts are accepted
+	}
+	x.half = nil
+	if p.part+1 < p.parts {
+		x.half = p
+	} else {
+		x.Out.Sent(p.first, p.next, p.until, p.prekey)
+	}
+	x.In.Told(p.ack)
+	x.owing = time.Time{}
+}
+
+// owed reports whether an acknowledgement is to go alone.
+func (x *Exchange[T]) owed(now time.Time) bool {
+	_, owes := x.In.Owes()
+	if owes && x.owing.IsZero() {
+		x.owing = now
+	}
+	return owes && !now.Before(x.owing.Add(x.c.AckDelay))
 }
 
 // End tells the other end that the link is over, if there is something to seal that to.
 func (x *Exchange[T]) End(ctx context.Context, to Dropper, reason string, now time.Time) error {
-	if err := x.refresh(ctx, to, now); err != nil {
+	ack, _ := x.In.Owes()
+	var p Parcel
+	if err := x.seal(&p, &Message{Next: ack, Over: true, Reason: reason[:min(len(reason), maxReason)]}, now); err != nil {
 		return err
 	}
-	ack, _ := x.In.Owes()
-	_, _, err := x.drop(ctx, to, &Message{Next: ack, Over: true, Reason: reason[:min(len(reason), maxReason)]}, now)
-	return err
+	return to.Drop(ctx, p.Letter, p.Keep)
 }
 
-// drop seals a message and drops it.
-func (x *Exchange[T]) drop(ctx context.Context, to Dropper, m *Message, now time.Time) (until time.Time, prekey PrekeyID, err error) {
-	m.Link, m.From, m.Opens, m.Reply = x.c.Link, x.c.Role, !x.c.Known.Heard, x.c.Reply
-	m.Store, m.Epoch, m.Base, m.Seen = x.c.Store, x.c.Epoch, x.c.Base, x.c.Known.Epoch
+// seal makes the letter of a parcel.
+func (x *Exchange[T]) seal(p *Parcel, m *Message, now time.Time) (err error) {
+	k := &x.c.Known
+	m.Link, m.From, m.Opens, m.Reply = x.c.Link, x.c.Role, !k.Heard && x.c.Role == sturdyref.Dialler, x.c.Reply
+	m.Store, m.Epoch, m.Base, m.Seen = x.c.Store, x.c.Epoch, x.c.Base, k.Epoch
 	if m.Opens {
 		// Who takes it remembers the link for as long as a letter may come that would open it again.
 		if m.AcceptBy = x.c.Begun.Add(FirstContact); !now.Before(m.AcceptBy.Add(-enough)) {
-			return until, prekey, ErrUnheard
+			return ErrUnheard
 		}
 	}
-	var letter []byte
-	if b := x.c.Known.Bundle; b != nil {
+	switch {
+	case x.good(now):
 		var proof Secret
 		if x.c.Role == sturdyref.Acceptor && !x.known {
 			proof = x.c.Secret
 		}
-		prekey = b.ID()
-		letter, until, err = x.c.Sealer.Seal(b, proof, m, now)
-	} else {
-		letter, until, err = x.c.Sealer.SealFirst(x.c.Peer, x.c.Secret, m, now)
+		p.prekey = k.Bundle.ID()
+		p.Letter, p.until, err = x.c.Sealer.Seal(k.Bundle, proof, m, now)
+	case x.c.Role == sturdyref.Dialler && !x.c.Secret.IsZero(): // as at first contact
+		p.Letter, p.until, err = x.c.Sealer.SealFirst(x.c.Peer, x.c.Secret, m, now)
+	default:
+		return fmt.Errorf("%w: the other end has left no newer one", ErrRetired)
 	}
-	if err != nil {
-		return until, prekey, err
-	}
-	if err := to.Drop(ctx, letter, until.Add(Skew).Sub(now)); err != nil {
-		return until, prekey, err
-	}
-	return until, prekey, nil
-}
-
-func (x *Exchange[T]) told(ack uint64) {
-	x.In.Told(ack)
-	x.owing = time.Time{}
+	p.Keep = p.until.Add(Skew).Sub(now)
+	return err
 }
 
 const (
@@ -214,36 +231,35 @@ const (
 	enough = 2 * time.Hour
 )
 
-// refresh has something that letters can be sealed to: the peer's newest prekey, which is asked for now and then because it may have been
-// replaced while this side heard nothing; or nothing but a secret, at first contact.
-func (x *Exchange[T]) refresh(ctx context.Context, to Dropper, now time.Time) error {
-	last := x.c.Known.Bundle
-	good := last != nil && last.Retires.After(now.Add(enough))
-	if x.c.Known.Signing != ([32]byte{}) && (!good || now.Sub(x.asked) >= askAgain) {
-		x.asked = now
-		encoded, err := to.Bundle(ctx)
-		if err != nil && !good {
-			return err
-		}
-		if len(encoded) > 0 {
-			b, err := VerifyBundle(encoded, sturdyref.Public{Static: x.c.Peer, Signing: x.c.Known.Signing})
-			if err != nil && !good {
-				return err
-			}
-			if err == nil {
-				x.renew(b)
-			}
-		}
-		good = x.c.Known.Bundle != nil && x.c.Known.Bundle.Retires.After(now.Add(enough))
+// good reports whether there is a prekey to seal to.
+func (x *Exchange[T]) good(now time.Time) bool {
+	b := x.c.Known.Bundle
+	return b != nil && b.Retires.After(now.Add(enough))
+}
+
+// Asks reports whether the box is to be asked for the peer's prekeys before Next: something is due, and there is none to seal it to, or
+// it is a day since it was asked. The peer may have replaced them while this side heard nothing.
+func (x *Exchange[T]) Asks(now time.Time) bool {
+	if x.c.Known.Signing == ([32]byte{}) || x.good(now) && now.Sub(x.asked) < askAgain {
+		return false
 	}
-	switch {
-	case good:
-	case x.c.Role == sturdyref.Dialler && !x.c.Secret.IsZero():
-		x.c.Known.Bundle = nil // as at first contact
-	default:
-		return fmt.Errorf("%w: the other end has left no newer one", ErrRetired)
+	if _, _, due := x.Out.Due(now); !due && !x.owed(now) {
+		return false
 	}
-	return nil
+	x.asked = now
+	return true
+}
+
+// Answer is what the box has answered. An error says that it was nothing that could be used.
+func (x *Exchange[T]) Answer(bundle []byte, err error) error {
+	if err != nil || len(bundle) == 0 {
+		return err
+	}
+	b, err := VerifyBundle(bundle, sturdyref.Public{Static: x.c.Peer, Signing: x.c.Known.Signing})
+	if err == nil {
+		x.renew(b)
+	}
+	return err
 }
 
 // renew takes a bundle of the other end if it is newer than the one that is known.
@@ -251,6 +267,7 @@ func (x *Exchange[T]) renew(b *Bundle) {
 	if x.c.Known.Bundle == nil || b.NotBefore.After(x.c.Known.Bundle.NotBefore) {
 		x.c.Known.Bundle = b
 		x.Out.Renewed(b)
+		x.half = nil // it may be sealed to what is gone
 	}
 }
 
@@ -279,45 +296,6 @@ func (x *Exchange[T]) Take(l *Letter, letter T) (ready [][]byte, err error) {
 		return nil, err
 	}
 	return x.In.Take(&l.Message, letter)
-}
-
-// succeeds takes note of which life of its sender a message is from, or returns why it cannot be: each opening of a store goes on
-// where the one before was, and letters of earlier ones may come late.
-func (x *Exchange[T]) succeeds(m *Message) error {
-	k := &x.c.Known
-	end := m.First + uint64(len(m.Frames))
-	switch {
-	case m.Seen > x.c.Epoch:
-		return fmt.Errorf("%w: this side's store is opened for time %d, and the peer has letters of time %d", ErrRolledBack, x.c.Epoch, m.Seen)
-	case m.Epoch == 0 && k.Epoch == 0:
-		return nil
-	case k.Epoch != 0 && m.Store != k.Store:
-		return fmt.Errorf("%w: the peer has another store than before", ErrRolledBack)
-	case m.Epoch == k.Epoch && m.Base != k.Base:
-		return ErrIdentityInUse
-	case m.Epoch < k.Epoch && end > k.Base:
-		return fmt.Errorf("%w: frame %d is from before there were so many", ErrRolledBack, end-1)
-	case m.Epoch > k.Epoch && k.Epoch != 0 && m.Base < k.End:
-		return fmt.Errorf("%w: the peer begins again with %d frames, and has had %d", ErrRolledBack, m.Base, k.End)
-	}
-	if m.Epoch > k.Epoch {
-		k.Store, k.Epoch, k.Base = m.Store, m.Epoch, m.Base
-	}
-	k.End = max(k.End, end)
-	return nil
-}
-
-// Met says at the beginning and at the end of a connection which life of the peer it is with: what Message has of it, as the two have
-// told each other. Its errors are those of Take. A link that does not call it notices less of a peer that has gone back.
-func (x *Exchange[T]) Met(store [16]byte, epoch, base uint64) error {
-	if err := x.succeeds(&Message{Store: store, Epoch: epoch, Base: base}); err != nil {
-		return err
-	}
-	x.c.Known.Heard = true
-	if x.c.Known.Epoch == epoch {
-		x.c.Known.End = max(x.c.Known.End, x.In.Next())
-	}
-	return nil
 }
 
 // Wake returns when Send is to be called next, if nothing happens until then; ok is false if it need not be. After an error of Send

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -115,7 +116,7 @@ func TestExchange(t *testing.T) {
 	}
 	take(b, bob, &toBob, fromA[:2]...)
 	toBob.refuse = nil
-	send(a, &toBob, 4, nil)
+	send(a, &toBob, 3, nil) // the part that was taken need not go again
 	take(b, bob, &toBob, fromA[2:]...)
 
 	// An acknowledgement waits for frames to go with, for a while.
@@ -191,7 +192,7 @@ func TestExchange(t *testing.T) {
 	send(a, &toBob, 0, nil) // nothing is due, so nothing is asked
 	fromA = append(fromA, []byte("six"))
 	a.Out.Written(8)
-	send(a, &toBob, 2, nil) // five again, for what it was sealed to is gone
+	send(a, &toBob, 1, nil) // with five again, for what that was sealed to is gone
 	take(b, bob, &toBob, fromA[6:]...)
 	if k := a.Known(); k.Bundle.ID() == old || !k.Heard {
 		t.Error("the newer prekey is not known")
@@ -363,6 +364,55 @@ func TestExchangeFirstContact(t *testing.T) {
 	check("Alice has heard of Bob's, whatever the box shows", 0, false, false, false)
 	if ends[0].Known().Bundle.ID() != bob.prekeys.Bundle().ID() {
 		t.Error("an older prekey has taken the place of a newer one")
+	}
+}
+
+// TestHalf: parts of a frame that were taken are good as long as all are, and go again when what they are sealed to has gone.
+func TestHalf(t *testing.T) {
+	alice, bob := newParty(t), newParty(t)
+	frames := [][]byte{make([]byte, netlayer.MaxFrame)}
+	a := liveLink(t, alice, bob, sturdyref.Dialler, &frames)
+	a.Out.Written(1)
+	part := func(now time.Time, want int) {
+		t.Helper()
+		p, err := a.Next(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := (&mailbox.Opener{Identity: bob, Prekeys: bob.prekeys, Correspondent: func(mailbox.Envelope) (mailbox.Correspondent, error) {
+			return mailbox.Correspondent{Signing: alice.Public().Signing}, nil
+		}}).Open(p.Letter, now)
+		if err != nil || l.Parts != 3 || l.Part != want {
+			t.Fatalf("part %d of %d, %v, want part %d", l.Part, l.Parts, err, want)
+		}
+		a.Dropped(p)
+	}
+	renew := func(now time.Time) {
+		t.Helper()
+		if err := bob.prekeys.RetireAll(now); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Answer(bob.prekeys.Bundle().Encoded(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part(start, 0)
+	part(start, 1)
+	renew(start.Add(day))
+	part(start.Add(day), 0)
+	part(start.Add(13*day), 1)
+	if p, err := a.Next(start.Add(16 * day)); p != nil || !errors.Is(err, mailbox.ErrRetired) {
+		t.Errorf("%v, %v, want ErrRetired", p, err)
+	}
+	renew(start.Add(16 * day))
+	for i := range 3 {
+		part(start.Add(16*day), i)
+	}
+	if p, err := a.Next(start.Add(16 * day)); p != nil || err != nil {
+		t.Errorf("%v, %v when all is dropped", p, err)
+	}
+	if at, ok := a.Wake(start.Add(16 * day)); !ok || !at.Equal(bob.prekeys.Bundle().Retires) {
+		t.Errorf("wake at %v, %v", at, ok)
 	}
 }
 
