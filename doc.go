@@ -19,6 +19,8 @@
 //	room := node.Enliven(invite) // returns at once, dials behind the scenes
 //	topic, err := vat.Result[string](room.Send(ctx, "topic")).Await(ctx)
 //
+// A reference breaks, for good, when its session is lost: one got by [Node.Live] comes back.
+//
 // Most programs need this package, package vat for objects and references, package promise for waiting, and package
 // sturdyref to read a sturdyref from text. The others are for those who look inside, or build on CapTP themselves.
 //

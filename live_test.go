@@ -3,6 +3,7 @@ package hawser_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"github.com/hawser-go/hawser"
@@ -78,6 +79,23 @@ func TestLiveKeptByADurableObject(t *testing.T) {
 		}
 		if n, err := vat.Result[int](root.Send(ctx, "save", 5)).Await(ctx); n != 6 || err != nil {
 			t.Errorf("round %d: %d, %v", round, n, err)
+		}
+		// The bank goes and comes back: the durable vat is told of that by a turn, and goes on.
+		if err := bank.Close(); err != nil {
+			t.Error(err)
+		}
+		bank = open(atBank)
+		if _, err := bank.Publish(ctx, "purse", newPurse(ctx, bank)); err != nil {
+			t.Fatal(err)
+		}
+		broken := 0
+		for n, err := 0, error(net.ErrClosed); err != nil; broken++ {
+			if n, err = vat.Result[int](root.Send(ctx, "save", 3)).Await(ctx); err == nil && n != 3 {
+				t.Errorf("round %d: %d", round, n)
+			}
+			if broken == 1000 {
+				t.Fatalf("round %d: %v", round, err)
+			}
 		}
 		if err := errors.Join(guest.Close(), bank.Close()); err != nil {
 			t.Error(err)

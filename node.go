@@ -216,8 +216,9 @@ func (n *Node) Revoke(ctx context.Context, name string) error { return n.home.Re
 // Enliven returns a reference to the object a sturdyref stands for. It returns at once; messages sent to it go out with
 // the connection, or over the session there is once the peer has proven there that it has the sturdyref's secret, too.
 // What keeps the object from being had — ErrRefused, netlayer.ErrUnreachable — breaks the reference and everything sent
-// to it. A reference that broke stays broken, also by the loss of its session: enliven again to try again. All of these
-// errors match net.ErrClosed, too, so that a program that tries again asks for ErrRefused first.
+// to it. A reference that broke stays broken, also by the loss of its session: enliven again to try again, or have one that
+// comes back from [Node.Live]. All of these errors match net.ErrClosed, too, so that a program that tries again asks for
+// ErrRefused first.
 func (n *Node) Enliven(ref sturdyref.Ref) vat.Ref { return n.home.Enliven(ref) }
 
 // EnlivenKey returns a reference to the object at a peer that a capability key opens, as Enliven does.

@@ -6,3 +6,10 @@ func (d *Depot) InMemory() (slots, refs, objects int) {
 	defer d.mu.Unlock()
 	return len(d.slots), len(d.refs), len(d.impls) + d.loaded.Len()
 }
+
+// Senders counts the senders that a live reference remembers.
+func (l *Live) Senders() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.senders)
+}
