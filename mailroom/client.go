@@ -39,11 +39,17 @@ func refusal(err error) error {
 		{ErrFull, mailbox.ErrFull}, {ErrExpired, mailbox.ErrExpired}, {ErrTooLarge, mailbox.ErrTooLarge}, {ErrRevoked, mailbox.ErrRevoked},
 	} {
 		if errors.Is(err, r.code) {
-			return fmt.Errorf("%w: %w", r.is, err)
+			return &refused{r.is, err}
 		}
 	}
 	return err
 }
+
+// refused is a refusal by a server, which says why in its own words.
+type refused struct{ is, said error }
+
+func (r *refused) Error() string   { return r.said.Error() }
+func (r *refused) Unwrap() []error { return []error{r.is, r.said} }
 
 // NewDrainer returns a box as its owner takes letters out of it. v is a vat of this process, where what the box talks to lives. Its
 // methods wait, and so are for goroutines that run no turn.
