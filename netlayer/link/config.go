@@ -32,6 +32,8 @@ type Config struct {
 	// Store, if not nil, is where links are that outlive their process: connections that can be had to are [netlayer.Lasting],
 	// and [Netlayer.Kept] returns those of earlier processes. It is the node's, opened for it, and stays open until Close has returned.
 	Store *store.Store
+	// Mail, if not nil, carries frames of links that last while there is no connection.
+	Mail Mail
 	// Lease is how long a link that outlives its process waits for its next connection (default 90 days), whether a process is
 	// there or not. An anonymous dialler, which does not outlive its own, is waited for as ever.
 	Lease time.Duration

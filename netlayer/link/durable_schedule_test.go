@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,19 @@ import (
 // TestAnyScheduleOfProcesses draws what is written, when links come to outlive their processes, when processes are killed, end
 // in order and start again, how slow their disks are, and what the network does meanwhile. At the end both are there
 // and the network is whole: everything has arrived once and in order at who has kept the link, or the link has ended.
-func TestAnyScheduleOfProcesses(t *testing.T) {
+func TestAnyScheduleOfProcesses(t *testing.T) { anySchedule(t) }
+
+// TestAnyScheduleWithMail is the same with letters that carry frames between the two, or not, late, again, and out of order,
+// whether there is a connection or not.
+func TestAnyScheduleWithMail(t *testing.T) {
+	anySchedule(t, "post", "post", "post", "deliver", "deliver", "deliver", "deliver")
+}
+
+func anySchedule(t *testing.T, more ...string) {
 	rapid.Check(t, func(r *rapid.T) {
-		plan := rapid.SliceOfN(rapid.SampledFrom([]string{
+		plan := rapid.SliceOfN(rapid.SampledFrom(append(more,
 			"write", "write", "write", "much", "last", "kill", "kill", "stop", "start", "start", "lose", "lose silently", "cut", "heal", "moment", "moment", "second", "slow", "fast",
-		}), 5, 60).Draw(r, "plan")
+		)), 5, 60).Draw(r, "plan")
 		sides := rapid.SliceOfN(rapid.Bool(), len(plan), len(plan)).Draw(r, "sides")
 		counts := rapid.SliceOfN(rapid.IntRange(1, 40), len(plan), len(plan)).Draw(r, "counts")
 		first := rapid.SampledFrom([]string{"both", "a", "b", "none"}).Draw(r, "last at first")
@@ -28,6 +37,9 @@ func TestAnyScheduleOfProcesses(t *testing.T) {
 			w := mem.New(&mem.Config{Seed: seed, Delay: 3 * time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: time.Second})
 			a := &node{t: t, net: w, name: "a", dir: new(memory.Backend)}
 			b := &node{t: t, net: w, name: "b", dir: new(memory.Backend)}
+			mail := len(more) > 0
+			a.mail, b.mail = mail, mail
+			letters := map[*node][]sealed{} // to a node
 			a.start()
 			b.start()
 			actors := map[*node]*actor{a: a.dial(b)}
@@ -69,6 +81,18 @@ func TestAnyScheduleOfProcesses(t *testing.T) {
 					write(n, counts[i])
 				case "much": // more than a link has in memory
 					write(n, 10*counts[i])
+				case "post":
+					if up[n] {
+						letters[other] = append(letters[other], n.desk.seal(counts[i])...)
+					}
+				case "deliver":
+					if all := letters[n]; up[n] && len(all) > 0 {
+						at := counts[i] % len(all)
+						n.desk.open(all[at])
+						if counts[i]%5 > 0 {
+							letters[n] = slices.Delete(all, at, at+1)
+						}
+					}
 				case "last":
 					if c := actors[n]; c != nil && up[n] {
 						_ = c.last() // it may have ended

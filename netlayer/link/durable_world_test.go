@@ -50,7 +50,9 @@ type node struct {
 	addr     string                // if it is not the name
 	guard    func(netip.Addr) bool // Dial.Allow
 	idle     bool                  // links that are kept are not run
-	sizes    func(i int) int       // of the frames that are read, if not sizeOf
+	mail     bool                  // letters are to be had, at
+	desk     *desk
+	sizes    func(i int) int // of the frames that are read, if not sizeOf
 	over     func(netlayer.Netlayer) netlayer.Netlayer
 	dir      *memory.Backend
 	cfg      link.Config
@@ -80,6 +82,10 @@ func (n *node) start() {
 	cfg := n.cfg
 	cfg.Store = s
 	cfg.Logger = hclog.New(&hclog.LoggerOptions{Name: n.name, Output: n.t.Output(), Level: hclog.Debug})
+	if n.mail {
+		n.desk = &desk{t: n.t, links: map[[16]byte]link.Mailed{}, left: map[[16]byte]bool{}}
+		cfg.Mail = n.desk
+	}
 	inner := netlayer.Netlayer(n.host)
 	if n.over != nil {
 		inner = n.over(inner)

@@ -112,6 +112,7 @@ func (l *link) end(why error) {
 	l.changed.Broadcast()
 	known := lk.lasts && !lk.forgotten && (why == error(errClosedHere) || errors.Is(why, ErrIdentityInUse))
 	l.mu.Unlock()
+	l.leave()
 	l.n.forget(l, known)
 	l.dispose(conn, oneLine(why.Error()))
 	l.n.cfg.Logger.Debug("session's link ended", "peer", l.peer(), "why", why)

@@ -88,9 +88,12 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 	lk.id, lk.frames, lk.gen, lk.lasts, lk.asleep = [16]byte(id), framesOf([16]byte(id)), 1, true, true
 	lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames
 	lk.put, lk.freed, lk.deleted, lk.acked, lk.next = place.Bytes, note.Freed, note.Deleted, note.Deleted, note.Deleted
-	lk.saved, lk.received = place.Consumed, place.Consumed
+	lk.saved, lk.received, lk.counted = place.Consumed, place.Consumed, place.Consumed
 	lk.mark, lk.heard, lk.contact = 1, true, time.Unix(note.Contact, 0)
 	lk.to, lk.also = n.cfg.reviveTarget(fixed.To), n.cfg.reviveTarget(note.Elsewhere)
+	if n.cfg.Mail != nil {
+		lk.mailed = place.Frames
+	}
 	l.lasting.Store(true)
 	l.consumed.Store(place.Consumed)
 	if len(said) > 0 {

@@ -150,6 +150,7 @@ func (l lasting) Recorded(mark uint64) {
 		l.noteSoon(false) // what was held up while the link itself was not on the disk
 	}
 	l.look()
+	l.stir()
 }
 
 // Held returns how many bytes the frames take.
@@ -187,6 +188,7 @@ func (l lasting) Forget(tx *store.Batch) {
 	if lk.closing && !isKnownThere(lk.ended) && l.canTell() {
 		l.n.spawn(l.tellOver) // Close has not
 	}
+	l.stir()
 }
 
 // fetch reads frames that are to go out from the store, letting go of mu meanwhile. It returns false if that cannot be done.

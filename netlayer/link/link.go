@@ -44,6 +44,7 @@ type link struct {
 	// consumed counts the frames handed back, and said those of them that the peer has been told of.
 	consumed, said atomic.Uint64
 	lasting        atomic.Bool // state.lasts
+	lettered       atomic.Bool // there are post.letters
 	confirming     atomic.Bool // the peer is waited for to confirm that the two ends do not agree
 	heavy          atomic.Bool // enough bytes came to tell the peer before it has to wait
 	armed          atomic.Bool // the timer of acknowledgements is set
@@ -62,7 +63,9 @@ type inflow struct {
 	gen   uint64
 	raw   int // frames that are to come as they are
 	ahead netlayer.Frame
-	isSet bool // ahead is a frame that More has found
+	isSet bool   // ahead is a frame that was read and not returned,
+	n     uint64 // with this number
+	last  uint64 // the number of the frame that read has returned
 }
 
 // state is what mu guards.
@@ -103,8 +106,12 @@ type state struct {
 	ended   error
 	closed  chan struct{} // closed when Close is through
 
-	peer incarnation // who the peer has last said it is
+	peer    incarnation // who the peer has last said it is
+	asked   uint64      // received when the last request was made
+	granted uint64      // acked then
+	counted uint64      // the number that the next frame has that comes by conn
 	shelf
+	post
 }
 
 var (

@@ -51,8 +51,8 @@ func (l *link) writeNotes() {
 // writeNote writes it once. Called with mu held, which it lets go of; one goroutine at a time does.
 func (l *link) writeNote() error {
 	lk := &l.lk
-	from, to := lk.deleted, min(lk.acked, lk.disk, lk.deleted+noteFrames)
-	lk.dirty = to < min(lk.acked, lk.disk)
+	from, to := lk.deleted, min(l.useless(), lk.disk, lk.deleted+noteFrames)
+	lk.dirty = to < min(l.useless(), lk.disk)
 	lk.urgent = false
 	if !lk.dirty {
 		lk.acks = 0

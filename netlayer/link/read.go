@@ -10,19 +10,31 @@ import (
 func (l *link) Read() (netlayer.Frame, error) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	if in := &l.in; in.isSet {
-		f := in.ahead
-		in.ahead, in.isSet = netlayer.Frame{}, false
-		return f, nil
-	}
-	for {
-		if l.in.conn == nil {
-			if err := l.connected(); err != nil {
+	for in := &l.in; ; {
+		than := everything
+		if in.isSet {
+			than = in.n
+		}
+		if f, ok := l.letter(than); ok {
+			return f, nil
+		}
+		if in.isSet {
+			f := in.ahead
+			in.ahead, in.isSet = netlayer.Frame{}, false
+			return f, nil
+		}
+		if in.conn == nil {
+			again, err := l.connected()
+			if err != nil {
 				return netlayer.Frame{}, err
 			}
+			if again {
+				continue
+			}
 		}
-		if f, ok := l.read(); ok {
-			return f, nil
+		// Letters that have come meanwhile are before it.
+		if in.ahead, in.isSet = l.read(); in.isSet {
+			in.n = in.last
 		}
 	}
 }
@@ -39,11 +51,12 @@ func (l *link) More() bool {
 			return true
 		}
 		l.mu.Lock()
+		letters := len(l.lk.letters) > 0
 		ended := l.lk.conn == nil && l.lk.ended != nil
 		conn, gen, handedBack := l.lk.conn, l.lk.gen, l.consumed.Load() == l.lk.received
 		l.mu.Unlock()
 		switch {
-		case ended:
+		case ended || letters:
 			return true
 		case conn == nil || !conn.More():
 			return false
@@ -53,12 +66,14 @@ func (l *link) More() bool {
 		if l.in.conn != conn {
 			l.in = inflow{conn: conn, gen: gen}
 		}
-		l.in.ahead, l.in.isSet = l.read()
+		if l.in.ahead, l.in.isSet = l.read(); l.in.isSet {
+			l.in.n = l.in.last
+		}
 	}
 }
 
-// connected waits for a connection to read from, or returns why there will be none.
-func (l *link) connected() error {
+// connected waits for a connection to read from, or returns why there will be none; or again if a letter has come first.
+func (l *link) connected() (again bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lk.asleep {
@@ -67,15 +82,19 @@ func (l *link) connected() error {
 			l.await()
 			l.look()
 		}
+		l.stir()
 	}
-	for l.lk.conn == nil && l.lk.ended == nil {
+	for l.lk.conn == nil && l.lk.ended == nil && len(l.lk.letters) == 0 {
 		l.changed.Wait()
 	}
-	if l.lk.conn == nil {
-		return l.lk.ended
+	switch {
+	case l.lk.conn != nil:
+		l.in = inflow{conn: l.lk.conn, gen: l.lk.gen}
+		return false, nil
+	case l.lk.ended != nil:
+		return false, l.lk.ended
 	}
-	l.in = inflow{conn: l.lk.conn, gen: l.lk.gen}
-	return nil
+	return true, nil
 }
 
 // read takes a frame off the connection; ok is false if it was none of the link's, or the connection is over.
@@ -113,9 +132,14 @@ func (l *link) read() (f netlayer.Frame, ok bool) {
 func (l *link) take(f netlayer.Frame, heard bool) (netlayer.Frame, bool) {
 	l.mu.Lock()
 	lk := &l.lk
-	fenced := lk.gen != l.in.gen
+	fenced, known := lk.gen != l.in.gen, false
 	if !fenced {
-		lk.received++
+		known = lk.counted < lk.received // it has come by mail meanwhile
+		l.in.last = lk.counted
+		lk.counted++
+		if !known {
+			lk.received++
+		}
 		lk.passed, lk.heard = true, lk.heard || heard
 		if lk.weight += len(f.Bytes); lk.weight >= ackBytes {
 			lk.weight = 0
@@ -123,9 +147,11 @@ func (l *link) take(f netlayer.Frame, heard bool) (netlayer.Frame, bool) {
 		}
 	}
 	l.mu.Unlock()
-	if fenced {
+	if fenced || known {
 		f.Done()
-		l.in.conn = nil
+		if fenced {
+			l.in.conn = nil
+		}
 		return netlayer.Frame{}, false
 	}
 	if also := f.OnDone; also != nil {
@@ -178,6 +204,7 @@ func (l *link) begun(b []byte) error {
 	l.n.baptize(l, s.id())
 	l.lk.late, l.lk.urgent = l.lk.lasts, true
 	l.noteSoon(true)
+	l.stir()
 	return nil
 }
 

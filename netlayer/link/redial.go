@@ -114,6 +114,7 @@ func (l *link) patience() time.Duration {
 func (l *link) request(over bool) []byte {
 	lk := &l.lk
 	lk.attempt++
+	lk.asked, lk.granted = lk.received, lk.acked
 	return request{id: lk.secret.id(), attempt: lk.attempt, next: lk.received, over: over, turned: !l.info.Outbound, from: l.self()}.encode(lk.secret)
 }
 
@@ -173,11 +174,13 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 		return false, errImpostor
 	}
 	var why error
-	fault := byte(0)
+	fault, again := byte(0), false
 	l.mu.Lock()
 	switch lk := &l.lk; {
 	case lk.gen != gen || ctx.Err() != nil:
 		why = errClosedHere // the peer's own dial came first
+	case a.say == sayApart && lk.received > lk.asked, a.say == sayOn && a.next < lk.acked && a.next >= lk.granted:
+		again = true // a letter has come meanwhile, and is what they do not agree on
 	case a.say == sayGone:
 		why = because(ErrGone, "")
 	case a.say != sayOn && !errors.Is(lk.peer.succeeds(a.from), ErrIdentityInUse):
@@ -188,10 +191,14 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 	default:
 		if fault, why = l.compare(a.from, a.next); why == nil {
 			l.succeed(a.from)
-			l.attach(conn, a.next)
+			l.attach(conn, a.next, lk.asked)
 		}
 	}
 	l.mu.Unlock()
+	if again {
+		l.dispose(conn, "")
+		return false, errLater
+	}
 	if why == nil {
 		l.keep(conn)
 		l.goOn()

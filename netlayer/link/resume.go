@@ -67,9 +67,9 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link, error) {
 		return nil, nil, nil
 	}
 	l.mu.Lock()
-	superseded := l.lk.gen != gen
+	superseded := l.lk.gen != gen || r.next < l.lk.acked // a letter may have come meanwhile: it dials again
 	if !superseded {
-		l.attach(conn, r.next)
+		l.attach(conn, r.next, next)
 	}
 	l.mu.Unlock()
 	if superseded {

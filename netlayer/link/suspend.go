@@ -46,6 +46,7 @@ func (l *link) suspend() {
 	l.await()
 	if l.lk.lasts {
 		l.trim()
+		l.stir()
 	} else {
 		l.crowd(func(c *crowd) { c.join(l, l.out.bytes()) })
 	}
@@ -93,12 +94,13 @@ func (l *link) grace() time.Duration {
 	}
 }
 
-// attach has the link go on with a connection, whose other end expects the frame with number next.
-func (l *link) attach(conn netlayer.Conn, next uint64) {
+// attach has the link go on with a connection, whose other end expects the frame with number next, and was told that this one
+// expects the one with number ours.
+func (l *link) attach(conn netlayer.Conn, next, ours uint64) {
 	lk := &l.lk
 	lk.conn, lk.previous, lk.writable, lk.passed, lk.heard = conn, conn, true, false, true
 	lk.gen++ // and with it whatever was to happen without a connection is off
-	lk.next = next
+	lk.next, lk.counted = next, ours
 	l.said.Store(0)
 	lk.ackDue = l.tellable() > 0 // what was said last may have been lost, and what the peer reads next is not what it may forget
 	l.touched()
@@ -106,6 +108,7 @@ func (l *link) attach(conn netlayer.Conn, next uint64) {
 	lk.expiry = nil
 	l.stopDialling()
 	l.crowd(func(c *crowd) { c.leave(l) })
+	l.stir()
 	l.changed.Broadcast()
 	l.n.cfg.Logger.Info("session goes on", "peer", l.peer(), "after", time.Since(lk.suspended), "repeated", lk.sent-next)
 }

@@ -187,7 +187,7 @@ func (l *link) acknowledged(gen, position uint64) error {
 	switch {
 	case lk.gen != gen:
 		return nil
-	case position > lk.next: // what it has read it did not ask for
+	case position > max(lk.next, lk.mailed): // what it has read it did not ask for
 		return because(ErrPosition, fmt.Sprintf("it acknowledges %d frames, %d were sent", position, lk.next))
 	}
 	lk.heard = true
@@ -206,17 +206,27 @@ func (l *link) release(position uint64) {
 	if lk.lasts {
 		lk.acks++
 		l.noteSoon(lk.acks >= noteAcks)
+		l.stir()
 	}
 	if lk.waiting > 0 && l.roomy() {
 		l.changed.Broadcast()
 	}
 }
 
+// useless returns the number before which no frame is needed any more: it was acknowledged, and is not one that the peer counts on
+// getting by the connection there is, as it did not have it by mail when that began.
+func (l *link) useless() uint64 {
+	if l.lk.conn == nil {
+		return l.lk.acked
+	}
+	return min(l.lk.acked, l.lk.next)
+}
+
 // trim frees the memory of frames that are of no use there, but for those that are being written: they were acknowledged, or are
 // on the disk and have gone out, or cannot go out now.
 func (l *link) trim() {
 	lk := &l.lk
-	before := lk.acked
+	before := l.useless()
 	switch {
 	case !lk.lasts:
 	case lk.conn != nil:
