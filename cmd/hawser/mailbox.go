@@ -60,6 +60,7 @@ func mailboxes(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 		flags.StringVar(&c.listen, "listen", "", "UDP `address` to listen at, host:port (default every interface, at the port used last)")
 		flags.StringVar(&c.advertise, "advertise", "", "`addresses` that go into URIs, host:port, with commas between (default those of the interfaces)")
 		flags.BoolVar(&c.tcp, "tcp", false, "listen over TCP, too, at the same port")
+		flags.StringVar(&c.to, "to", "", "write the server's URI to a `file` that its owner alone can read, and not to standard output")
 	case "new":
 		flags.IntVar(&c.terms.Letters, "letters", 0, "hold so many letters at the most (default 10 000)")
 		flags.IntVar(&c.terms.Bytes, "bytes", 0, "hold so many bytes at the most (default 256 MiB)")
@@ -111,6 +112,7 @@ type mailboxCommand struct {
 	args              []string
 	listen, advertise string
 	tcp               bool
+	to                string
 	terms             mailroom.Terms
 	timeout           time.Duration
 }
@@ -132,7 +134,11 @@ func (c *mailboxCommand) serve(ctx context.Context, stdout, stderr io.Writer) in
 		return misused(stderr, "%v", err)
 	}
 	uri, err := serveMailboxes(ctx, node)
-	if err == nil {
+	if err == nil && c.to != "" {
+		if err = writeSecret(c.to, "server "+uri+"\n"); err == nil {
+			_, err = fmt.Fprintf(stdout, "the server's URI is in %s\n", c.to)
+		}
+	} else if err == nil {
 		_, err = fmt.Fprintf(stdout, "server %s\n", uri)
 	}
 	if err == nil {
@@ -146,6 +152,22 @@ func (c *mailboxCommand) serve(ctx context.Context, stdout, stderr io.Writer) in
 		return 1
 	}
 	return 0
+}
+
+// writeSecret writes a file that nobody else can read, also if it is there already.
+func writeSecret(path, content string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Chmod(0o600)
+	if err == nil {
+		_, err = f.WriteString(content)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // serveMailboxes publishes the boxes of a node, and whatever is made from now on, and returns the URI of the office.

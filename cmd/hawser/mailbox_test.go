@@ -69,6 +69,36 @@ func (s *mailServer) start() {
 	s.uri = uri
 }
 
+// startTo starts a server whose URI goes to a file that others could read.
+func (s *mailServer) startTo(path string) {
+	s.t.Helper()
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.process = exec.Command(s.program, "mailbox", "serve", "--to", path, s.dir)
+	stdout, err := s.process.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	p := s.process
+	s.t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || strings.Contains(line, "/s/") || !strings.Contains(line, path) {
+		s.t.Fatalf("%q, %v", line, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(b), "server ocapn://") {
+		s.t.Fatalf("%q, %v", b, err)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		s.t.Errorf("%v, %v", info.Mode(), err)
+	}
+	s.uri = strings.TrimSpace(strings.TrimPrefix(string(b), "server "))
+}
+
 // kill ends the process as kill -9 does.
 func (s *mailServer) kill() {
 	s.t.Helper()
@@ -294,6 +324,9 @@ func TestMailboxServe(t *testing.T) {
 			t.Errorf("interrupted: %v\n%s", err, s.errs)
 		}
 	}
+	s.startTo(filepath.Join(t.TempDir(), "uri"))
+	s.ask(0, "letters", "list")
+	s.kill()
 	s.uri = strings.Replace(s.uri, "/s/", "/s/A", 1)
 	s.ask(1, "hawser: ", "list", "--timeout=1s")
 }
@@ -322,6 +355,7 @@ func TestMailboxMisuse(t *testing.T) {
 		{"a file", []string{"serve", file}, "", 2, "is no directory"},
 		{"the directory of another node", []string{"serve", other, "--listen=127.0.0.1:0"}, "", 2, "kind"},
 		{"nowhere", []string{"serve", filepath.Join(other, "x"), "--listen=127.0.0.1:nonsense"}, "", 2, "nonsense"},
+		{"a URI to nowhere", []string{"serve", "--to", filepath.Join(file, "x"), "--listen=127.0.0.1:0", filepath.Join(t.TempDir(), "y")}, "", 1, "hawser: "},
 		{"no name", []string{"new"}, "", 2, "usage:"},
 		{"no time", []string{"new", "bob", "--timeout=0"}, "", 2, "--timeout is a time"},
 		{"no URI", []string{"new", "bob"}, "", 2, "is wanted on standard input"},
