@@ -35,6 +35,7 @@ func TestLease(t *testing.T) {
 			b.start()
 			out := a.kept[0]
 			talk(t, out, b.kept[0], 10)
+			time.Sleep(40 * time.Minute)
 			b.kill()
 			begin := time.Now()
 			time.Sleep(c.running)
@@ -484,5 +485,24 @@ func TestDamaged(t *testing.T) {
 		a.start()
 		b.start()
 		a.kept[0].over(t, link.ErrDamaged)
+	})
+}
+
+// TestReachIsKept restarts the side that was dialled and had been told where else the dialler is: it dials.
+func TestReachIsKept(t *testing.T) {
+	pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+		_, in := meet(t, a, b)
+		in.conn.(netlayer.Reacher).Reach(a.links.Location(), nil)
+		time.Sleep(5 * time.Second)
+		b.kill()
+		a.stop()
+		a.over = func(n netlayer.Netlayer) netlayer.Netlayer {
+			d := &deaf{Netlayer: n}
+			d.on.Store(true)
+			return d
+		}
+		a.start()
+		b.start()
+		talk(t, a.kept[0], b.kept[0], 10)
 	})
 }

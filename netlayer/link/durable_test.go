@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,23 +95,28 @@ func TestRestartedOneAfterTheOther(t *testing.T) {
 // TestPromotedBeforeAnythingWasHeard kills a side that was dialled before it has heard of the dialler: the dialler knows of the
 // link, and is waited for.
 func TestPromotedBeforeAnythingWasHeard(t *testing.T) {
-	pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
-		out := a.dial(b)
-		in := <-b.accepted
-		last(t, out, in)
-		time.Sleep(100 * time.Millisecond)
-		a.kill()
-		b.kill()
-		b.start()
-		time.Sleep(time.Hour)
-		a.start()
-		if err := a.kept[0].write(9); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.kept[0].await(9); err != nil {
-			t.Error(err)
-		}
-	})
+	for _, both := range []bool{false, true} {
+		pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+			out := a.dial(b)
+			in := <-b.accepted
+			last(t, out, in)
+			time.Sleep(100 * time.Millisecond)
+			a.kill()
+			if both {
+				b.kill()
+				b.start()
+				in = b.kept[0]
+			}
+			time.Sleep(time.Hour)
+			a.start()
+			if err := a.kept[0].write(9); err != nil {
+				t.Fatal(err)
+			}
+			if err := in.await(9); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestForgotten has either side forget a link: the other learns at once, or when it comes, also if it was restarted.
@@ -145,6 +151,11 @@ func TestForgotten(t *testing.T) {
 					c.conn.Forget(tx)
 					if err := n.store.Write(tx); err != nil {
 						t.Fatal(err)
+					}
+					for bucket := range n.dump() {
+						if strings.HasPrefix(bucket, "links-frames") {
+							t.Error("its frames are still stored")
+						}
 					}
 					_ = c.conn.Close("enough")
 					if !connected {

@@ -76,33 +76,165 @@ func TestPromotedInTheMiddleOfAWrite(t *testing.T) {
 
 // TestNothingBeforeTheDisk has a slow disk: frames go out, and acknowledgements, when they are on it.
 func TestNothingBeforeTheDisk(t *testing.T) {
-	pair(t, link.Config{}, func(_ *mem.Network, a, b *node) {
+	for _, killed := range []bool{false, true} {
+		pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+			out, in := meet(t, a, b)
+			a.process.slow.Store(int64(time.Hour))
+			if err := out.write(10); err != nil {
+				t.Fatal(err)
+			}
+			if err := in.write(10); err != nil {
+				t.Fatal(err)
+			}
+			if err := out.await(10); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Minute)
+			in.mu.Lock()
+			if in.read != 3 {
+				t.Errorf("%d frames have come that were not on the disk", in.read-3)
+			}
+			in.mu.Unlock()
+			held := func() bool { return in.conn.Held() > 0 }
+			if !held() {
+				t.Error("what is not on the disk of who has read it is acknowledged")
+			}
+			w.Lose(a.host, b.host) // what has been read by one and must be repeated to it if it is killed is not the same
+			time.Sleep(10 * time.Second)
+			if !held() {
+				t.Error("what is not on the disk of who has read it is taken for acknowledged after a resumption")
+			}
+			if !killed {
+				a.process.slow.Store(0)
+				time.Sleep(2 * time.Hour)
+				if held() {
+					t.Errorf("%d bytes are held that were acknowledged", in.conn.Held())
+				}
+				talk(t, out, in, 20)
+				return
+			}
+			a.kill()
+			a.start()
+			talk(t, a.kept[0], in, 20)
+		})
+	}
+}
+
+// TestAcknowledgedAgain loses each connection when frames have been read and it has not been said yet: it is said by the next.
+func TestAcknowledgedAgain(t *testing.T) {
+	pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
 		out, in := meet(t, a, b)
+		for i := range 20 {
+			if err := out.write(10 + i); err != nil {
+				t.Fatal(err)
+			}
+			if err := in.await(10 + i); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond)
+			w.LoseSilently(b.host, a.host)
+			w.Lose(a.host, b.host)
+			time.Sleep(5 * time.Second)
+			if held := out.conn.Held(); held > 0 {
+				t.Errorf("%d: %d bytes are held that were consumed", i, held)
+			}
+		}
+	})
+}
+
+// TestPromotedOnASlowDisk has frames sent and not acknowledged while what Last has added is on its way to the disk: if the connection
+// is lost then, they are repeated from memory.
+func TestPromotedOnASlowDisk(t *testing.T) {
+	pair(t, link.Config{MaxSuspended: 1}, func(w *mem.Network, a, b *node) {
+		out := a.dial(b)
+		in := <-b.accepted
+		time.Sleep(time.Second)
+		last(t, in)
+		time.Sleep(time.Second)
+		b.process.slow.Store(int64(time.Hour))
+		if err := out.write(200); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
 		a.process.slow.Store(int64(time.Hour))
-		if err := out.write(10); err != nil {
-			t.Fatal(err)
+		last(t, out)
+		time.Sleep(time.Minute)
+		b.kill() // which has not stored them
+		time.Sleep(time.Second)
+		b.start()
+		if err := b.kept[0].await(200); err != nil {
+			t.Error(err)
 		}
-		if err := in.write(10); err != nil {
-			t.Fatal(err)
-		}
-		if err := out.await(10); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(30 * time.Minute)
-		in.mu.Lock()
-		if in.read != 3 {
-			t.Errorf("%d frames have come that were not on the disk", in.read-3)
-		}
-		in.mu.Unlock()
-		if held := in.conn.Held(); held == 0 {
-			t.Error("what is not on the disk of who has read it is acknowledged")
+		if held := out.conn.Held(); held == 0 {
+			t.Error("nothing is held")
 		}
 		a.process.slow.Store(0)
 		time.Sleep(2 * time.Hour)
-		if held := in.conn.Held(); held != 0 {
-			t.Errorf("%d bytes are held that were acknowledged", held)
+		talk(t, out, b.kept[0], 300)
+		if n, held := link.InMemory(out.conn), out.conn.Held(); n > 0 || held > 0 {
+			t.Errorf("%d bytes are in memory, %d held", n, held)
 		}
-		talk(t, out, in, 20)
+	})
+}
+
+// TestMakesRoom promotes a link that is suspended, of which there may be one. Another that is suspended does not drive it out.
+func TestMakesRoom(t *testing.T) {
+	pair(t, link.Config{MaxSuspended: 1}, func(w *mem.Network, a, b *node) {
+		first := a.dial(b)
+		in := <-b.accepted
+		last(t, in)
+		talk(t, first, in, 3)
+		w.Partition(a.host, b.host)
+		if err := first.write(10); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		last(t, first)
+		w.Heal(a.host, b.host)
+		talk(t, first, in, 20)
+		second := a.dial(b)
+		<-b.accepted
+		w.Partition(a.host, b.host)
+		_ = second.conn.Write([][]byte{{1}})
+		if err := first.write(30); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := link.InMemory(first.conn); n > 0 {
+			t.Errorf("%d bytes are in memory while there is no connection", n)
+		}
+		w.Heal(a.host, b.host)
+		talk(t, first, in, 40)
+	})
+}
+
+// TestFewInMemory records much for a peer that is connected and reads nothing.
+func TestFewInMemory(t *testing.T) {
+	const size = 5000
+	pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+		b.sizes = func(i int) int { return either(i < 3, sizeOf(i), size) }
+		out, _ := meet(t, a, b)
+		b.stop()
+		b.idle = true
+		b.start()
+		time.Sleep(time.Minute)
+		for i := 3; i < 2003; i++ {
+			out.mu.Lock()
+			out.sent++
+			out.commit([][]byte{frame(i, size)})
+			out.mu.Unlock()
+			if i%100 == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		time.Sleep(time.Second)
+		if n := link.InMemory(out.conn); n > 700<<10 || n == 0 {
+			t.Errorf("%d bytes are in memory", n)
+		}
+		b.kept[0].run()
+		if err := b.kept[0].await(2003); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
