@@ -59,6 +59,11 @@ type Config struct {
 	// Networks makes several netlayers, in place of Network: one for each transport, the first being where what is published
 	// is found. Each may have a dialect of CapTP, for peers of other implementations.
 	Networks func(NetworkConfig) ([]Layer, error)
+	// Mailbox is the owner's sturdyref of a box that a mailbox server keeps for this node (hawser mailbox new): what peers send to durable
+	// objects of this node while it is away waits there, and what durable objects of this node send to a peer that is away is left in the
+	// peer's box, if it has one. So two peers need never be on at the same time. It wants a Dir and Kinds. Default: peers that
+	// are away are waited for.
+	Mailbox sturdyref.Ref
 	// Handoffs says where references that peers hand on may send this node.
 	Handoffs HandoffPolicy
 	// LazyRelease is for programs in a testing/synctest bubble: see captp.Config.

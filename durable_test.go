@@ -40,6 +40,7 @@ type Account interface {
 	Step(ctx context.Context, left int) error
 	Take(from string, n, amount int64) int64
 	Heard(o promise.Outcome[int64])
+	Inquire(ctx context.Context)
 	Report() account
 }
 
@@ -56,9 +57,28 @@ var (
 	accountKind  = vat.KindOf("test.account", func() *account { return new(account) }, accountFacet)
 )
 
-func (a *account) Meet(others []accountRef)     { a.Others = others }
-func (a *account) Report() account              { return *a }
-func (a *account) Heard(promise.Outcome[int64]) { a.Told++ }
+func (a *account) Meet(others []accountRef) { a.Others = others }
+
+// Inquire asks another, and waits for the answer.
+func (a *account) Inquire(ctx context.Context) {
+	name := a.Name + " inquires"
+	if a.Sent == nil {
+		a.Sent = make(map[string]int64)
+	}
+	a.Sent[name]++
+	a.Asked++
+	answer := a.Others[0].Send(ctx, "take", name, a.Sent[name], 0)
+	vat.WhenSettled(ctx, vat.Result[int64](answer), vat.As[accountRef](vat.Self(ctx)), accountRef.Heard)
+}
+
+func (a *account) Report() account { return *a }
+
+func (a *account) Heard(o promise.Outcome[int64]) {
+	a.Told++
+	if _, err := o.Get(); err != nil {
+		a.Wrong = append(a.Wrong, err.Error())
+	}
+}
 
 func (a *account) Take(from string, n, amount int64) int64 {
 	if a.Seen == nil {

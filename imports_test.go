@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"captp/msg":             {"passable", "sturdyref"},
 	"captp/wire":            {"passable", "sturdyref", "captp/msg", "syrup"},
 	"captp":                 {"passable", "sturdyref", "captp/msg", "captp/wire", "vat", "promise", "store", "netlayer", "internal/meter", "internal/detcbor"},
-	"home":                  {lower, "netlayer/mailbox"},
+	"home":                  {lower, "netlayer/mailbox", "mailroom"},
 	".":                     {lower, transports, "home"},
 	"conformance/...":       {public, "conformance/..."},
 	"cmd/hawser/...":        {public, "cmd/hawser/...", "conformance/..."},

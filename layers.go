@@ -31,9 +31,9 @@ var (
 )
 
 // networks makes the layers of a node, or those of one anonymous session. Sessions over those whose peers are of this module
-// outlive their connections.
-// And, if there is a store, their processes.
-func (c *Config) networks(nc NetworkConfig, st *store.Store) ([]Layer, error) {
+// outlive their connections, and, if there is a store, their processes; what they say while the peer is away goes by mail, if there
+// is a post.
+func (c *Config) networks(nc NetworkConfig, st *store.Store, post *home.Post) ([]Layer, error) {
 	if c.Grace < 0 {
 		return c.layers(nc)
 	}
@@ -48,6 +48,9 @@ func (c *Config) networks(nc NetworkConfig, st *store.Store) ([]Layer, error) {
 	lc := link.Config{Grace: c.Grace, Store: st, Allow: c.Handoffs.Allow(), Logger: c.Logger.Named("link")}
 	if c.Locator != nil {
 		lc.Locate = c.Locator.Locate
+	}
+	if post != nil {
+		lc.Mail = post
 	}
 	layers = slices.Clone(layers)
 	for i, l := range layers {

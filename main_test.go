@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		os.Exit(childOpens(dir))
 	case "moves":
 		os.Exit(childMoves(dir))
+	case "mail":
+		os.Exit(childKeepsMail(dir))
 	case "trades":
 		os.Exit(childTrades(dir))
 	case "host":

@@ -125,13 +125,17 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 // node makes a node that acts under id, nil for an anonymous one.
 func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node, error) {
 	n := &Node{cfg: c, root: s}
+	post, err := s.post(c, id, keep)
+	if err != nil {
+		return nil, err
+	}
 	var lives *home.Shelf
 	if keep != nil {
 		lives = s.durables.kept()
 	}
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
-		Handoffs: c.Handoffs, Ledger: s.durables.book(), Shelf: lives, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
+		Handoffs: c.Handoffs, Ledger: s.durables.book(), Post: post, Shelf: lives, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
 	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net"), Key: newKey}
 		if id != nil {
@@ -140,7 +144,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 				nc.Key = s.dir.key
 			}
 		}
-		layers, err := c.networks(nc, s.durables.shelf())
+		layers, err := c.networks(nc, s.durables.shelf(), post)
 		if id != nil && err == nil {
 			n.port = portOf(layers)
 		}

@@ -2,6 +2,7 @@ package hawser_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -26,7 +30,12 @@ var deaths = flag.Int("deaths", 9, "how often TestThreeProcesses kills one of it
 // other, too, "step", "report". It answers with a line.
 func childTrades(dir string) int {
 	ctx := context.Background()
-	n, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{accountKind}})
+	cfg := &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{accountKind}}
+	cfg.Mailbox, _ = sturdyref.Parse(os.Getenv("HAWSER_TEST_MAILBOX"))
+	if level := os.Getenv("HAWSER_TEST_LOG"); level != "" {
+		cfg.Logger = hclog.New(&hclog.LoggerOptions{Name: filepath.Base(dir), Level: hclog.LevelFromString(level)})
+	}
+	n, err := hawser.Open(ctx, cfg)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -55,6 +64,13 @@ func childTrades(dir string) int {
 			answer, err = meet(ctx, n, own, words[1:])
 		case "step":
 			own.Step(ctx, 20)
+		case "inquire":
+			_, err = own.Send(ctx, "inquire").Await(ctx)
+			if errors.Is(err, vat.ErrNotReference) {
+				err = nil
+			}
+		case "correspondents":
+			answer = fmt.Sprint(len(n.Correspondents()))
 		case "report":
 			var r account
 			r, err = vat.Result[account](own.Send(ctx, "report")).Await(ctx)
@@ -84,6 +100,12 @@ func meet(ctx context.Context, n *hawser.Node, own accountRef, uris []string) (s
 		others = append(others, accountRef{r})
 	}
 	_, err := vat.Result[any](own.Send(ctx, "meet", others)).Await(ctx)
+	if len(others) == 1 {
+		if err == nil {
+			_, err = vat.Result[any](others[0].Send(ctx, "meet", []accountRef{own})).Await(ctx)
+		}
+		return "met", err
+	}
 	for i, r := range others { // who are introduced to each other by this
 		if err == nil {
 			_, err = vat.Result[any](r.Send(ctx, "meet", []accountRef{own, others[1-i]})).Await(ctx)
@@ -100,12 +122,14 @@ type trader struct {
 	in   io.WriteCloser
 	out  *bufio.Reader
 	home string // its URI
+	mode string // what kind of child, if it is not one that trades
+	box  string // where its mail is, if it has any
 }
 
 func (c *trader) start() {
 	c.t.Helper()
 	c.cmd = exec.Command(os.Args[0])
-	c.cmd.Env = append(os.Environ(), "HAWSER_TEST_CHILD=trades", "HAWSER_TEST_DIR="+c.dir)
+	c.cmd.Env = append(os.Environ(), "HAWSER_TEST_CHILD="+cmp.Or(c.mode, "trades"), "HAWSER_TEST_DIR="+c.dir, "HAWSER_TEST_MAILBOX="+c.box)
 	c.cmd.Stderr = c.t.Output()
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -120,7 +144,7 @@ func (c *trader) start() {
 	}
 	c.out = bufio.NewReader(out)
 	line := c.read()
-	if _, err := sturdyref.Parse(line); err != nil || c.home != "" && c.home != line {
+	if !strings.HasPrefix(line, "ocapn://") || c.home != "" && c.home != line {
 		c.t.Fatalf("it began with %q", line)
 	}
 	c.home = line
@@ -210,11 +234,7 @@ func settled(all []*trader) error {
 	sum, moved := int64(0), int64(0)
 	sent, seen := make(map[string]int64), make(map[string]int64)
 	for _, c := range all {
-		line := c.tell("report")
-		var r account
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			return fmt.Errorf("%s: %w", line, err)
-		}
+		r := c.report()
 		if len(r.Wrong) > 0 || r.Asked != r.Told {
 			return fmt.Errorf("asked %d, told %d, wrong: %q", r.Asked, r.Told, r.Wrong)
 		}

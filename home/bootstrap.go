@@ -19,10 +19,11 @@ type bootstrap interface {
 	DepositGift(ctx context.Context, id any, gift vat.Ref) error
 	WithdrawGift(ctx context.Context, certificate any) (vat.Ref, error)
 	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
+	MailTo(ctx context.Context, drop string, record, bundle []byte) error
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{
-	"DepositGift": "deposit-gift", "WithdrawGift": "withdraw-gift", "RelayGift": "relay-gift",
+	"DepositGift": "deposit-gift", "WithdrawGift": "withdraw-gift", "RelayGift": "relay-gift", "MailTo": "mail-to",
 })
 
 // lobby is the bootstrap object of one session. Its turns are the home vat's.

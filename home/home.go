@@ -39,6 +39,8 @@ type Config struct {
 	Limits   captp.Limits
 	// Ledger, if set, stores the sessions that something durable depends on. Those it has from before go on.
 	Ledger *captp.Ledger
+	// Post, if set, is the Home's mail. The Home closes it.
+	Post *Post
 	// Shelf, if set, has this Home's live references be kept by durable objects.
 	Shelf *Shelf
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
@@ -156,6 +158,9 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 		go h.accept(l)
 	}
 	h.cfg.Shelf.use(h)
+	if h.cfg.Post != nil {
+		h.cfg.Post.bind(h)
+	}
 	return h, nil
 }
 
@@ -313,6 +318,9 @@ func (h *Home) shut() error {
 	}
 	each.Wait()
 	err := closeLayers(h.layers)
+	if h.cfg.Post != nil {
+		h.cfg.Post.shut()
+	}
 	h.wg.Wait()
 	h.mu.Lock()
 	if h.gifts.timer != nil {

@@ -20,6 +20,14 @@ func (h *Home) Lasting() []sturdyref.PeerID {
 	return all
 }
 
+// Correspondents is Post.Correspondents, of a Home without mail none.
+func (h *Home) Correspondents() []sturdyref.PeerID {
+	if h.cfg.Post == nil {
+		return nil
+	}
+	return h.cfg.Post.Correspondents()
+}
+
 // Forget ends the sessions with a peer for good, and returns when that has come about here: what either side holds of the other breaks. The
 // peer learns that when it is there. A sturdyref of it is as good as before.
 func (h *Home) Forget(peer sturdyref.PeerID) error {

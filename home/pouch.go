@@ -1,0 +1,426 @@
+package home
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/mailroom"
+	links "github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/netlayer/mailbox"
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// pouch is the mail of one link. What is not guarded by mu belongs to its goroutine.
+type pouch struct {
+	post   *Post
+	l      links.Mailed
+	peer   sturdyref.PeerID
+	key    [32]byte // its static key
+	ctx    context.Context
+	cancel context.CancelFunc
+	wake   chan struct{}
+
+	x    *mailbox.Exchange[mailbox.Delivery]
+	cfg  mailbox.ExchangeConfig // of x
+	rec  pouchRecord
+	held [][]byte // frames that are in order, and that the link did not take yet
+	from uint64   // the number of the first
+	told bool     // the peer knows our drop
+	busy int      // tries to drop letters that have failed
+	// acked is what the peer had acknowledged when that was last all, or more than before, and since when it has been no more.
+	acked uint64
+	since time.Time
+
+	ready atomic.Bool // both sides know where the other's letters are dropped
+
+	mu     sync.Mutex
+	sender mailbox.Correspondent
+	news   *correspondence // what the peer has said over a session
+	in     []opened
+}
+
+type opened struct {
+	l *mailbox.Letter
+	d mailbox.Delivery
+}
+
+// correspondence is what a peer says of its mail.
+type correspondence struct {
+	drop    string
+	signing [32]byte
+	bundle  *mailbox.Bundle
+}
+
+// maxDropURI bounds the sturdyref of a drop.
+const maxDropURI = 1024
+
+// readCorrespondence verifies what a peer that has proven to have a static key says of its mail.
+func readCorrespondence(drop string, record, bundle []byte, static [32]byte) (c correspondence, err error) {
+	if _, err := sturdyref.Parse(drop); err != nil || len(drop) > maxDropURI {
+		return c, errors.Join(err, errLongDrop)
+	}
+	r, err := sturdyref.VerifyRecord(record, static)
+	if err != nil {
+		return c, err
+	}
+	c.drop, c.signing = drop, r.Signing
+	c.bundle, err = mailbox.VerifyBundle(bundle, r.Public)
+	return c, err
+}
+
+var errLongDrop = errors.New("home: what should be the sturdyref of a drop is none")
+
+// bucketMail has, under the name of a link, a pouchRecord.
+const bucketMail = "mail"
+
+// pouchRecord is what is stored of a link's mail: what is known of the peer's, and of what is on its way.
+type pouchRecord struct {
+	_                struct{} `cbor:",toarray"`
+	Drop             []byte   // the peer's
+	Own              []byte   // ours, for the peer
+	Signing, Bundle  []byte
+	Heard, Told      bool // the peer has been heard, and was told of Own
+	Store            []byte
+	Epoch, Base, End uint64
+	Outbox           []byte
+}
+
+var mailCodec = func() *detcbor.Codec {
+	c, err := detcbor.New(detcbor.Limits{Bytes: 1 << 20})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}()
+
+// open makes the pouch of a link, as it was stored, if it was.
+func (p *Post) open(l links.Mailed) (*pouch, error) {
+	info := l.Info()
+	b := &pouch{post: p, l: l, peer: info.Remote.ID(), wake: make(chan struct{}, 1)}
+	var err error
+	if b.key, err = sturdyref.DesignatorKey(info.Remote.Designator); err != nil {
+		return nil, err
+	}
+	name := l.Name()
+	stored, err := p.cfg.Store.Get(bucketMail, name[:])
+	if err != nil {
+		return nil, err
+	}
+	if stored != nil {
+		if err := mailCodec.Unmarshal(stored, &b.rec); err != nil {
+			return nil, err
+		}
+	}
+	st := l.Mail()
+	known := mailbox.Known{Heard: true, Epoch: b.rec.Epoch, Base: b.rec.Base, End: b.rec.End}
+	copy(known.Signing[:], b.rec.Signing)
+	copy(known.Store[:], b.rec.Store)
+	if info.Identity != nil {
+		known.Signing = info.Identity.Signing
+	}
+	if len(b.rec.Bundle) > 0 {
+		if known.Bundle, err = mailbox.VerifyBundle(b.rec.Bundle, sturdyref.Public{Static: b.key, Signing: known.Signing}); err != nil {
+			return nil, err
+		}
+	}
+	out := new(mailbox.Outbox)
+	if len(b.rec.Outbox) > 0 {
+		if out, err = mailbox.OutboxOf(b.rec.Outbox, st.Acked, st.Written); err != nil {
+			return nil, err
+		}
+	}
+	base := uint64(0)
+	if stored != nil {
+		base = st.Written // it was there before this process
+	}
+	b.cfg = mailbox.ExchangeConfig{
+		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: base,
+		Reply: string(b.rec.Own), Sealer: p.sealer, Frames: l.Frames, AckDelay: time.Second,
+	}
+	b.x, err = mailbox.NewExchange(b.cfg, out, mailbox.NewInbox[mailbox.Delivery](st.Received, st.Consumed))
+	if err != nil {
+		return nil, err
+	}
+	b.sender = b.x.Correspondent()
+	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
+	b.ctx, b.cancel = context.WithCancel(p.ctx)
+	return b, nil
+}
+
+func (b *pouch) poke() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put adds a letter. It is called by who drains the box, which sends no more than some that are not done.
+func (b *pouch) put(l *mailbox.Letter, d mailbox.Delivery) {
+	b.mu.Lock()
+	b.in = append(b.in, opened{l, d})
+	b.mu.Unlock()
+	b.poke()
+}
+
+// learn notes what the peer has said over a session.
+func (b *pouch) learn(c correspondence) {
+	b.mu.Lock()
+	b.news = &c
+	b.mu.Unlock()
+	b.poke()
+}
+
+// run is the pouch's goroutine.
+func (b *pouch) run() {
+	defer b.cancel()
+	select {
+	case <-b.post.bound:
+	case <-b.ctx.Done():
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-b.wake:
+		case <-timer.C:
+		case <-b.ctx.Done():
+			return
+		}
+		b.step()
+		timer.Reset(b.rest())
+	}
+}
+
+// step does all that there is to do now.
+func (b *pouch) step() {
+	before := b.rec
+	b.mu.Lock()
+	in, news := b.in, b.news
+	b.in, b.news = nil, nil
+	b.mu.Unlock()
+	if news != nil {
+		b.know(news)
+	}
+	b.catchUp()
+	for _, o := range in {
+		b.take(o)
+	}
+	b.catchUp()
+	b.introduce()
+	if err := b.send(); err != nil {
+		b.busy++
+		b.post.log.Debug("letters wait", "peer", b.peer.String(), "error", err)
+	} else {
+		b.busy = 0
+	}
+	b.save(&before)
+}
+
+// know has the exchange know where the peer's letters are dropped, and its keys, which it may have been without.
+func (b *pouch) know(c *correspondence) {
+	b.rec.Drop = []byte(c.drop)
+	known := b.x.Known()
+	known.Signing = c.signing
+	b.renew(known)
+	_ = b.x.Answer(c.bundle.Encoded(), nil) // it was verified
+	b.mu.Lock()
+	b.sender = b.x.Correspondent()
+	b.mu.Unlock()
+}
+
+// renew makes the exchange anew with what is known of the peer; what is on its way stays that.
+func (b *pouch) renew(known mailbox.Known) {
+	b.cfg.Known = known
+	if x, err := mailbox.NewExchange(b.cfg, b.x.Out, b.x.In); err == nil {
+		b.x = x
+	}
+}
+
+// catchUp tells the mail what has come about on the link, and gives the link what has come by mail.
+func (b *pouch) catchUp() {
+	st := b.l.Mail()
+	b.x.Out.Written(st.Written)
+	if err := b.x.Out.Acked(st.Acked); err != nil {
+		b.l.End(err.Error())
+		return
+	}
+	if len(b.held) == 0 {
+		b.from = b.x.In.Next()
+	}
+	b.held = append(b.held, b.x.In.Advance(st.Received)...)
+	if len(b.held) > 0 {
+		b.held = b.held[b.l.Take(b.from, b.held):]
+		b.from = b.x.In.Next() - uint64(len(b.held))
+	}
+	b.x.In.Consumed(st.Consumed)
+	for _, d := range b.x.In.Done() {
+		d.Done()
+	}
+}
+
+// take takes a letter.
+func (b *pouch) take(o opened) {
+	first := b.x.In.Next()
+	ready, err := b.x.Take(o.l, o.d)
+	switch {
+	case errors.Is(err, mailbox.ErrReplayed), err == nil:
+	case errors.Is(err, mailbox.ErrEarly):
+		b.post.log.Debug("a letter comes too early: it stays in the box", "peer", b.peer.String(), "error", err)
+		return
+	case errors.Is(err, mailbox.ErrForged), errors.Is(err, mailbox.ErrRolledBack), errors.Is(err, mailbox.ErrIdentityInUse), errors.Is(err, mailbox.ErrEquivocal):
+		b.post.log.Warn("a session cannot go on by mail", "peer", b.peer.String(), "error", err)
+		o.d.Done()
+		if !errors.Is(err, mailbox.ErrForged) {
+			b.l.End(err.Error())
+		}
+		return
+	default:
+		b.post.log.Debug("a letter is refused", "peer", b.peer.String(), "error", err)
+		o.d.Done()
+		return
+	}
+	if o.l.Reply != "" && len(o.l.Reply) <= maxDropURI {
+		b.rec.Drop = []byte(o.l.Reply)
+	}
+	if len(ready) > 0 {
+		if len(b.held) == 0 {
+			b.from = first
+		}
+		b.held = append(b.held, ready...)
+	}
+	if err := b.l.Acked(o.l.Next); err != nil {
+		return
+	}
+	if o.l.Over {
+		b.l.End(o.l.Reason)
+	}
+	b.mu.Lock()
+	b.sender = b.x.Correspondent()
+	b.mu.Unlock()
+}
+
+// introduce has a drop made for the peer, and tells the peer, once in the life of a process.
+func (b *pouch) introduce() {
+	if b.told || b.busy > 0 || !b.l.Mail().Connected {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
+	defer cancel()
+	if len(b.rec.Own) == 0 {
+		box, err := b.post.box(ctx)
+		if err != nil {
+			b.busy++
+			return
+		}
+		name := b.l.Name()
+		uri, err := box.NewDrop(ctx, "link "+hex.EncodeToString(name[:]), mailroom.Terms{}).Await(ctx)
+		if err != nil {
+			b.busy++
+			b.post.log.Debug("no drop for a peer", "peer", b.peer.String(), "error", err)
+			return
+		}
+		b.rec.Own, b.cfg.Reply = []byte(uri), uri
+		b.x.SetReply(uri)
+	}
+	if err := b.post.tell(ctx, b.peer, string(b.rec.Own)); err != nil {
+		b.busy++
+		return
+	}
+	b.told = true
+}
+
+// mailTimeout bounds each thing that is asked of a server.
+const mailTimeout = 30 * time.Second
+
+// outOfReach returns how long the peer has been: since the connection was lost, or, as long as that looks as if it were there, since the
+// peer has acknowledged anything of what waits for it. A peer that was switched off is missed by its connection a minute later.
+func (b *pouch) outOfReach(st links.MailState) time.Duration {
+	if st.Acked != b.acked || st.Acked == st.Written || b.since.IsZero() {
+		b.acked, b.since = st.Acked, time.Now()
+	}
+	if st.Connected {
+		return time.Since(b.since) - silence
+	}
+	return time.Since(st.Since)
+}
+
+// silence is how long a peer to which there is a connection may acknowledge nothing, before what is sent goes by mail, too.
+const silence = 5 * time.Second
+
+// send drops what is due, if the peer is out of reach and has a box.
+func (b *pouch) send() error {
+	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 {
+		return nil
+	}
+	uri, err := sturdyref.Parse(string(b.rec.Drop))
+	if err != nil {
+		return err
+	}
+	if _, _, due := b.x.Out.Due(time.Now()); !due {
+		if _, owes := b.x.In.Owes(); !owes {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
+	defer cancel()
+	ref, err := b.post.h.Enliven(uri).Await(ctx)
+	if err != nil {
+		return err
+	}
+	return b.x.Send(ctx, mailroom.NewDropper(mailroom.DropRef{Ref: ref}), time.Now())
+}
+
+// rest returns how long to wait if nothing happens.
+func (b *pouch) rest() time.Duration {
+	wait := time.Hour
+	if at, ok := b.x.Wake(time.Now()); ok {
+		wait = min(wait, time.Until(at))
+	}
+	st := b.l.Mail()
+	switch {
+	case b.busy > 0:
+		wait = min(wait, min(serverPause<<min(b.busy-1, 6), longestPause))
+	case !st.Connected || st.Acked < st.Written:
+		if left := b.post.cfg.Patience - b.outOfReach(st); left > 0 {
+			wait = min(wait, left)
+		}
+	}
+	return max(wait, 10*time.Millisecond)
+}
+
+// save stores what has changed.
+func (b *pouch) save(before *pouchRecord) {
+	k := b.x.Known()
+	b.rec.Heard, b.rec.Epoch, b.rec.Base, b.rec.End = k.Heard, k.Epoch, k.Base, k.End
+	if k.Store != [16]byte{} {
+		b.rec.Store = k.Store[:]
+	}
+	if k.Signing != [32]byte{} {
+		b.rec.Signing = k.Signing[:]
+	}
+	if k.Bundle != nil {
+		b.rec.Bundle = k.Bundle.Encoded()
+	}
+	b.rec.Told = b.rec.Told || b.told
+	var err error
+	if b.rec.Outbox, err = b.x.Out.Encode(); err != nil {
+		b.rec.Outbox = nil
+	}
+	now, err := mailCodec.Marshal(&b.rec)
+	was, _ := mailCodec.Marshal(before)
+	if err != nil || string(now) == string(was) {
+		return
+	}
+	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
+	name := b.l.Name()
+	tx := new(store.Batch)
+	tx.Put(bucketMail, name[:], now)
+	_ = b.post.cfg.Store.Submit(tx, nil)
+}

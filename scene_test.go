@@ -1,0 +1,146 @@
+package hawser_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/mailroom"
+	"github.com/hawser-go/hawser/vat"
+)
+
+var scenes = flag.Int64("scenes", 1, "how often TestScene plays its scene")
+
+// childKeepsMail is a mailbox server that does what it is told, a line each: "box NAME", "letters NAME". It answers with a line.
+func childKeepsMail(dir string) int {
+	ctx := context.Background()
+	n, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: mailroom.Kinds()})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	v, err := n.DurableVat("mailboxes")
+	var host mailroom.HostRef
+	if err == nil {
+		host, err = mailroom.Open(ctx, v)
+	}
+	var all []mailroom.Publication
+	if err == nil {
+		all, err = host.Publications(ctx).Await(ctx)
+	}
+	p := mailPublisher{n}
+	for _, each := range all {
+		if err == nil {
+			_, err = p.Publish(ctx, each.Name, each.Ref)
+		}
+	}
+	if err == nil {
+		_, err = host.Attach(ctx, vat.As[mailroom.PublisherRef](mailroom.PublisherFacet.SpawnIn(n.Vat("publisher"), p))).Await(ctx)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(n.Location().URI())
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		verb, name, _ := strings.Cut(in.Text(), " ")
+		answer, err := "", error(nil)
+		if verb == "box" {
+			answer, err = host.Office(ctx).NewBox(ctx, name, mailroom.Terms{}).Await(ctx)
+		} else {
+			var boxes map[string]mailroom.Usage
+			boxes, err = host.Office(ctx).Boxes(ctx).Await(ctx)
+			answer = fmt.Sprint(boxes[name].Letters)
+		}
+		if err != nil {
+			answer = err.Error()
+		}
+		fmt.Println(answer)
+	}
+	return 0
+}
+
+// mailPublisher publishes what a mailbox server gives out.
+type mailPublisher struct{ n *hawser.Node }
+
+func (p mailPublisher) Publish(ctx context.Context, name string, ref vat.Ref) (string, error) {
+	uri, err := p.n.Publish(ctx, name, ref)
+	return uri.URI(), err
+}
+
+func (p mailPublisher) Revoke(ctx context.Context, name string) error { return p.n.Revoke(ctx, name) }
+
+// Alice calls an object of Bob's while Bob is off. Alice is killed. Bob starts, executes, answers, is killed. Alice starts: what waited
+// for the answer runs, once. At no time were both on. In the second scene the mailbox server is killed in between, each time.
+func TestScene(t *testing.T) {
+	for _, kills := range []bool{false, true} {
+		name := "never both on"
+		if kills {
+			name += ", and the server is killed"
+		}
+		t.Run(name, func(t *testing.T) {
+			server := &trader{t: t, dir: t.TempDir(), mode: "mail"}
+			alice, bob := &trader{t: t, dir: t.TempDir()}, &trader{t: t, dir: t.TempDir()}
+			for _, c := range []*trader{server, alice, bob} {
+				t.Cleanup(c.kill)
+			}
+			server.start()
+			alice.box, bob.box = server.tell("box alice"), server.tell("box bob")
+			alice.start()
+			bob.start()
+			if got := alice.tell("meet " + bob.home); got != "met" {
+				t.Fatal(got)
+			}
+			until(t, func() bool { return alice.tell("correspondents") == "1" && bob.tell("correspondents") == "1" })
+			letters := func(of, want string) {
+				t.Helper()
+				until(t, func() bool { return server.tell("letters "+of) == want })
+				if kills {
+					server.kill()
+					server.start()
+				}
+			}
+			letters("alice", "0")
+			for round := int64(1); round <= *scenes; round++ {
+				bob.kill()
+				if got := alice.tell("inquire"); got != "done" {
+					t.Fatal(got)
+				}
+				until(t, func() bool { return server.tell("letters bob") != "0" })
+				letters("alice", "0")
+				alice.kill()
+				bob.start()
+				until(t, func() bool { return bob.report().Seen[alice.dir+" inquires"] == round })
+				until(t, func() bool { return server.tell("letters alice") != "0" })
+				letters("bob", "0")
+				bob.kill()
+				alice.start()
+				until(t, func() bool { return alice.report().Told == round })
+				if r := alice.report(); r.Asked != round || len(r.Wrong) > 0 {
+					t.Errorf("round %d: asked %d, told %d, %q", round, r.Asked, r.Told, r.Wrong)
+				}
+				bob.start() // and the two meet, for as long as that takes
+				until(t, func() bool { return bob.tell("correspondents") == "1" })
+			}
+			if r := bob.report(); r.Seen[alice.dir+" inquires"] != *scenes || len(r.Wrong) > 0 {
+				t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
+			}
+		})
+	}
+}
+
+// report returns the state of a child's account.
+func (c *trader) report() (r account) {
+	c.t.Helper()
+	line := c.tell("report")
+	if err := json.Unmarshal([]byte(line), &r); err != nil {
+		c.t.Fatalf("%s: %v", line, err)
+	}
+	return r
+}
