@@ -89,7 +89,7 @@ func TestLiveKeptByADurableObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		broken := 0
-		for n, err := 0, error(net.ErrClosed); err != nil; broken++ {
+		for n, err := 0, net.ErrClosed; err != nil; broken++ {
 			if n, err = vat.Result[int](root.Send(ctx, "save", 3)).Await(ctx); err == nil && n != 3 {
 				t.Errorf("round %d: %d", round, n)
 			}
