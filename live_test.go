@@ -102,3 +102,50 @@ func TestLiveKeptByADurableObject(t *testing.T) {
 		}
 	}
 }
+
+// TestLiveOfAnObjectThatDidNotLast restarts a peer with which the session outlives that, because of a durable object, while
+// what the live reference leads to does not.
+func TestLiveOfAnObjectThatDidNotLast(t *testing.T) {
+	ctx := context.Background()
+	hostDir := t.TempDir()
+	host, guest := durableNode(t, hostDir), durableNode(t, t.TempDir())
+	account, err := host.Publish(ctx, "account", durableAccount(t, host).Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lasts, err := guest.Enliven(account).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vat.Result[any](durableAccount(t, guest).Send(ctx, "meet", []accountRef{{lasts}})).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	invite, err := host.Publish(ctx, "purse", newPurse(ctx, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := guest.Live(invite)
+	deposit := func(n int) (int, error) { return vat.Result[int](live.Send(ctx, "deposit", n)).Await(ctx) }
+	if n, err := deposit(7); n != 7 || err != nil {
+		t.Fatal(n, err)
+	}
+	for range 2 {
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+		host = durableNode(t, hostDir)
+		if _, err := host.Publish(ctx, "purse", newPurse(ctx, host)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, func() bool {
+			n, err := deposit(5)
+			if err == nil && n != 5 {
+				t.Errorf("the new purse has %d", n)
+			}
+			return err == nil
+		})
+		if _, err := vat.Result[any](lasts.Send(ctx, "report")).Await(ctx); err != nil {
+			t.Errorf("the session has not outlived the restart: %v", err)
+		}
+	}
+}

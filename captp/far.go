@@ -28,6 +28,8 @@ type far struct {
 	broken map[*vat.Caller]error
 	wait   *wait // of farFlush and farAgain: what they are for; else where the vow leads until that has come through
 
+	of *far // what a question was asked, until it is answered: an object
+
 	used      bool // something was sent there
 	kind      farKind
 	released  bool // the position has been given back: the vow leads elsewhere

@@ -1,6 +1,8 @@
 package captp
 
 import (
+	"errors"
+
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -34,11 +36,13 @@ func outcomeOf(selector passable.Symbol, args []any, given bool) outcome {
 func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller, given bool) {
 	o := outcomeOf(selector, args, given)
 	first, later := false, false
+	var of *far
 	s.withLock(func(l *locked) {
 		if q.settled {
 			return
 		}
 		first, q.settled = true, true
+		of, q.of = q.of, nil
 		if q.kind == farPromise {
 			s.promised.keep(q, args)
 		}
@@ -53,6 +57,9 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		again.Refuse(nil) // what it mentions nobody will see
 	case !later:
 		s.conclude(q, o)
+	}
+	if e, ok := errors.AsType[*vat.Error](o.err); ok && of != nil && e.Code == vat.ErrLost.Code {
+		s.cfg.OnLost(of.node.Ref())
 	}
 }
 

@@ -161,6 +161,9 @@ func (l *locked) admit(o *outgoing) error {
 	}
 	if o.q == nil {
 		o.q = newFar(s, farQuestion, o.m.Answer)
+		if s.cfg.OnLost != nil && o.to.kind == farObject {
+			o.q.of = o.to
+		}
 	}
 	o.q.over = o.over
 	return nil

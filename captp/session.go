@@ -77,6 +77,10 @@ type Config struct {
 	// OnEnd, if set, is called once when a session that was started has ended, before Close returns and Done is closed.
 	// It must neither block nor call Close.
 	OnEnd func()
+	// OnLost, if set, is called when a call to an object of the peer's breaks with the code of vat.ErrLost: perhaps because the
+	// object went with an earlier process of the peer's, which the session has outlived, perhaps because of something behind it.
+	// It must not block.
+	OnLost func(object vat.Ref)
 }
 
 // A Session is the conversation with one peer (CapTP Specification, "CapTP Overview"). It is made by [New], takes

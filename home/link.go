@@ -24,6 +24,7 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
+	doubted time.Time // when what a live reference leads to was looked at last
 	// reacher is the connection, if it waits for its peer when that is gone.
 	reacher netlayer.Reacher
 	// stay ends the session of a guest who has not withdrawn anything.
@@ -77,6 +78,7 @@ func (h *Home) sessionConfig(l *link) captp.Config {
 	cfg := captp.Config{
 		Bootstrap: bootstrapFacet.SpawnIn(h.cfg.Vat, &lobby{h: h, link: l}), Realm: h, Limits: h.cfg.Limits, Logger: h.log,
 		Tracer: h.cfg.Tracer, LazyRelease: h.cfg.LazyRelease, Nudge: h.cfg.Nudge, OnEnd: func() { h.ended(l) },
+		OnLost:  func(r vat.Ref) { h.doubt(l, r) },
 		Greeted: func(g captp.Greeting) error { return h.greet(l, g) }, Ledger: h.cfg.Ledger,
 	}
 	if h.named() {

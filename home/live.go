@@ -27,7 +27,8 @@ type living struct {
 	home  *homecoming
 
 	at      sturdyref.Ref // where the object is, as was said last
-	here    bool          // it leads somewhere
+	here    bool          // it leads somewhere,
+	leads   vat.WeakRef   // there
 	over    bool          // it will lead nowhere any more
 	age     int           // how often it has led somewhere,
 	worked  bool          // and whether it ever has
@@ -138,7 +139,7 @@ func (h *Home) cameBack(w *living, ref vat.Ref) {
 		return
 	}
 	w.age, w.worked = w.age+1, true
-	w.here, w.tries, w.refused = true, 0, time.Time{}
+	w.here, w.leads, w.tries, w.refused = true, ref.Weak(), 0, time.Time{}
 	age := w.age
 	if c := w.home; !c.up {
 		c.up, c.since = true, time.Now()
@@ -183,6 +184,45 @@ func (h *Home) lost(w *living, age int, reason error) {
 		w.live.Sever(reason)
 		h.again(w, reason, false)
 	}
+}
+
+// doubt is told that an object may be lost although its session is not: the peer was restarted, the session has outlived that
+// and the object has not. Live references that lead there have it fetched once more, and are severed if that gives another, or
+// none.
+func (h *Home) doubt(l *link, object vat.Ref) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if h.closed || len(h.lives) == 0 || now.Sub(l.doubted) < hastened {
+		return
+	}
+	for _, w := range h.lives {
+		if w.here && w.leads == object.Weak() {
+			l.doubted = now
+			age := w.age
+			h.wg.Add(1)
+			go func() {
+				defer h.wg.Done()
+				h.lookAgain(w, age)
+			}()
+		}
+	}
+}
+
+// lookAgain fetches what a live reference leads to once more.
+func (h *Home) lookAgain(w *living, age int) {
+	h.mu.Lock()
+	at := w.at
+	h.mu.Unlock()
+	h.Enliven(at).PromiseCell().Subscribe(settled(func(v any, err error) {
+		ref, _ := v.(vat.Ref)
+		h.mu.Lock()
+		same := err == nil && !ref.IsNull() && ref.Weak() == w.leads
+		h.mu.Unlock()
+		if _, ended := errors.AsType[*captp.EndError](err); !same && !ended {
+			h.lost(w, age, vat.ErrLost)
+		}
+	}))
 }
 
 // failed is told that a try has come to nothing.
