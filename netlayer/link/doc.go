@@ -18,6 +18,19 @@
 //  3. A link ends for good with Close of either side, with the end of either process, when the grace is over, when what the
 //     peer says about its position cannot be, or when this side holds more suspended links than it may. Whatever was
 //     written and not acknowledged by then may or may not have been read.
+//
+// With a Config.Store links may also outlive their process ([netlayer.Lasting]):
+//
+//   - Frames go out, and the peer's are acknowledged, when the transaction that says so is on the disk. Whoever keeps its own
+//     state in those transactions reads each frame exactly once, whichever process is killed whenever.
+//   - Instead of the grace there is a lease since the last contact, and Close is no end: the link is there again ([Netlayer.Kept])
+//     until it is forgotten.
+//   - A directory that is in use twice, and one that was put back to an earlier state, are found out: [ErrIdentityInUse],
+//     [ErrRolledBack].
+//   - While there is no connection frames may go by mail ([Mail]).
+//
+// And of all links:
+//
 //  4. Info is that of the first connection for the link's life, the binding included.
 //  5. Whoever takes over a link has proven both the static key that began it and a secret that was said inside its first
 //     connection: who steals a static key later resumes nothing, and is resumed with by nobody.
