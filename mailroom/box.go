@@ -14,9 +14,12 @@ import (
 
 // Box is a box as its owner has it.
 type Box interface {
-	// Subscribe has the box push its letters to a [Subscriber], from the oldest on, and those that come, a few at a time until they
-	// are done. An earlier subscriber gets no more, and is told.
-	Subscribe(ctx context.Context, to SubscriberRef)
+	// Subscribe has the box push its letters to a [Subscriber], from the oldest on, and those that come: as many at a time as it has
+	// room for. They stay until they are done. An earlier subscriber gets no more, and is told. It returns the number of the subscription.
+	Subscribe(ctx context.Context, to SubscriberRef) (round int, err error)
+	// Got says that the subscriber of that number has room for as many letters more, and as many bytes. It does not say that they are
+	// done: a letter may have to wait for one that is behind it in the box.
+	Got(ctx context.Context, round, letters, bytes int) error
 	// Leave replaces the prekeys that those who drop letters get.
 	Leave(ctx context.Context, bundle []byte) error
 	// NewDrop makes a drop, for one peer, and returns its URI. If there is one of that label it gets these terms, and the URI is
@@ -66,13 +69,12 @@ type box struct {
 	// Letters and Bytes are what there is; Head and Tail the oldest letter and the newest.
 	Letters, Bytes int
 	Head, Tail     LetterRef
-	// Subscriber gets the letters from Cursor on; Round counts subscriptions, Flying and FlyingBytes what was pushed in this one and is
-	// not done. Waking says that a push is on its way.
+	// Subscriber gets the letters from Cursor on; Round counts subscriptions, Flying and FlyingBytes what was pushed in this one and
+	// was not got.
 	Subscriber          SubscriberRef
 	Cursor              LetterRef
 	Round               int
 	Flying, FlyingBytes int
-	Waking              bool
 }
 
 // roster has the drops of a box, apart from it because there may be many.

@@ -81,14 +81,21 @@ func (d drainer) Drain(ctx context.Context, deliver func(mailbox.Delivery)) erro
 		return err
 	}
 	defer stop()
-	if _, err := d.ref.Subscribe(ctx, ref).Await(ctx); err != nil {
+	round, err := d.ref.Subscribe(ctx, ref).Await(ctx)
+	if err != nil {
 		return refusal(err)
 	}
+	letters, bytes := 0, 0 // that were got, and the box does not know
 	for {
 		p, ok, err := s.next()
+		if letters > 0 && (!ok || letters >= maxFlying/4 || bytes >= maxFlyingBytes/4) {
+			d.ref.Got(context.Background(), round, letters, bytes)
+			letters, bytes = 0, 0
+		}
 		switch {
 		case ok:
 			deliver(mailbox.Delivery{Letter: p.letter, Done: sync.OnceFunc(func() { p.done.Done(context.Background()) })})
+			letters, bytes = letters+1, bytes+len(p.letter)
 			continue
 		case err != nil:
 			return err
@@ -126,7 +133,7 @@ func (s *subscriber) Letter(_ context.Context, content []byte, done LetterRef) e
 	case s.over != nil:
 		return ErrRevoked
 	case len(s.queue) >= 2*maxFlying || s.size+len(content) > 2*maxFlyingBytes:
-		s.over = fmt.Errorf("mailroom: the box pushes more than %d letters that are not done", 2*maxFlying)
+		s.over = fmt.Errorf("mailroom: the box pushes more than %d letters that were not got", 2*maxFlying)
 	default:
 		s.queue = append(s.queue, pushed{content, done})
 		s.size += len(content)

@@ -21,14 +21,17 @@ type rogue struct {
 	to mailroom.SubscriberRef
 }
 
-func (r *rogue) Subscribe(_ context.Context, to mailroom.SubscriberRef) {
+func (r *rogue) Subscribe(_ context.Context, to mailroom.SubscriberRef) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.to = to
+	return 1
 }
+func (r *rogue) Got(context.Context, int, int, int) {}
 
 type rogueBox interface {
-	Subscribe(ctx context.Context, to mailroom.SubscriberRef)
+	Subscribe(ctx context.Context, to mailroom.SubscriberRef) int
+	Got(ctx context.Context, round, letters, bytes int)
 }
 
 var rogueFacet = vat.FacetOf[rogueBox]("test.Rogue")

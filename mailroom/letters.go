@@ -55,7 +55,6 @@ type letter struct {
 	Prev, Next LetterRef
 	Size       int
 	Timer      vat.Timer
-	Round      int // of the subscription in which it was pushed last
 }
 
 // content is what is in a letter. It is written once.
@@ -99,10 +98,7 @@ func (l *letter) leave(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.remove(ctx, l); err != nil {
-		return err
-	}
-	return b.wake(ctx)
+	return b.remove(ctx, l)
 }
 
 // remove takes a letter out of the list.
@@ -142,10 +138,6 @@ func (b *box) remove(ctx context.Context, l *letter) error {
 	d.Bytes -= l.Size
 	b.Letters--
 	b.Bytes -= l.Size
-	if l.Round == b.Round && l.Round > 0 {
-		b.Flying--
-		b.FlyingBytes -= l.Size
-	}
 	l.Timer.Stop(ctx)
 	*l = letter{Size: l.Size} // what still names it keeps nothing else
 	return nil

@@ -219,55 +219,101 @@ func TestDrain(t *testing.T) {
 		if !errors.Is(again.err, context.Canceled) {
 			t.Errorf("%v, want what ended it", again.err)
 		}
-		// In a crowd no more than some are under way.
+		// All come, though none of them is done.
 		put(0, 100)
 		third := s.drain(b)
-		if got := third.got(); !bytes.Equal(got, up(32)) {
-			t.Errorf("%d letters are pushed at once", len(got))
-		}
-		for i := range 100 {
-			third.done(i, i+1)
-		}
 		if got := third.got(); !bytes.Equal(got, up(100)) {
 			t.Errorf("%d letters, %v", len(got), got)
+		}
+		third.done(50, 100)
+		synctest.Wait()
+		if u := must(t, b.Usage(t.Context())); u.Letters != 50 {
+			t.Errorf("%+v when half is done", u)
 		}
 	})
 }
 
-// TestWindow: no more is under way than may be, whatever happens to letters meanwhile.
+// reader is a Subscriber that says by itself what it has got.
+type reader struct {
+	mu      sync.Mutex
+	letters []mailroom.LetterRef
+	got     []byte
+}
+
+func (r *reader) Letter(_ context.Context, content []byte, done mailroom.LetterRef) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.letters, r.got = append(r.letters, done), append(r.got, content[0])
+	return nil
+}
+func (r *reader) Replaced(context.Context) {}
+
+// TestWindow: no more is under way than there is room for, whatever happens to letters meanwhile.
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		b := s.box("bob")
+		ctx := t.Context()
 		drop := s.drop(b, "a", mailroom.Terms{Bytes: 1 << 30})
 		for i := range 40 {
 			days := 9
 			if i == 32 || i == 33 || i == 36 {
 				days = 1
 			}
-			must(t, drop.Drop(t.Context(), letterOf(byte(i)), days))
+			must(t, drop.Drop(ctx, letterOf(byte(i)), days))
 		}
-		d := s.drain(b)
-		if got := d.got(); !bytes.Equal(got, up(32)) {
-			t.Errorf("pushed: %v", got)
+		r := new(reader)
+		me := vat.As[mailroom.SubscriberRef](mailroom.SubscriberFacet.SpawnIn(s.outside, r))
+		round := must(t, b.Subscribe(ctx, me))
+		pushed := func(want ...byte) {
+			t.Helper()
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if !bytes.Equal(r.got, want) {
+				t.Errorf("pushed: %v, want %v", r.got, want)
+			}
 		}
+		pushed(up(32)...)
 		time.Sleep(24*time.Hour + time.Minute) // the next letters to be pushed expire
-		if got := d.got(); !bytes.Equal(got, up(32)) {
-			t.Errorf("pushed when others have expired: %v", got)
+		pushed(up(32)...)
+		for _, l := range r.letters[:10] { // done is not got
+			l.Done(ctx)
 		}
-		d.done(0, 32)
-		if got := d.got(); !bytes.Equal(got[32:], []byte{34, 35, 37, 38, 39}) {
-			t.Errorf("pushed after those that have expired: %v", got[32:])
-		}
-		d.done(32, 37)
+		pushed(up(32)...)
+		b.Got(ctx, round-1, 32, 32<<10) // of an earlier subscription
+		b.Got(ctx, round, -5, -5)
+		pushed(up(32)...)
+		b.Got(ctx, round, 1, 1<<10)
+		want := append(up(32), 34)
+		pushed(want...)
+		b.Got(ctx, round, 1000, 1<<40) // no more than was pushed
+		want = append(want, 35, 37, 38, 39)
+		pushed(want...)
 		for i := range 40 {
-			must(t, drop.Drop(t.Context(), bytes.Repeat([]byte{byte(i)}, mailbox.MaxLetter), 9))
+			must(t, drop.Drop(ctx, bytes.Repeat([]byte{byte(i)}, mailbox.MaxLetter), 9))
 		}
 		for n := 0; n < 40; n += 8 { // 4 MiB at a time
-			if got := d.got(); !bytes.Equal(got[37:], up(n+8)) {
-				t.Fatalf("large letters pushed: %v", got[37:])
-			}
-			d.done(37+n, 37+n+8)
+			want = append(want, up(40)[n:n+8]...)
+			pushed(want...)
+			b.Got(ctx, round, 32, 1<<30)
+		}
+	})
+}
+
+// TestGap: letters that wait for one that is behind them in the box do not keep it from coming, nor those of others.
+func TestGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		b := s.box("bob")
+		rogue, other := s.drop(b, "rogue", mailroom.Terms{}), s.drop(b, "other", mailroom.Terms{})
+		for range 500 {
+			must(t, rogue.Drop(t.Context(), letterOf(1), 9))
+		}
+		must(t, other.Drop(t.Context(), letterOf(2), 9))
+		d := s.drain(b)
+		if got := d.got(); len(got) != 501 || got[500] != 2 {
+			t.Errorf("%d letters have come", len(got))
 		}
 	})
 }
@@ -296,14 +342,10 @@ func TestCrash(t *testing.T) {
 		}
 		want := append(up(3), up(41)[5:]...)
 		d = s.drain(b)
-		if got := d.got(); !bytes.Equal(got, want[:32]) {
-			t.Errorf("after a crash: %v", got)
-		}
-		d.done(0, 32)
 		if got := d.got(); !bytes.Equal(got, want) {
 			t.Errorf("after a crash: %v", got)
 		}
-		d.done(32, len(want))
+		d.done(0, len(want))
 		synctest.Wait()
 		if u := must(t, b.Usage(t.Context())); u.Letters != 0 || u.Bytes != 0 {
 			t.Errorf("%+v when all is done", u)

@@ -2,22 +2,32 @@ package mailroom
 
 import "context"
 
-// What is pushed and not done at the most.
+// What is pushed at the most and was not got.
 const (
 	maxFlying      = 32
 	maxFlyingBytes = 4 << 20
 )
 
 // Subscribe implements Box.
-func (b *box) Subscribe(ctx context.Context, to SubscriberRef) {
+func (b *box) Subscribe(ctx context.Context, to SubscriberRef) (round int, err error) {
 	b.drop(ctx)
 	if b.Closed {
-		return
+		return 0, ErrRevoked
 	}
 	b.Subscriber, b.Cursor = to, b.Head
 	b.Round++
-	b.Flying, b.FlyingBytes, b.Waking = 0, 0, true
-	_ = b.Inner.SendOnly(ctx, "push")
+	b.Flying, b.FlyingBytes = 0, 0
+	return b.Round, b.wake(ctx)
+}
+
+// Got implements Box.
+func (b *box) Got(ctx context.Context, round, letters, bytes int) error {
+	if round != b.Round {
+		return nil
+	}
+	b.Flying -= min(max(letters, 0), b.Flying)
+	b.FlyingBytes -= min(max(bytes, 0), b.FlyingBytes)
+	return b.wake(ctx)
 }
 
 // drop lets go of the subscriber there is.
@@ -31,10 +41,9 @@ func (b *box) drop(ctx context.Context) {
 // wake has letters pushed, in a turn of their own: a subscriber whose session takes no more must not keep letters from being
 // dropped.
 func (b *box) wake(ctx context.Context) error {
-	if b.Waking || !b.mayPush() {
+	if !b.mayPush() {
 		return nil
 	}
-	b.Waking = true
 	return b.Inner.SendOnly(ctx, "push")
 }
 
@@ -44,7 +53,6 @@ func (b *box) mayPush() bool {
 
 // Push implements inner.
 func (b *box) Push(ctx context.Context) error {
-	b.Waking = false
 	for b.mayPush() {
 		ref := b.Cursor
 		l, err := near[letter](ctx, ref.Ref)
@@ -59,7 +67,7 @@ func (b *box) Push(ctx context.Context) error {
 			b.Subscriber = SubscriberRef{} // it is gone: the next one gets the letters
 			return nil
 		}
-		b.Cursor, l.Round = l.Next, b.Round
+		b.Cursor = l.Next
 		b.Flying++
 		b.FlyingBytes += l.Size
 	}

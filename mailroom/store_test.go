@@ -85,8 +85,9 @@ func TestNothingLeft(t *testing.T) {
 	k := &keeper{make(chan mailroom.LetterRef, n)}
 	v := vat.New(nil)
 	defer func() { _ = v.Close() }()
-	must(t, b.Subscribe(ctx, vat.As[mailroom.SubscriberRef](mailroom.SubscriberFacet.SpawnIn(v, k))))
+	round := must(t, b.Subscribe(ctx, vat.As[mailroom.SubscriberRef](mailroom.SubscriberFacet.SpawnIn(v, k))))
 	for range n {
+		b.Got(ctx, round, 1, mailbox.MinLetter)
 		if _, err := vat.Result[any]((<-k.done).Send(ctx, "done")).Await(ctx); err != nil {
 			t.Fatal(err)
 		}

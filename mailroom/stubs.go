@@ -58,8 +58,13 @@ func (r OfficeRef) Boxes(ctx context.Context) promise.Promise[map[string]Usage] 
 type BoxRef struct{ vat.Ref }
 
 // Subscribe calls Box.Subscribe.
-func (r BoxRef) Subscribe(ctx context.Context, to SubscriberRef) promise.Promise[any] {
-	return vat.Result[any](r.Send(ctx, "subscribe", to))
+func (r BoxRef) Subscribe(ctx context.Context, to SubscriberRef) promise.Promise[int] {
+	return vat.Result[int](r.Send(ctx, "subscribe", to))
+}
+
+// Got calls Box.Got and waits for nothing.
+func (r BoxRef) Got(ctx context.Context, round, letters, bytes int) {
+	_ = r.SendOnly(ctx, "got", round, letters, bytes)
 }
 
 // Leave calls Box.Leave.

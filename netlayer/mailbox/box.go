@@ -20,7 +20,8 @@ type Dropper interface {
 // A Drainer takes letters out of a box of one's own. It may be used by several goroutines.
 type Drainer interface {
 	// Drain calls deliver with each letter that is in the box, and with those that come, one at a time, until ctx ends or the
-	// box cannot be reached any more; then it returns why. Letters that were not done are delivered again by the next
+	// box cannot be reached any more; then it returns why. When deliver returns there is room for another letter, whether or not that
+	// one is done: who keeps letters bounds them by leaving some to a later Drain, or by not returning. Letters that were not done are delivered again by the next
 	// Drain, from the first on. The newest Drain of a box gets the letters, earlier ones get no more.
 	Drain(ctx context.Context, deliver func(Delivery)) error
 	// Leave leaves the owner's prekeys for those who drop letters.
