@@ -64,8 +64,7 @@ func (b *box) Push(ctx context.Context) error {
 			return err
 		}
 		if err := b.Subscriber.SendOnly(ctx, "letter", c.Bytes, ref); err != nil {
-			b.Subscriber = SubscriberRef{} // it is gone: the next one gets the letters
-			return nil
+			return nil // it is gone, or takes nothing now: what happens next tries again, or the next subscriber gets the letters
 		}
 		b.Cursor = l.Next
 		b.Flying++

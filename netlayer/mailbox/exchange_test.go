@@ -270,6 +270,12 @@ func TestExchangeWake(t *testing.T) {
 	if at, ok := a.Wake(start); !ok || !at.Equal(start.Add(30*time.Second)) {
 		t.Errorf("wake at %v, %v, want when an acknowledgement is to be sent", at, ok)
 	}
+	if err := a.Send(t.Context(), &s, start); err != nil || len(s.letters) != 1 {
+		t.Fatalf("%d letters, %v", len(s.letters), err)
+	}
+	if at, ok := a.Wake(start.Add(10 * time.Second)); !ok || !at.Equal(start.Add(30*time.Second)) {
+		t.Errorf("wake at %v, %v, want half a minute after it was owed", at, ok)
+	}
 }
 
 // TestExchangeFrames: a link that gives no frames, or too many, is told.
@@ -370,7 +376,7 @@ func TestExchangeFirstContact(t *testing.T) {
 // TestHalf: parts of a frame that were taken are good as long as all are, and go again when what they are sealed to has gone.
 func TestHalf(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
-	frames := [][]byte{make([]byte, netlayer.MaxFrame)}
+	frames := [][]byte{make([]byte, netlayer.MaxFrame), make([]byte, netlayer.MaxFrame)}
 	a := liveLink(t, alice, bob, sturdyref.Dialler, &frames)
 	a.Out.Written(1)
 	part := func(now time.Time, want int) {
@@ -414,6 +420,15 @@ func TestHalf(t *testing.T) {
 	if at, ok := a.Wake(start.Add(16 * day)); !ok || !at.Equal(bob.prekeys.Bundle().Retires) {
 		t.Errorf("wake at %v, %v", at, ok)
 	}
+	// The frame has come by a connection when some of its parts have gone: the next one begins at its first part.
+	a = liveLink(t, alice, bob, sturdyref.Dialler, &frames)
+	a.Out.Written(2)
+	part(start.Add(16*day), 0)
+	part(start.Add(16*day), 1)
+	if err := a.Out.Acked(1); err != nil {
+		t.Fatal(err)
+	}
+	part(start.Add(16*day), 0)
 }
 
 // TestUnheard: a link by mail that nobody answers is over after 30 days, and no letter of it opens another after that.
@@ -498,7 +513,9 @@ func TestLives(t *testing.T) {
 		for i, s := range lives {
 			var err error
 			if s.met {
-				err = x.Met(s.store, s.epoch, s.base)
+				if err = x.Met(s.store, s.epoch, s.base); err == nil && !x.Known().Heard {
+					t.Errorf("%s: a peer that was met was not heard", name)
+				}
 			} else {
 				_, err = x.Take(&mailbox.Letter{Sender: bob.static(), Message: mailbox.Message{
 					Link: [32]byte{5}, From: sturdyref.Dialler, Store: s.store, Epoch: s.epoch, Base: s.base, Seen: s.seen, First: s.first, Frames: make([][]byte, s.count),

@@ -18,7 +18,7 @@ func (x *Exchange[T]) succeeds(m *Message) error {
 		return ErrIdentityInUse
 	case m.Epoch < k.Epoch && end > k.Base:
 		return fmt.Errorf("%w: frame %d is from before there were so many", ErrRolledBack, end-1)
-	case m.Epoch > k.Epoch && k.Epoch != 0 && m.Base < k.End:
+	case m.Epoch > k.Epoch && m.Base < k.End:
 		return fmt.Errorf("%w: the peer begins again with %d frames, and has had %d", ErrRolledBack, m.Base, k.End)
 	}
 	if m.Epoch > k.Epoch {
