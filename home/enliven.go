@@ -3,6 +3,7 @@ package home
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/hawser-go/hawser/captp"
@@ -34,14 +35,17 @@ const admitted = passable.Symbol("admitted")
 // the peer, messages sent to the reference go out with the connection, in one round trip with the fetch, to a peer that
 // has proven to have the sturdyref's secret, too; over an open session they wait until it has proven that, one round
 // trip, the first time. If the object cannot be had the reference breaks, and stays broken: enliven again to try again.
-func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref {
+func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref { return h.enliven(ref, nil) }
+
+// enliven is Enliven of a sturdyref that may come from somebody whose word is no reason to dial every address.
+func (h *Home) enliven(ref sturdyref.Ref, allow func(netip.Addr) bool) vat.Ref {
 	if ref.Swiss.IsZero() || ref.Peer.IsZero() {
 		return broken(errEmptyRef)
 	}
 	if h.isOwn(ref.Peer.ID()) {
 		return h.own(h.registry.byNumber(ref.Swiss.Reveal()))
 	}
-	r := &request{peer: ref.Peer.Clone()}
+	r := &request{peer: ref.Peer.Clone(), allow: allow}
 	keys, err := ref.Swiss.Keys()
 	if err != nil {
 		// A number that might be guessed is no key. The secret of the peer's door may be there in its place.

@@ -254,7 +254,40 @@ func (p *Post) drainOnce() error {
 	if err := d.Leave(p.ctx, p.prekeys.Bundle().Encoded()); err != nil {
 		return err
 	}
+	if err := p.tidy(box); err != nil {
+		return err
+	}
 	return d.Drain(p.ctx, p.deliver)
+}
+
+// tidy forgets the mail of links that are over, and has their drops revoked.
+func (p *Post) tidy(box mailroom.BoxRef) error {
+	var over [][16]byte
+	err := p.cfg.Store.View(func(r store.Reader) error {
+		stored, err := links.StoredLinks(r)
+		there := make(map[[16]byte]bool, len(stored))
+		for i := range stored {
+			there[stored[i].Name] = true
+		}
+		r.Scan(bucketMail, nil, func(key, _ []byte) bool {
+			if len(key) == 16 && !there[[16]byte(key)] {
+				over = append(over, [16]byte(key))
+			}
+			return true
+		})
+		return err
+	})
+	for _, name := range over {
+		if _, e := box.RevokeDrop(p.ctx, dropLabel(name)).Await(p.ctx); e != nil && p.ctx.Err() != nil {
+			return e // else there is no such drop
+		}
+		tx := new(store.Batch)
+		tx.Delete(bucketMail, name[:])
+		if e := p.cfg.Store.Submit(tx, nil); e != nil {
+			return e
+		}
+	}
+	return err
 }
 
 // deliver puts a letter into its link's pouch. One that nobody will ever want is done with.

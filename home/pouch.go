@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,10 @@ type pouch struct {
 	held [][]byte // frames that are in order, and that the link did not take yet
 	from uint64   // the number of the first
 	told bool     // the peer knows our drop
-	busy int      // tries to drop letters that have failed
+	// busy counts how often in a row the server, or the peer, has not done what was asked; until then nothing is asked again.
+	busy  int
+	until time.Time
+	why   error // the last refusal that was logged
 	// acked is what the peer had acknowledged when that was last all, or more than before, and since when it has been no more.
 	acked uint64
 	since time.Time
@@ -135,19 +139,15 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 			return nil, err
 		}
 	}
-	base := uint64(0)
-	if stored != nil {
-		base = st.Written // it was there before this process
-	}
 	b.cfg = mailbox.ExchangeConfig{
-		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: base,
+		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: st.Written,
 		Reply: string(b.rec.Own), Sealer: p.sealer, Frames: l.Frames, AckDelay: time.Second,
 	}
 	b.x, err = mailbox.NewExchange(b.cfg, out, mailbox.NewInbox[mailbox.Delivery](st.Received, st.Consumed))
 	if err != nil {
 		return nil, err
 	}
-	b.sender = b.x.Correspondent()
+	b.from, b.sender = st.Received, b.x.Correspondent()
 	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
 	b.ctx, b.cancel = context.WithCancel(p.ctx)
 	return b, nil
@@ -213,14 +213,27 @@ func (b *pouch) step() {
 		b.take(o)
 	}
 	b.catchUp()
-	b.introduce()
-	if err := b.send(); err != nil {
-		b.busy++
-		b.post.log.Debug("letters wait", "peer", b.peer.String(), "error", err)
-	} else {
-		b.busy = 0
+	if time.Now().After(b.until) {
+		b.failed(errors.Join(b.introduce(), b.send()))
 	}
 	b.save(&before)
+}
+
+// failed notes whether what was asked of others was done.
+func (b *pouch) failed(err error) {
+	if err == nil {
+		b.busy, b.until, b.why = 0, time.Time{}, nil
+		return
+	}
+	b.until = time.Now().Add(min(serverPause<<min(b.busy, 6), longestPause))
+	b.busy++
+	for _, refusal := range []error{mailbox.ErrFull, mailbox.ErrExpired, mailbox.ErrRevoked, mailbox.ErrTooLarge} {
+		if errors.Is(err, refusal) && b.why != refusal { //nolint:errorlint // the same one
+			b.why = refusal
+			b.post.log.Warn("the box of a peer takes no letters: what is for it waits here", "peer", b.peer.String(), "error", err)
+		}
+	}
+	b.post.log.Debug("mail waits", "peer", b.peer.String(), "error", err)
 }
 
 // know has the exchange know where the peer's letters are dropped, and its keys, which it may have been without.
@@ -251,13 +264,13 @@ func (b *pouch) catchUp() {
 		b.l.End(err.Error())
 		return
 	}
-	if len(b.held) == 0 {
-		b.from = b.x.In.Next()
+	ready := b.x.In.Advance(st.Received)
+	if first := b.x.In.Next() - uint64(len(ready)); first != b.from+uint64(len(b.held)) {
+		b.held, b.from = nil, first // a connection has brought what was held, and more
 	}
-	b.held = append(b.held, b.x.In.Advance(st.Received)...)
-	if len(b.held) > 0 {
-		b.held = b.held[b.l.Take(b.from, b.held):]
-		b.from = b.x.In.Next() - uint64(len(b.held))
+	if b.held = append(b.held, ready...); len(b.held) > 0 {
+		n := b.l.Take(b.from, b.held)
+		b.held, b.from = b.held[n:], b.from+uint64(n)
 	}
 	b.x.In.Consumed(st.Consumed)
 	for _, d := range b.x.In.Done() {
@@ -267,7 +280,6 @@ func (b *pouch) catchUp() {
 
 // take takes a letter.
 func (b *pouch) take(o opened) {
-	first := b.x.In.Next()
 	ready, err := b.x.Take(o.l, o.d)
 	switch {
 	case errors.Is(err, mailbox.ErrReplayed), err == nil:
@@ -289,12 +301,7 @@ func (b *pouch) take(o opened) {
 	if o.l.Reply != "" && len(o.l.Reply) <= maxDropURI {
 		b.rec.Drop = []byte(o.l.Reply)
 	}
-	if len(ready) > 0 {
-		if len(b.held) == 0 {
-			b.from = first
-		}
-		b.held = append(b.held, ready...)
-	}
+	b.held = append(b.held, ready...)
 	if err := b.l.Acked(o.l.Next); err != nil {
 		return
 	}
@@ -307,34 +314,31 @@ func (b *pouch) take(o opened) {
 }
 
 // introduce has a drop made for the peer, and tells the peer, once in the life of a process.
-func (b *pouch) introduce() {
-	if b.told || b.busy > 0 || !b.l.Mail().Connected {
-		return
+func (b *pouch) introduce() error {
+	if b.told || !b.l.Mail().Connected {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
 	defer cancel()
 	if len(b.rec.Own) == 0 {
 		box, err := b.post.box(ctx)
 		if err != nil {
-			b.busy++
-			return
+			return err
 		}
-		name := b.l.Name()
-		uri, err := box.NewDrop(ctx, "link "+hex.EncodeToString(name[:]), mailroom.Terms{}).Await(ctx)
+		uri, err := box.NewDrop(ctx, dropLabel(b.l.Name()), mailroom.Terms{}).Await(ctx)
 		if err != nil {
-			b.busy++
-			b.post.log.Debug("no drop for a peer", "peer", b.peer.String(), "error", err)
-			return
+			return err
 		}
 		b.rec.Own, b.cfg.Reply = []byte(uri), uri
 		b.x.SetReply(uri)
 	}
-	if err := b.post.tell(ctx, b.peer, string(b.rec.Own)); err != nil {
-		b.busy++
-		return
-	}
-	b.told = true
+	err := b.post.tell(ctx, b.peer, string(b.rec.Own))
+	b.told = err == nil
+	return err
 }
+
+// dropLabel is what the drop of a link is called at this node's server: nothing that tells whom it is for.
+func dropLabel(link [16]byte) string { return "link " + hex.EncodeToString(link[:]) }
 
 // mailTimeout bounds each thing that is asked of a server.
 const mailTimeout = 30 * time.Second
@@ -370,11 +374,19 @@ func (b *pouch) send() error {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
 	defer cancel()
-	ref, err := b.post.h.Enliven(uri).Await(ctx)
+	ref, err := b.post.h.enliven(uri, b.allowed(uri)).Await(ctx)
 	if err != nil {
 		return err
 	}
 	return b.x.Send(ctx, mailroom.NewDropper(mailroom.DropRef{Ref: ref}), time.Now())
+}
+
+// allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says.
+func (b *pouch) allowed(drop sturdyref.Ref) func(netip.Addr) bool {
+	if drop.Peer.ID() == b.post.cfg.Box.Peer.ID() {
+		return nil
+	}
+	return b.post.h.cfg.Handoffs.Allow()
 }
 
 // rest returns how long to wait if nothing happens.
@@ -386,7 +398,7 @@ func (b *pouch) rest() time.Duration {
 	st := b.l.Mail()
 	switch {
 	case b.busy > 0:
-		wait = min(wait, min(serverPause<<min(b.busy-1, 6), longestPause))
+		wait = min(wait, time.Until(b.until))
 	case !st.Connected || st.Acked < st.Written:
 		if left := b.post.cfg.Patience - b.outOfReach(st); left > 0 {
 			wait = min(wait, left)
