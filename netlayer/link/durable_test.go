@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/store"
@@ -179,4 +180,37 @@ func TestForgotten(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDialsAreCountedAnew has the side that was dialled dial often, and be restarted. Its first dial after that is one that is
+// answered, though the other has meanwhile dialled it.
+func TestDialsAreCountedAnew(t *testing.T) {
+	pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+		var d *deaf
+		a.stop()
+		a.over = func(n netlayer.Netlayer) netlayer.Netlayer {
+			d = &deaf{Netlayer: n}
+			return d
+		}
+		a.start()
+		out, in := meet(t, a, b)
+		for i := range 8 {
+			d.on.Store(true)
+			in.conn.(netlayer.Reacher).Reach(a.links.Location(), nil)
+			w.Lose(a.host, b.host)
+			time.Sleep(10 * time.Second)
+			talk(t, out, in, 10+i)
+		}
+		d.on.Store(false)
+		b.kill()
+		b.start()
+		talk(t, out, b.kept[0], 30) // by its dial
+		d.on.Store(true)
+		w.Lose(a.host, b.host)
+		begin := time.Now()
+		talk(t, out, b.kept[0], 40)
+		if took := time.Since(begin); took > 6*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }

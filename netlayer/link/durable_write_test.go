@@ -403,3 +403,26 @@ func TestLargestRecorded(t *testing.T) {
 		}
 	})
 }
+
+// TestLeavesMemory has frames come to the disk when the connection is lost that they would have gone out on.
+func TestLeavesMemory(t *testing.T) {
+	pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+		out, _ := meet(t, a, b)
+		a.process.slow.Store(int64(time.Minute))
+		if err := out.write(10); err != nil {
+			t.Fatal(err)
+		}
+		if link.InMemory(out.conn) == 0 {
+			t.Error("nothing is in memory while it is on its way to the disk")
+		}
+		b.kill()
+		time.Sleep(3 * time.Minute)
+		if n := link.InMemory(out.conn); n > 0 {
+			t.Errorf("%d bytes are in memory that are on the disk", n)
+		}
+		b.start()
+		a.process.slow.Store(0)
+		time.Sleep(2 * time.Minute)
+		talk(t, out, b.kept[0], 20)
+	})
+}
