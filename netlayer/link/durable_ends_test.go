@@ -432,9 +432,9 @@ func TestAnonymousLasts(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	for _, bucket := range []string{"links", "links-places", "links-notes"} {
 		for name, change := range map[string]func(tx *store.Batch, key, value []byte){
-			"missing":   func(tx *store.Batch, key, _ []byte) { tx.Delete(bucket, key) },
-			"empty":     func(tx *store.Batch, key, _ []byte) { tx.Put(bucket, key, nil) },
-			"cut":       func(tx *store.Batch, key, value []byte) { tx.Put(bucket, key, value[:len(value)-1]) },
+			"missing": func(tx *store.Batch, key, _ []byte) { tx.Delete(bucket, key) },
+			"empty":   func(tx *store.Batch, key, _ []byte) { tx.Put(bucket, key, nil) },
+			"cut":     func(tx *store.Batch, key, value []byte) { tx.Put(bucket, key, value[:len(value)-1]) },
 			"of before": func(tx *store.Batch, key, value []byte) {
 				if bucket != "links-places" {
 					tx.Delete(bucket, key)
