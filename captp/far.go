@@ -118,7 +118,7 @@ func (f *far) Drop() {
 
 // OnSever implements vat.Severable.
 func (f *far) OnSever(fire func(error)) (cancel func()) {
-	w := &watch{fire}
+	w := &watch{fire, f}
 	for {
 		s := f.session()
 		moved, err := s.watch(w)
@@ -133,8 +133,11 @@ func (f *far) OnSever(fire func(error)) (cancel func()) {
 	}
 }
 
-// A watch is told of the end of a session.
-type watch struct{ fire func(error) }
+// A watch is told of the end of a session, or of the loss of what it is of.
+type watch struct {
+	fire func(error)
+	of   *far
+}
 
 // watch adds w to those told of the session's end, unless it has ended, and why, or was handed over.
 func (s *Session) watch(w *watch) (gone bool, err error) {
@@ -145,7 +148,9 @@ func (s *Session) watch(w *watch) (gone bool, err error) {
 		case closed:
 			err = l.ending()
 		default:
-			l.addWatch(w)
+			if err = w.of.dead; err == nil {
+				l.addWatch(w)
+			}
 		}
 	})
 	return gone, err

@@ -150,13 +150,15 @@ func TestEphemeralIsLost(t *testing.T) {
 		b.show("f", doIn(t, b.lobby, func(ctx context.Context) vat.Ref { return vat.Func(ctx, func(n int) int { return n * 2 }) }))
 		call[any](t, x, "keep", a.fetch(b, "f"))
 		call[any](t, x, "use", 4)
+		call[any](t, x, "watch")
 		time.Sleep(time.Second)
 		b.crash()
 		time.Sleep(time.Minute)
+		expectLines(t, x, "told 8", "severed: vat: lost when its process ended")
 		call[any](t, x, "use", 5)
 		call[any](t, x, "ask", 6)
 		time.Sleep(time.Minute)
-		expectLines(t, x, "told 8", "vat: lost when its process ended (hawser.lost)", "told 7")
+		expectLines(t, x, "told 8", "severed: vat: lost when its process ended", "vat: lost when its process ended", "told 7")
 	})
 }
 

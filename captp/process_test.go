@@ -132,11 +132,19 @@ func (m *machine) tryStart() (err error) {
 }
 
 func (m *machine) config() captp.Config {
-	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return bootFacet.Spawn(ctx, (*counter)(m)) })
+	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return counterFacet.Spawn(ctx, (*counter)(m)) })
 	return captp.Config{
 		Bootstrap: l, Location: m.links.Location(), Realm: m.name, LazyRelease: true, Logger: m.log, Ledger: m.ledger,
 	}
 }
+
+// bootThere is a bootstrap object that is told of losses, too.
+type bootThere interface {
+	boot
+	Lost(ctx context.Context, positions []int64)
+}
+
+var counterFacet = vat.FacetOf[bootThere]("test.Counter")
 
 // counter is the bootstrap object of a machine: it gives out the roots of the durable vat.
 type counter machine
@@ -149,6 +157,16 @@ func (c *counter) Fetch(_ context.Context, name string) (vat.Ref, error) {
 		return r, nil
 	}
 	return vat.Ref{}, errNone
+}
+
+func (c *counter) Lost(_ context.Context, positions []int64) {
+	m := (*machine)(c)
+	m.mu.Lock()
+	sessions := slices.Clone(m.sessions)
+	m.mu.Unlock()
+	for _, s := range sessions { // of which there is one where that matters
+		s.Lost(positions)
+	}
 }
 
 func (m *machine) add(s *captp.Session) {
@@ -386,6 +404,7 @@ type tellerAPI interface {
 	AskNever(ctx context.Context)
 	Use(ctx context.Context, n int)
 	Held1() vat.Ref
+	Watch(ctx context.Context)
 }
 
 var (
@@ -447,6 +466,11 @@ func (t *teller) AskNever(ctx context.Context) {
 // Use asks what is held.
 func (t *teller) Use(ctx context.Context, n int) {
 	vat.WhenSettled(ctx, vat.Result[int](t.Held[len(t.Held)-1].Apply(ctx, n)), vat.As[tellerRef](vat.Self(ctx)), tellerRef.Told)
+}
+
+// Watch notes when what is held is severed.
+func (t *teller) Watch(ctx context.Context) {
+	vat.OnSever(ctx, t.Held[0], func(_ context.Context, reason error) { t.Log = append(t.Log, "severed: "+reason.Error()) })
 }
 
 func (t *teller) Held1() vat.Ref { return t.Held[len(t.Held)-1] }

@@ -23,6 +23,7 @@ type restoring struct {
 	claims              []*claim
 	waits               []*wait
 	withdrawals         []*withdrawal
+	lost                []msg.Pos // of objects that went with an earlier process
 }
 
 // restore makes the tables of the session again, and what leads to it.
@@ -132,8 +133,11 @@ func (r *restoring) export(e entry, b []byte) error {
 			x.ref = r.vow(e).Ref()
 			r.t.pending++
 		}
-		if vow == x.promise {
+		switch {
+		case vow == x.promise:
 			r.t.byRef[x.ref] = pos
+		case vow:
+			r.lost = append(r.lost, pos)
 		}
 	case rowExport:
 		x.res = r.s.spent
@@ -259,6 +263,7 @@ func (s *Session) Resume() error {
 		l.state, conn = live, l.conn
 		l.deadline = time.AfterFunc(time.Hour, func() {})
 		l.deadline.Stop()
+		l.sayLost(r.lost)
 		refused = l.catchUp(0)
 		s.dormant.Store(false)
 	})
