@@ -202,7 +202,7 @@ func (b *box) Forget(ctx context.Context, name string) error {
 		return err
 	}
 	if p, err := b.publisher(ctx); err == nil { // else it is not published at the next start
-		p.Revoke(ctx, name)
+		_ = p.SendOnly(ctx, "revoke", name)
 	}
 	delete(r.Gone, name)
 	return nil

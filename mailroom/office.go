@@ -40,7 +40,7 @@ type Office interface {
 	// and the URI is the one it has.
 	NewBox(ctx context.Context, name string, t Terms) (promise.Promise[string], error)
 	// CloseBox throws a box away with all that is in it. Its drops answer ErrRevoked as long as the process runs.
-	CloseBox(ctx context.Context, name string) error
+	CloseBox(ctx context.Context, name string) (promise.Promise[any], error)
 	// Boxes returns what is in the boxes, by name.
 	Boxes(ctx context.Context) (map[string]Usage, error)
 }
@@ -133,31 +133,37 @@ func (o *office) NewBox(ctx context.Context, name string, t Terms) (promise.Prom
 	return o.Publisher.Publish(ctx, b.publication(), ref.Ref), nil
 }
 
-func (o *office) CloseBox(ctx context.Context, name string) error {
+func (o *office) CloseBox(ctx context.Context, name string) (promise.Promise[any], error) {
+	var none promise.Promise[any]
 	ref, ok := o.Owned[name]
 	if !ok {
-		return fmt.Errorf("%q: %w", name, ErrName)
+		return none, fmt.Errorf("%q: %w", name, ErrName)
+	}
+	if o.Publisher.IsNull() {
+		return none, ErrUnattached
 	}
 	b, err := near[box](ctx, ref.Ref)
 	if err != nil {
-		return err
+		return none, err
 	}
 	r, err := near[roster](ctx, b.Roster.Ref)
 	if err != nil {
-		return err
+		return none, err
 	}
 	delete(o.Owned, name)
 	for _, drop := range r.all() {
 		d, err := near[chute](ctx, drop.Ref)
 		if err != nil {
-			return err
+			return none, err
 		}
 		d.Revoked = true
-		o.Publisher.Revoke(ctx, d.Name)
+		_ = o.Publisher.SendOnly(ctx, "revoke", d.Name)
 	}
-	o.Publisher.Revoke(ctx, b.publication())
 	b.Closed = true
-	return b.Clear(ctx)
+	if err := b.Clear(ctx); err != nil {
+		return none, err
+	}
+	return o.Publisher.Revoke(ctx, b.publication()), nil // the last: when it has answered all are revoked
 }
 
 func (o *office) Boxes(ctx context.Context) (map[string]Usage, error) {

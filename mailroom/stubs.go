@@ -34,7 +34,9 @@ func (r PublisherRef) Publish(ctx context.Context, name string, ref vat.Ref) pro
 }
 
 // Revoke calls Publisher.Revoke.
-func (r PublisherRef) Revoke(ctx context.Context, name string) { _ = r.SendOnly(ctx, "revoke", name) }
+func (r PublisherRef) Revoke(ctx context.Context, name string) promise.Promise[any] {
+	return vat.Result[any](r.Send(ctx, "revoke", name))
+}
 
 // OfficeRef is an Office.
 type OfficeRef struct{ vat.Ref }
