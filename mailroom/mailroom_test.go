@@ -520,6 +520,9 @@ func TestCloseBox(t *testing.T) {
 		if _, err := b.NewDrop(ctx, "b", mailroom.Terms{}).Await(ctx); !errors.Is(err, mailroom.ErrRevoked) {
 			t.Errorf("a drop for a box that is closed: %v", err)
 		}
+		if err := mailroom.NewDrainer(s.outside, b).Drain(ctx, nil); !errors.Is(err, mailbox.ErrRevoked) {
+			t.Errorf("draining a box that is closed: %v", err)
+		}
 		if boxes := must(t, s.host.Office(ctx).Boxes(ctx)); len(boxes) != 1 || boxes["eve"].Letters != 1 {
 			t.Errorf("%+v", boxes)
 		}
