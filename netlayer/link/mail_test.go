@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mem"
 )
@@ -293,4 +294,68 @@ func TestManyLetters(t *testing.T) {
 			t.Error("there is no room, or nobody hears of it")
 		}
 	})
+}
+
+// TestLettersDuringResumptions has letters come at every moment of a resumption, which take no time while connections are slow.
+func TestLettersDuringResumptions(t *testing.T) {
+	for _, turned := range []bool{false, true} {
+		for _, oneWay := range []int{0, 1, 2} {
+			pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
+				for _, n := range []*node{a, b} {
+					n.stop()
+					n.mail = true
+					if turned && n == a {
+						n.over = func(n netlayer.Netlayer) netlayer.Netlayer {
+							return &deaf{Netlayer: n}
+						}
+					}
+					n.start()
+				}
+				out, in := meet(t, a, b)
+				w.SetDelay(a.host, b.host, 50*time.Millisecond, 0)
+				w.SetDelay(b.host, a.host, 50*time.Millisecond, 0)
+				if turned {
+					a.links.Netlayer.(*deaf).on.Store(true)
+				}
+				written := 3
+				for range 30 {
+					if turned {
+						in.conn.(netlayer.Reacher).Reach(a.links.Location(), nil)
+					}
+					w.Lose(a.host, b.host)
+					for range 40 {
+						written++
+						for _, c := range []*actor{out, in} {
+							if err := c.write(written); err != nil {
+								t.Fatal(err)
+							}
+						}
+						time.Sleep(10 * time.Millisecond)
+						if oneWay != 1 {
+							for _, l := range a.desk.seal(0) {
+								b.desk.open(l)
+							}
+						}
+						if oneWay != 2 {
+							for _, l := range b.desk.seal(0) {
+								a.desk.open(l)
+							}
+						}
+						time.Sleep(time.Millisecond)
+						if oneWay == 0 {
+							for _, l := range a.desk.seal(0) {
+								b.desk.open(l)
+							}
+						}
+					}
+					time.Sleep(time.Duration(written%7) * 30 * time.Millisecond)
+				}
+				talk(t, out, in, written+1)
+				time.Sleep(10 * time.Second)
+				if x, y := out.conn.Held(), in.conn.Held(); x != 0 || y != 0 {
+					t.Errorf("%d and %d bytes are held", x, y)
+				}
+			})
+		}
+	}
 }

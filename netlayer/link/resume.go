@@ -83,7 +83,9 @@ func (n *Netlayer) decide(in *netlayer.Incoming) (netlayer.Conn, *link, error) {
 func (l *link) turnAway(in *netlayer.Incoming, a answer, why error) (netlayer.Conn, *link, error) {
 	switch {
 	case a.say != sayOn:
-		l.n.cfg.Logger.Warn("a session cannot go on with who would", "peer", l.peer(), "error", why)
+		if a.say == sayInUse {
+			l.n.cfg.Logger.Warn("a session cannot go on with who would", "peer", l.peer(), "error", why)
+		}
 		conn, err := in.Accept([][]byte{a.encode(l.lk.secret, in.Info.Resume)})
 		switch {
 		case err != nil:
@@ -115,6 +117,7 @@ func (l *link) confirm(conn netlayer.Conn, why error) {
 	if err == nil {
 		switch {
 		case bytes.Equal(f.Bytes, faultFrame(sayApart)):
+			l.n.cfg.Logger.Warn("a session ends, as its two ends do not agree on what was said", "peer", l.peer(), "error", why)
 			l.end(why)
 		case bytes.Equal(f.Bytes, faultFrame(sayInUse)):
 			l.end(errInUseHere)
