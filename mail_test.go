@@ -1,0 +1,144 @@
+package hawser_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/mailroom"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// correspondent is a node on a simulated network, with an account.
+type correspondent struct {
+	*hawser.Node
+	t    *testing.T
+	host *mem.Host
+	own  accountRef
+}
+
+// onSimulated opens a node on a simulated network.
+func onSimulated(t *testing.T, net *mem.Network, cfg hawser.Config) *correspondent {
+	t.Helper()
+	c := &correspondent{t: t}
+	cfg.Dir, cfg.LazyRelease = t.TempDir(), true
+	cfg.Network = func(nc hawser.NetworkConfig) (netlayer.Netlayer, error) {
+		c.host = net.Host(mem.HostConfig{Static: nc.Identity.Public().Static, Doorkeeper: nc.Doorkeeper, Features: nc.Features})
+		return c.host, nil
+	}
+	var err error
+	if c.Node, err = hawser.Open(context.Background(), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// withAccount opens a node that has an account, and its mail in a box of the server's.
+func withAccount(t *testing.T, net *mem.Network, host mailroom.HostRef, name string) *correspondent {
+	t.Helper()
+	uri, err := host.Office(context.Background()).NewBox(context.Background(), name, mailroom.Terms{}).Await(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sturdyref.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := onSimulated(t, net, hawser.Config{Kinds: []vat.Kind{accountKind}, Mailbox: box})
+	c.own = durableAccount(t, c.Node)
+	return c
+}
+
+func (c *correspondent) report() account {
+	c.t.Helper()
+	r, err := vat.Result[account](c.own.Send(context.Background(), "report")).Await(context.Background())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r
+}
+
+// Frames move between a connection and mail whenever the one or the other is there: each question is asked once, in order, and
+// answered once.
+func TestMailAndConnection(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
+		server := onSimulated(t, net, hawser.Config{Kinds: mailroom.Kinds()})
+		v, err := server.DurableVat("mailboxes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		host, err := mailroom.Open(ctx, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := mailroom.PublisherFacet.SpawnIn(server.Vat("publisher"), mailPublisher{server.Node})
+		if _, err := host.Attach(ctx, vat.As[mailroom.PublisherRef](p)).Await(ctx); err != nil {
+			t.Fatal(err)
+		}
+		alice, bob := withAccount(t, net, host, "alice"), withAccount(t, net, host, "bob")
+		uri, err := bob.Publish(ctx, "account", bob.own.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := meet(ctx, alice.Node, alice.own, []string{uri.URI()}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if len(alice.Correspondents()) != 1 || len(bob.Correspondents()) != 1 {
+			t.Fatal("they do not know where each other's letters are dropped")
+		}
+		// Two who can never reach each other, but the server: a relay.
+		net.Partition(alice.host, bob.host)
+		inquire := func(who *correspondent) { _ = who.own.SendOnly(ctx, "inquire") }
+		inquire(alice)
+		inquire(bob)
+		time.Sleep(2 * time.Minute)
+		if a, b := alice.report(), bob.report(); a.Told != 1 || b.Told != 1 {
+			t.Errorf("by mail alone %d and %d were told, want 1 and 1", a.Told, b.Told)
+		}
+		pairs := [][2]*mem.Host{{alice.host, bob.host}, {alice.host, server.host}, {bob.host, server.host}}
+		asked := int64(2)
+		for range 150 {
+			pair := pairs[rng.IntN(3)]
+			switch rng.IntN(5) {
+			case 0:
+				net.Partition(pair[0], pair[1])
+			case 1, 2:
+				net.Heal(pair[0], pair[1])
+			case 3:
+				net.Lose(pair[0], pair[1])
+			}
+			for range rng.IntN(3) {
+				inquire([]*correspondent{alice, bob}[rng.IntN(2)])
+				asked++
+			}
+			time.Sleep(time.Duration(rng.IntN(8000)) * time.Millisecond)
+		}
+		for _, pair := range pairs[1:] { // the two themselves never meet again
+			net.Heal(pair[0], pair[1])
+		}
+		net.Partition(alice.host, bob.host)
+		time.Sleep(time.Hour)
+		a, b := alice.report(), bob.report()
+		if a.Asked+b.Asked != asked || a.Told != a.Asked || b.Told != b.Asked || len(a.Wrong)+len(b.Wrong) > 0 {
+			t.Errorf("asked %d and %d of %d, told %d and %d, wrong: %q %q", a.Asked, b.Asked, asked, a.Told, b.Told, a.Wrong, b.Wrong)
+		}
+		for _, c := range []*correspondent{alice, bob, server} {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		net.Close()
+	})
+}
