@@ -1,11 +1,13 @@
 package home
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
+	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -166,6 +168,9 @@ func (h *Home) reach(l *link, r *request) {
 
 // ended forgets a link whose session is over, so that the next use of the peer dials again.
 func (h *Home) ended(l *link) {
+	if h.cfg.Post != nil && errors.Is(l.session.Err(), links.ErrRolledBack) {
+		h.cfg.Post.retireAll()
+	}
 	h.mu.Lock()
 	layers, id := h.leave(l), l.peer
 	h.mu.Unlock()

@@ -62,7 +62,16 @@ type Post struct {
 	pouches map[[32]byte]*pouch
 	// told is what peers have said of their mail whose links do not last yet.
 	told map[sturdyref.PeerID]correspondence
+	// awaited are the links of earlier processes that have not entered; complete is closed when there are none. A letter about one must not
+	// be taken for a stranger's.
+	awaited  map[[16]byte]struct{}
+	complete chan struct{}
+	redrain  context.CancelCauseFunc // ends the Drain under way
+	retired  time.Time               // when all prekeys were
 }
+
+// entering is how long the links of earlier processes are waited for.
+const entering = 30 * time.Second
 
 // maxTold bounds the peers whose word is kept for links that do not last yet.
 const maxTold = 4096
@@ -87,10 +96,41 @@ func NewPost(c PostConfig) (*Post, error) {
 	if p.prekeys, err = mailbox.OpenPrekeys(mailbox.PrekeysConfig{Identity: c.Identity, Files: c.Prekeys}, time.Now()); err != nil {
 		return nil, fmt.Errorf("home: mail: the prekeys: %w", err)
 	}
+	if err := p.await(); err != nil {
+		return nil, fmt.Errorf("home: mail: %w", err)
+	}
 	p.sealer = &mailbox.Sealer{Identity: c.Identity, Record: p.record, Prekeys: p.prekeys}
 	p.opener = &mailbox.Opener{Identity: c.Identity, Prekeys: p.prekeys, Correspondent: p.correspondent}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
+}
+
+// await finds out which links there are from before.
+func (p *Post) await() error {
+	p.awaited, p.complete = make(map[[16]byte]struct{}), make(chan struct{})
+	self := p.cfg.Identity.Public().Static
+	err := p.cfg.Store.View(func(r store.Reader) error {
+		stored, err := links.StoredLinks(r)
+		for _, l := range stored {
+			if key, e := sturdyref.DesignatorKey(l.Local.Designator); e == nil && key == self {
+				p.awaited[l.Name] = struct{}{}
+			}
+		}
+		return err
+	})
+	if len(p.awaited) == 0 {
+		close(p.complete)
+	}
+	return err
+}
+
+// entered notes that a link from before is there, or is over. It is called with mu held.
+func (p *Post) entered(name [16]byte) {
+	if _, ok := p.awaited[name]; ok {
+		if delete(p.awaited, name); len(p.awaited) == 0 {
+			close(p.complete)
+		}
+	}
 }
 
 // bind gives the Post its Home, by which it reaches the server and the peers.
@@ -130,6 +170,7 @@ func (p *Post) Enter(l links.Mailed) {
 	}
 	p.mu.Lock()
 	p.pouches[l.ID()] = b
+	p.entered(l.Name())
 	if c, ok := p.told[b.peer]; ok {
 		b.learn(c)
 	}
@@ -150,6 +191,7 @@ func (p *Post) Leave(l links.Mailed) {
 	p.mu.Lock()
 	b := p.pouches[id]
 	delete(p.pouches, id)
+	p.entered(l.Name())
 	p.mu.Unlock()
 	if b != nil {
 		b.cancel()
@@ -229,13 +271,21 @@ func (p *Post) box(ctx context.Context) (mailroom.BoxRef, error) {
 
 // drain takes letters out of the box until the Post is shut.
 func (p *Post) drain() {
+	timer := time.NewTimer(entering)
+	defer timer.Stop()
+	select {
+	case <-p.complete:
+	case <-timer.C:
+	case <-p.ctx.Done():
+		return
+	}
 	for tries := 0; ; tries++ {
 		since := time.Now()
 		err := p.drainOnce()
 		if p.ctx.Err() != nil {
 			return
 		}
-		if time.Since(since) > longestPause {
+		if time.Since(since) > longestPause || errors.Is(err, errRoom) {
 			tries = 0
 		}
 		p.log.Debug("the mailbox cannot be drained", "error", err)
@@ -257,7 +307,47 @@ func (p *Post) drainOnce() error {
 	if err := p.tidy(box); err != nil {
 		return err
 	}
-	return d.Drain(p.ctx, p.deliver)
+	ctx, cancel := context.WithCancelCause(p.ctx)
+	defer cancel(nil)
+	p.mu.Lock()
+	p.redrain = cancel
+	p.mu.Unlock()
+	return d.Drain(ctx, p.deliver)
+}
+
+// errRoom ends a Drain after which letters are taken that there was no room for.
+var errRoom = errors.New("home: letters were left in the box for want of room")
+
+// later has letters that were not done be brought again.
+func (p *Post) later() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.redrain != nil {
+		p.redrain(errRoom)
+	}
+}
+
+// retireAll makes new prekeys in the place of all there are, once a day at the most: perhaps this directory was put back to an earlier
+// state, in which there were keys that it had destroyed.
+func (p *Post) retireAll() {
+	p.mu.Lock()
+	again := time.Since(p.retired) < 24*time.Hour
+	if !again {
+		p.retired = time.Now()
+	}
+	p.mu.Unlock()
+	if again {
+		return
+	}
+	p.spawn(func() {
+		err := p.prekeys.RetireAll(time.Now())
+		if err == nil {
+			err = p.leave()
+		}
+		if err != nil {
+			p.log.Warn("the keys of letters could not be replaced", "error", err)
+		}
+	})
 }
 
 // tidy forgets the mail of links that are over, and has their drops revoked.
@@ -295,7 +385,9 @@ func (p *Post) deliver(d mailbox.Delivery) {
 	l, err := p.opener.Open(d.Letter, time.Now())
 	if err == nil {
 		if b := p.pouch(l.Link); b != nil {
-			b.put(l, d)
+			if !b.put(l, d) {
+				p.later()
+			}
 			return
 		}
 		err = mailbox.ErrUnknownLink

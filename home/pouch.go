@@ -160,12 +160,19 @@ func (b *pouch) poke() {
 	}
 }
 
-// put adds a letter. It is called by who drains the box, which sends no more than some that are not done.
-func (b *pouch) put(l *mailbox.Letter, d mailbox.Delivery) {
+// maxIn bounds the letters of a link that wait here.
+const maxIn = 32
+
+// put adds a letter, unless too many wait: then it stays in the box.
+func (b *pouch) put(l *mailbox.Letter, d mailbox.Delivery) bool {
 	b.mu.Lock()
-	b.in = append(b.in, opened{l, d})
+	room := len(b.in) < maxIn
+	if room {
+		b.in = append(b.in, opened{l, d})
+	}
 	b.mu.Unlock()
 	b.poke()
+	return room
 }
 
 // learn notes what the peer has said over a session.
@@ -285,6 +292,7 @@ func (b *pouch) take(o opened) {
 	case errors.Is(err, mailbox.ErrReplayed), err == nil:
 	case errors.Is(err, mailbox.ErrEarly):
 		b.post.log.Debug("a letter comes too early: it stays in the box", "peer", b.peer.String(), "error", err)
+		b.post.later()
 		return
 	case errors.Is(err, mailbox.ErrForged), errors.Is(err, mailbox.ErrRolledBack), errors.Is(err, mailbox.ErrIdentityInUse), errors.Is(err, mailbox.ErrEquivocal):
 		b.post.log.Warn("a session cannot go on by mail", "peer", b.peer.String(), "error", err)
