@@ -172,7 +172,7 @@ type resolver struct {
 // Deliver implements vat.Target.
 func (r *resolver) Deliver(m vat.Message) {
 	if m.Op == vat.Deliver {
-		r.q.session().settle(r.q, m.Selector, m.Args, m.From, false)
+		r.q.session().settle(r.q, m.Selector, m.Args, m.From, false, nil)
 	}
 	m.Taken()
 	if m.Answer != nil {

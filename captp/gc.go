@@ -191,7 +191,7 @@ func (s *Session) gcExports(op *msg.GCExports) error {
 		}
 	})
 	for _, q := range orphans {
-		s.settle(q, "break", []any{"the peer let go of the resolver without settling the promise"}, nil, false)
+		s.settle(q, "break", []any{"the peer let go of the resolver without settling the promise"}, nil, false, nil)
 	}
 	s.keepAlive()
 	return err

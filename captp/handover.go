@@ -133,6 +133,6 @@ func (h *handover) finish() {
 	h.late, h.done = nil, true
 	h.mu.Unlock()
 	for _, x := range late {
-		x.s.conclude(x.q, x.outcome)
+		x.s.conclude(x.q, x.outcome, nil)
 	}
 }

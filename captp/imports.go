@@ -140,7 +140,7 @@ func (r *reader) listen() {
 	for i, f := range r.fresh {
 		f.vow.Route(f)
 		if i >= asked {
-			s.conclude(f, outcome{err: err})
+			s.conclude(f, outcome{err: err}, nil)
 		}
 		r.fresh[i] = nil
 	}

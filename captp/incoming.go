@@ -186,7 +186,7 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 		m.Answer = a.vow
 	}
 	if res != nil {
-		s.settle(res, m.Selector, m.Args, s.caller.Load(), r.isGiven(m.Selector, m.Args))
+		s.settle(res, m.Selector, m.Args, s.caller.Load(), r.isGiven(m.Selector, m.Args), r)
 		if a != nil {
 			a.vow.Resolve(passable.Undefined{}) // nobody needs the answer of a resolver, but whoever asks gets one
 		}

@@ -16,8 +16,9 @@ import (
 // at all.
 //
 // For that the reader holds step from the beginning of a frame to its end, and so does whoever records. A frame that brings a
-// message for a durable vat is recorded in the transaction that stores the message. Of one that settles a promise the
-// depot has the outcome before the session has the end of the frame: it may come once more, and finds the promise settled.
+// message for a durable vat is recorded in the transaction that stores the message, and one that settles a promise in that which
+// stores the outcome. If what was sent down the promise has to come through first, that is stored before the frame is recorded: it may
+// come once more.
 //
 // Lock order: step, the depot's mutex, mu, the connection's.
 
@@ -312,9 +313,17 @@ func (f *far) Want() {
 	}
 }
 
-// storeOutcome has the depot know what a promise is about to settle with, if the session lasts.
-func (s *Session) storeOutcome(w *vat.Vow, o outcome) {
-	if s.lastable() == vat.LastsNow {
-		_ = s.cfg.Ledger.depot.Update(func(tx *vat.Tx) { tx.Settle(w.Ref(), o.value, o.err) }, nil)
+// storeOutcome has the depot know what a promise is about to settle with, if the session lasts: together with the frame that brings the outcome, if
+// one does, since what else is in it, promises and certificates, must not be there without the rows that settle those.
+func (s *Session) storeOutcome(w *vat.Vow, o outcome, r *reader) {
+	if s.lastable() != vat.LastsNow {
+		return
 	}
+	settle := func(tx *vat.Tx) { tx.Settle(w.Ref(), o.value, o.err) }
+	if r == nil {
+		_ = s.cfg.Ledger.depot.Update(settle, nil)
+		return
+	}
+	r.received()
+	s.update(nil, settle)
 }

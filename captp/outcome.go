@@ -32,8 +32,8 @@ func outcomeOf(selector passable.Symbol, args []any, given bool) outcome {
 	return o
 }
 
-// settle handles a message to the resolver of q: its outcome, the first time.
-func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller, given bool) {
+// settle handles a message to the resolver of q: its outcome, the first time. r is the reader whose frame that is, nil if it came another way.
+func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat.Caller, given bool, r *reader) {
 	o := outcomeOf(selector, args, given)
 	first, later := false, false
 	var of *far
@@ -56,7 +56,7 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 		again := vat.Message{Args: args, From: from}
 		again.Refuse(nil) // what it mentions nobody will see
 	case !later:
-		s.conclude(q, o)
+		s.conclude(q, o, r)
 	}
 	if e, ok := errors.AsType[*vat.Error](o.err); ok && of != nil && e.Code == vat.ErrLost.Code {
 		s.cfg.OnLost(of.node.Ref())
@@ -77,23 +77,26 @@ func (s *Session) settle(q *far, selector passable.Symbol, args []any, from *vat
 // The outcome is then asked for once more, behind it all: the peer deposits what the certificate in that answer stands
 // for behind everything it has forwarded, under an id of its own, and what is sent by the certificate waits at the third
 // party for the deposit.
-func (s *Session) conclude(q *far, o outcome) {
+func (s *Session) conclude(q *far, o outcome, r *reader) {
 	ref, ok := o.value.(vat.Ref)
 	switch {
 	case q.kind == farFlush:
 		s.through(q.wait)
+	case q.kind == farAgain && r != nil:
+		s.done(q.wait) // which is recorded together with the outcome
+		s.become(q, o, q.wait.q, r)
 	case q.kind == farAgain:
-		s.become(q, o, q.wait.q)
+		s.become(q, o, q.wait.q, nil)
 		s.done(q.wait)
 	case q.wait != nil: // as it was before a restart
 		q.wait.o = o
 		s.flush(q.wait)
 	case o.err != nil || !ok || ref.IsNull():
-		s.become(q, o, q)
+		s.become(q, o, q, r)
 	case !s.moves.Load() || hasGap(q):
 		s.keep(q, o)
 	case !o.given && s.carries(ref):
-		s.become(q, o, q)
+		s.become(q, o, q, r)
 	default:
 		w := &wait{q: q, vow: vat.NewVow(nil), o: o}
 		s.expect(w)
@@ -103,8 +106,8 @@ func (s *Session) conclude(q *far, o outcome) {
 
 // become settles q's vow, and gives a position back as soon as nothing goes there any more. The vow of a session that lasts
 // may have been settled in its depot before a crash that the end of the frame did not survive.
-func (s *Session) become(q *far, o outcome, asked *far) {
-	s.storeOutcome(q.vow, o)
+func (s *Session) become(q *far, o outcome, asked *far, r *reader) {
+	s.storeOutcome(q.vow, o, r)
 	if !q.vow.Settle(o.value, o.err, true, func() { s.giveBack(asked) }) {
 		s.giveBack(asked)
 	}

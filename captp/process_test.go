@@ -64,9 +64,11 @@ var errKilled = errors.New("killed")
 
 func (p *processOf) Apply(bs []*store.Batch) error {
 	time.Sleep(time.Duration(p.slow.Load()))
-	n := p.writes.Add(1)
-	if at := p.dieAt.Load(); p.dead.Load() || at > 0 && n >= at {
-		return errKilled
+	for i := range bs { // each counts, and might have been written alone
+		n := p.writes.Add(1)
+		if at := p.dieAt.Load(); p.dead.Load() || at > 0 && n >= at {
+			return errors.Join(p.Backend.Apply(bs[:i]), errKilled)
+		}
 	}
 	return p.Backend.Apply(bs)
 }
@@ -94,7 +96,7 @@ func (m *machine) tryStart() (err error) {
 	if m.ledger, err = captp.OpenLedger(m.store, captp.Limits{}); err != nil {
 		return err
 	}
-	cfg := vat.DepotConfig{Kinds: []vat.Kind{tellerKind, purseKind}, Outside: m.ledger, Amnesia: true}
+	cfg := vat.DepotConfig{Kinds: []vat.Kind{tellerKind, purseKind, playerKind}, Outside: m.ledger, Amnesia: true}
 	cfg.Vat.Logger = m.log
 	if m.depot, err = vat.OpenDepot(m.store, cfg); err != nil {
 		return err

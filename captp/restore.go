@@ -331,7 +331,7 @@ func (s *Session) abandonOrphans(r *restoring) {
 		l.releaseSoon()
 	})
 	for _, q := range orphans {
-		s.become(q, outcome{err: vat.ErrLost}, q)
+		s.become(q, outcome{err: vat.ErrLost}, q, nil)
 	}
 	clear(r.pins)
 }

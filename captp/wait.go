@@ -36,7 +36,7 @@ func (s *Session) expect(w *wait) {
 
 // through has a wait settle with what its promise has.
 func (s *Session) through(w *wait) {
-	s.storeOutcome(w.vow, w.o)
+	s.storeOutcome(w.vow, w.o, nil)
 	w.vow.Resolve(w.o.value)
 	s.done(w)
 }

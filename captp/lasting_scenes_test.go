@@ -1,0 +1,229 @@
+package captp_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// player is a durable object for scenes.
+type player struct {
+	Next    vat.Ref
+	Held    []vat.Ref
+	Log     []string
+	Pending []promise.Resolver[int]
+}
+
+type playerAPI interface {
+	Link(next vat.Ref)
+	Lines() []string
+	Add(n int) int
+	Told(o promise.Outcome[int])
+	TellMe(ctx context.Context, r vat.Ref)
+	Bag(ctx context.Context) []promise.Promise[int]
+	AskBag(ctx context.Context)
+	Bagged(ctx context.Context, o promise.Outcome[[]promise.Promise[int]])
+	Decide(ctx context.Context)
+	Drop()
+}
+
+var (
+	playerFacet = vat.FacetOf[playerAPI]("player")
+	playerKind  = vat.KindOf("player", func() *player { return new(player) }, playerFacet)
+)
+
+type playerRef struct{ vat.Ref }
+
+func (r playerRef) Told(ctx context.Context, o promise.Outcome[int]) vat.Ref {
+	return r.Send(ctx, "told", o)
+}
+
+func (r playerRef) Bagged(ctx context.Context, o promise.Outcome[[]promise.Promise[int]]) vat.Ref {
+	return r.Send(ctx, "bagged", o)
+}
+
+func (p *player) Link(next vat.Ref) { p.Next = next }
+func (p *player) Lines() []string   { return p.Log }
+func (p *player) Drop()             { p.Next, p.Held = vat.Ref{}, nil }
+
+func (p *player) Add(n int) int {
+	p.Log = append(p.Log, fmt.Sprint(n))
+	return n + 1
+}
+
+func (p *player) Told(o promise.Outcome[int]) {
+	n, err := o.Get()
+	if err != nil {
+		p.Log = append(p.Log, err.Error())
+		return
+	}
+	p.Log = append(p.Log, fmt.Sprintf("told %d", n))
+}
+
+// TellMe waits for what r becomes.
+func (p *player) TellMe(ctx context.Context, r vat.Ref) {
+	vat.WhenSettled(ctx, vat.Result[int](r), vat.As[playerRef](vat.Self(ctx)), playerRef.Told)
+}
+
+// Bag returns a promise in a list; Decide settles it.
+func (p *player) Bag(ctx context.Context) []promise.Promise[int] {
+	q, r := promise.New[int](ctx)
+	p.Pending = append(p.Pending, r)
+	vat.After(ctx, 40*time.Millisecond, vat.As[playerRef](vat.Self(ctx)), func(r playerRef, ctx context.Context) vat.Ref {
+		return r.Send(ctx, "decide")
+	})
+	return []promise.Promise[int]{q}
+}
+
+func (p *player) Decide(ctx context.Context) {
+	for i, r := range p.Pending {
+		r.Fulfill(ctx, i+1)
+	}
+	p.Pending = nil
+}
+
+func (p *player) AskBag(ctx context.Context) {
+	vat.WhenSettled(ctx, vat.Result[[]promise.Promise[int]](p.Next.Send(ctx, "bag")), vat.As[playerRef](vat.Self(ctx)), playerRef.Bagged)
+}
+
+func (p *player) Bagged(ctx context.Context, o promise.Outcome[[]promise.Promise[int]]) {
+	list, err := o.Get()
+	if err != nil {
+		p.Log = append(p.Log, "bagged: "+err.Error())
+		return
+	}
+	for _, q := range list {
+		vat.WhenSettled(ctx, q, vat.As[playerRef](vat.Self(ctx)), playerRef.Told)
+	}
+}
+
+// player returns the machine's player, which peers can fetch from now on.
+func (m *machine) player() vat.Ref {
+	m.t.Helper()
+	v, err := m.depot.Vat("v")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	r, err := vat.Root(context.Background(), v, "player", func(ctx context.Context) (playerRef, error) {
+		return playerRef{playerFacet.Spawn(ctx, new(player))}, nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.show("player", r.Ref)
+	return r.Ref
+}
+
+// play runs a scene between three machines, whose players know the next one: a knows b, b knows c, c knows b, the way it goes if one of them dies at each of its writes, one
+// run for each. Then the scene says what is wrong, and nothing may be left when the players have let go of each other.
+func play(t *testing.T, scene func(a, b, c *machine), wrong func(a, b, c *machine) string) {
+	t.Helper()
+	for who := range 3 {
+		for at := int64(1); ; at++ {
+			over := false
+			t.Run(fmt.Sprintf("%c dies at %d", 'a'+who, at), func(t *testing.T) {
+				trio(t, func(a, b, c *machine) {
+					dies := []*machine{a, b, c}[who]
+					before := dies.disk.writes.Load()
+					dies.disk.dieAt.Store(before + at)
+					scene(a, b, c)
+					time.Sleep(100 * time.Millisecond)
+					over = dies.disk.writes.Load() < before+at
+					dies.crash()
+					time.Sleep(time.Hour)
+					a.player()
+					b.player()
+					c.player()
+					if bad := wrong(a, b, c); bad != "" {
+						t.Error(bad)
+					}
+					nothingLeft(t, a, b, c)
+				})
+			})
+			if over || t.Failed() {
+				break
+			}
+		}
+	}
+}
+
+// trio runs a test with three machines in a bubble.
+func trio(t *testing.T, fn func(a, b, c *machine)) {
+	synctest.Test(t, func(t *testing.T) {
+		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
+		a, b, c := newMachine(t, net, "a"), newMachine(t, net, "b"), newMachine(t, net, "c")
+		defer func() {
+			a.stop()
+			b.stop()
+			c.stop()
+			net.Close()
+		}()
+		b.player()
+		c.player()
+		call[any](t, a.player(), "link", a.dial(b, "player"))
+		call[any](t, b.player(), "link", b.dial(c, "player"))
+		call[any](t, c.player(), "link", c.fetch(b, "player"))
+		synctest.Wait()
+		fn(a, b, c)
+	})
+}
+
+// nothingLeft has the players let go, and says what is left of what they have shared.
+func nothingLeft(t *testing.T, ms ...*machine) {
+	t.Helper()
+	for _, m := range ms {
+		call[any](t, m.player(), "drop")
+	}
+	for range 6 {
+		for _, m := range ms {
+			m.collect()
+		}
+	}
+	for _, m := range ms {
+		_ = m.store.View(func(r store.Reader) error {
+			r.Scan("tables", nil, func(key, value []byte) bool {
+				t.Errorf("%s has a row %c %d: %x", m.name, key[16], key[24], value)
+				return true
+			})
+			r.Scan("pins", nil, func(key, _ []byte) bool { t.Errorf("%s has a pin %q", m.name, key); return true })
+			return nil
+		})
+		for _, s := range m.alive() {
+			if c := s.Tables(); !c.Empty() {
+				t.Errorf("%s still has %v", m.name, c)
+			}
+		}
+	}
+}
+
+// alive returns the machine's sessions that have not ended.
+func (m *machine) alive() (all []*captp.Session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sessions {
+		if s.Err() == nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// An answer may have promises in it, which settle later.
+func TestPromiseInAnswer(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		_ = a.player().SendOnly(context.Background(), "askBag")
+	}, func(a, _, _ *machine) string {
+		if got := lines(a.t, a.player()); len(got) > 0 {
+			return differ(got, []string{"told 1"})
+		}
+		return ""
+	})
+}
