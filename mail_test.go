@@ -27,16 +27,20 @@ type correspondent struct {
 func onSimulated(t *testing.T, net *mem.Network, cfg hawser.Config) *correspondent {
 	t.Helper()
 	c := &correspondent{t: t}
-	cfg.Dir, cfg.LazyRelease = t.TempDir(), true
-	cfg.Network = func(nc hawser.NetworkConfig) (netlayer.Netlayer, error) {
-		c.host = net.Host(mem.HostConfig{Static: nc.Identity.Public().Static, Doorkeeper: nc.Doorkeeper, Features: nc.Features})
-		return c.host, nil
-	}
+	cfg.Dir, cfg.LazyRelease, cfg.Network = t.TempDir(), true, c.simulated(net)
 	var err error
 	if c.Node, err = hawser.Open(context.Background(), &cfg); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// simulated has the node be on a simulated network.
+func (c *correspondent) simulated(net *mem.Network) func(hawser.NetworkConfig) (netlayer.Netlayer, error) {
+	return func(nc hawser.NetworkConfig) (netlayer.Netlayer, error) {
+		c.host = net.Host(mem.HostConfig{Static: nc.Identity.Public().Static, Doorkeeper: nc.Doorkeeper, Features: nc.Features})
+		return c.host, nil
+	}
 }
 
 // withAccount opens a node that has an account, and its mail in a box of the server's.
