@@ -1,0 +1,89 @@
+package home
+
+import (
+	"errors"
+
+	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/netlayer/mailbox"
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/sturdyref"
+)
+
+// correspondence is what a peer says of its mail.
+type correspondence struct {
+	drop    string
+	signing [32]byte
+	bundle  *mailbox.Bundle
+}
+
+// maxDropURI bounds the sturdyref of a drop.
+const maxDropURI = 1024
+
+// readCorrespondence verifies what a peer that has proven to have a static key says of its mail.
+func readCorrespondence(drop string, record, bundle []byte, static [32]byte) (c correspondence, err error) {
+	if _, err := sturdyref.Parse(drop); err != nil || len(drop) > maxDropURI {
+		return c, errors.Join(err, errLongDrop)
+	}
+	r, err := sturdyref.VerifyRecord(record, static)
+	if err != nil {
+		return c, err
+	}
+	c.drop, c.signing = drop, r.Signing
+	c.bundle, err = mailbox.VerifyBundle(bundle, r.Public)
+	return c, err
+}
+
+var errLongDrop = errors.New("home: what should be the sturdyref of a drop is none")
+
+// bucketMail has, under the name of a link, a pouchRecord.
+const bucketMail = "mail"
+
+// pouchRecord is what is stored of a link's mail: what is known of the peer's, and of what is on its way.
+type pouchRecord struct {
+	_                struct{} `cbor:",toarray"`
+	Drop             []byte   // the peer's
+	Own              []byte   // ours, for the peer
+	Signing, Bundle  []byte
+	Heard, Told      bool // the peer has been heard, and was told of Own
+	Store            []byte
+	Epoch, Base, End uint64
+	Outbox           []byte
+}
+
+var mailCodec = func() *detcbor.Codec {
+	c, err := detcbor.New(detcbor.Limits{Bytes: 1 << 20})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}()
+
+// save stores what has changed.
+func (b *pouch) save(before *pouchRecord) {
+	k := b.x.Known()
+	b.rec.Heard, b.rec.Epoch, b.rec.Base, b.rec.End = k.Heard, k.Epoch, k.Base, k.End
+	if k.Store != [16]byte{} {
+		b.rec.Store = k.Store[:]
+	}
+	if k.Signing != [32]byte{} {
+		b.rec.Signing = k.Signing[:]
+	}
+	if k.Bundle != nil {
+		b.rec.Bundle = k.Bundle.Encoded()
+	}
+	b.rec.Told = b.rec.Told || b.told
+	var err error
+	if b.rec.Outbox, err = b.x.Out.Encode(); err != nil {
+		b.rec.Outbox = nil
+	}
+	now, err := mailCodec.Marshal(&b.rec)
+	was, _ := mailCodec.Marshal(before)
+	if err != nil || string(now) == string(was) {
+		return
+	}
+	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
+	name := b.l.Name()
+	tx := new(store.Batch)
+	tx.Put(bucketMail, name[:], now)
+	_ = b.post.cfg.Store.Submit(tx, nil)
+}
