@@ -215,6 +215,9 @@ func (r *reader) received() {
 	}
 	r.done = true
 	r.frame.Done()
+	if r.s.lastable() != vat.LastsNow {
+		return
+	}
 	r.s.withLock(func(l *locked) {
 		if l.state == live {
 			l.t.stale()
