@@ -57,8 +57,9 @@
 //	d.Start()
 //	ref, err := vat.Root(ctx, v, "shopping", func(ctx context.Context) (ListRef, error) { ... })
 //
-// Exactly once is promised from durable object to durable object of one depot. What a durable vat sends to other vats or to
-// peers leaves when the turn is on the disk, at most once. Nothing can wait in a durable turn: Await returns
+// Exactly once is promised from durable object to durable object, of one depot or, over a session that outlives its process, of
+// two. What goes to any other object arrives at most once, and leaves a durable vat when the turn is on the disk. What [Go] is given, and
+// input and output, happen at least once if the turn is to be done again. Nothing can wait in a durable turn: Await returns
 // [ErrDurableTurn]; [WhenSettled] and [After] have an object get a message later. Functions — Then, Go, OnSever, SpawnFunc
 // and the like — may be used and end with the process: what they would have settled breaks with [ErrLost], as does what is
 // sent to objects of other vats of a process that has ended.
