@@ -2,6 +2,7 @@ package captp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -293,4 +294,54 @@ func TestPeerForgets(t *testing.T) {
 			t.Errorf("%d records are left", n)
 		}
 	})
+}
+
+// What waits for a peer that is away is bounded: a turn that would send more fails, and nothing of it has happened; what was accepted
+// arrives, and then there is room again. So it is after a restart in between.
+func TestTooMuchForAPeer(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		machines(t, func(t *testing.T, a, b *machine) {
+			a.limits.MaxUnsent = 20_000
+			a.restart()
+			b.root("b")
+			call[any](t, a.root("a"), "link", a.dial(b, "b"))
+			time.Sleep(time.Second)
+			b.kill()
+			if restart {
+				a.crash()
+			}
+			var want []string
+			pass := func(n int) bool {
+				_, err := vat.Result[any](a.root("a").Send(context.Background(), "pass", n)).Await(context.Background())
+				if err != nil && !errors.Is(err, vat.ErrOverloaded) {
+					t.Fatal(err)
+				}
+				if err == nil {
+					want = append(want, fmt.Sprint(n))
+				}
+				return err == nil
+			}
+			for n := 0; pass(n); n++ {
+				if n > 5000 {
+					t.Fatal("a sends without limit to a peer that is away")
+				}
+			}
+			if len(want) < 50 {
+				t.Errorf("%d messages fit", len(want))
+			}
+			if restart {
+				a.crash()
+				if pass(-1) {
+					t.Error("there is room after a restart")
+				}
+			}
+			b.start()
+			time.Sleep(10 * time.Minute)
+			if !pass(-2) {
+				t.Error("there is no room although the peer has all")
+			}
+			time.Sleep(time.Minute)
+			expectLines(t, b.root("b"), want...)
+		})
+	}
 }

@@ -31,6 +31,8 @@ type machine struct {
 	name string
 	disk diskOf
 	log  hclog.Logger
+	// limits are those of sessions from the next start on.
+	limits captp.Limits
 
 	// Of the process that runs, or has run last.
 	run    *processOf
@@ -93,7 +95,7 @@ func (m *machine) tryStart() (err error) {
 	if m.store, err = store.Open(m.run); err != nil {
 		return err
 	}
-	if m.ledger, err = captp.OpenLedger(m.store, captp.Limits{}); err != nil {
+	if m.ledger, err = captp.OpenLedger(m.store, m.limits); err != nil {
 		return err
 	}
 	cfg := vat.DepotConfig{Kinds: []vat.Kind{tellerKind, purseKind, playerKind}, Outside: m.ledger, Amnesia: true}
@@ -137,6 +139,7 @@ func (m *machine) config() captp.Config {
 	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return counterFacet.Spawn(ctx, (*counter)(m)) })
 	return captp.Config{
 		Bootstrap: l, Location: m.links.Location(), Realm: m.name, LazyRelease: true, Logger: m.log, Ledger: m.ledger,
+		Limits: m.limits,
 	}
 }
 

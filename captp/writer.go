@@ -82,13 +82,25 @@ func (w *writer) flushLasting() error {
 	w.s.record()
 	err := w.conn.(netlayer.Lasting).Flush()
 	w.s.withLock(func(l *locked) {
-		if l.state == live {
-			w.s.budget.full.Store(l.unsent() > w.s.cfg.Limits.MaxUnsent)
+		if l.state != live {
+			return
+		}
+		full := l.unsent() > w.s.cfg.Limits.MaxUnsent
+		w.s.budget.full.Store(full)
+		switch {
+		case !full:
+		case l.relief == nil:
+			l.relief = time.AfterFunc(reliefAfter, w.s.poke)
+		default:
+			l.relief.Reset(reliefAfter)
 		}
 	})
 	w.s.keepAlive()
 	return err
 }
+
+// reliefAfter is how often it is looked whether the peer has taken enough for there to be room again.
+const reliefAfter = time.Second
 
 // keep lends the arrays to the next round, unless one burst made them huge.
 func (w *writer) keep(out []byte, ends []int) {
@@ -120,8 +132,10 @@ func (w *writer) farewell() {
 	w.s.withLock(func(l *locked) {
 		out, ends, deadline = l.t.out, l.t.ends, l.deadline
 		l.t.out, l.t.ends = nil, nil
-		if l.release != nil {
-			l.release.Stop()
+		for _, t := range []*time.Timer{l.release, l.relief} {
+			if t != nil {
+				t.Stop()
+			}
 		}
 		var end *EndError
 		if errors.As(l.err, &end) && (end.Kind == Closed || end.Kind == Violated) {
