@@ -153,8 +153,8 @@ type locked struct {
 	handed  uint64           // and how many there were before
 	pins    []pin            // to be made in the transaction under way
 	seen    wire.Seen        // of the peer's dialect
-	release *time.Timer // has notices written
-	relief  *time.Timer // has it looked whether there is room again
+	release *time.Timer      // has notices written
+	relief  *time.Timer      // has it looked whether there is room again
 	// deadline bounds the wait for the peer's op:start-session, then that of an ended session for its writer.
 	deadline *time.Timer
 }
