@@ -59,6 +59,7 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	r.started = true
 	var refused []refusal
 	var due []gift
+	stores := s.cfg.Ledger != nil && s.cfg.Ledger.depot.Err() == nil
 	s.withLock(func(l *locked) {
 		if l.state != live {
 			return
@@ -68,7 +69,9 @@ func (r *reader) startSession(op *msg.StartSession) error {
 		l.space = messageSpaces(l.id, info.Outbound)
 		r.space = l.space[1]
 		s.greeting.Store(g)
-		l.mayLast()
+		if stores {
+			l.mayLast()
+		}
 	})
 	if s.cfg.Greeted != nil {
 		if err := s.cfg.Greeted(*g); err != nil {

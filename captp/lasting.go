@@ -30,7 +30,7 @@ func (l *locked) mayLast() {
 	s := l.s
 	conn, ok := l.conn.(netlayer.Lasting)
 	info := l.t.info
-	if !ok || s.cfg.Ledger == nil || s.cfg.Dialect != nil || !info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
+	if !ok || s.cfg.Dialect != nil || !info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
 		!slices.Contains(info.Features, FeatureLasts) || !s.moves.Load() {
 		return
 	}
