@@ -28,7 +28,7 @@ func (s *Session) withdrawing(env *msg.SigEnvelope, ref vat.Ref) {
 	}
 	g := &withdrawal{s: s, env: env, vow: w}
 	s.withLock(func(l *locked) {
-		if l.state != live {
+		if l.state != live || len(l.t.withdrawals) >= maxWithdrawals {
 			return
 		}
 		l.t.withdrawn++
@@ -36,8 +36,13 @@ func (s *Session) withdrawing(env *msg.SigEnvelope, ref vat.Ref) {
 		l.t.withdrawals[g.serial] = g
 		l.t.touch(rowGiven, g.serial, false)
 	})
-	w.Cell().Subscribe(g)
+	if g.serial != 0 {
+		w.Cell().Subscribe(g)
+	}
 }
+
+// maxWithdrawals bounds the certificates that are stored. What is redeemed beyond that is lost with the process.
+const maxWithdrawals = 1024
 
 // Settled implements promise.Waiter.
 func (g *withdrawal) Settled(*promise.Cell) {
