@@ -1,11 +1,16 @@
 package hawser_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/mailroom"
@@ -145,4 +150,38 @@ func TestMailAndConnection(t *testing.T) {
 		}
 		net.Close()
 	})
+}
+
+// A box's owner who gives the URI of something else is told so in the log, and nothing else suffers.
+func TestMailboxOfAnotherKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
+		other := onSimulated(t, net, hawser.Config{Kinds: []vat.Kind{accountKind}})
+		uri, err := other.Publish(ctx, "account", durableAccount(t, other.Node).Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		logger := hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn})
+		c := onSimulated(t, net, hawser.Config{Kinds: []vat.Kind{accountKind}, Mailbox: uri, Logger: logger})
+		time.Sleep(10 * time.Minute)
+		if err := errors.Join(c.Close(), other.Close()); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(log.String(), "is Config.Mailbox the owner's sturdyref?"); n != 1 {
+			t.Errorf("said %d times: %s", n, log.String())
+		}
+		net.Close()
+	})
+	for _, cfg := range []hawser.Config{{}, {Dir: t.TempDir()}, {Kinds: []vat.Kind{accountKind}}} {
+		cfg.Mailbox = sturdyref.Ref{Peer: sturdyref.Peer{Transport: "hawser", Designator: "x"}, Swiss: sturdyref.NewSwissNum()}
+		cfg.Listen = "127.0.0.1:0"
+		if n, err := hawser.Open(context.Background(), &cfg); err == nil {
+			t.Error("a node that stores nothing has mail")
+			_ = n.Close()
+		} else if !strings.Contains(err.Error(), "Config.Mailbox") {
+			t.Error(err)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // entering is how long the links of earlier processes are waited for.
@@ -49,11 +50,16 @@ func (p *Post) drain() {
 	case <-p.ctx.Done():
 		return
 	}
+	complained := false
 	for tries := 0; ; tries++ {
 		since := time.Now()
 		err := p.drainOnce()
 		if p.ctx.Err() != nil {
 			return
+		}
+		if e, ok := errors.AsType[*vat.Error](err); ok && !errors.Is(err, errRoom) && !complained {
+			complained = true // others go away by themselves: the server cannot be reached, say
+			p.log.Warn("the mailbox does not do what a box does for its owner: is Config.Mailbox the owner's sturdyref?", "error", e)
 		}
 		if time.Since(since) > longestPause || errors.Is(err, errRoom) {
 			tries = 0
