@@ -13,7 +13,7 @@ func TestReadmeCodeIsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var examples string
-	for _, name := range []string{"example_test.go", "example_durable_test.go"} {
+	for _, name := range []string{"example_test.go", "example_durable_test.go", "example_lasting_test.go"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
