@@ -75,8 +75,11 @@ func (d *durables) open(c Config, lasts bool) (err error) {
 		d.lives = home.NewShelf(c.Limits)
 		dc.Outside = d
 	}
-	if d.depot, err = vat.OpenDepot(d.store, dc); err == nil && lasts {
-		d.ledger.Use(d.depot)
+	if d.depot, err = vat.OpenDepot(d.store, dc); err != nil || !lasts {
+		return err
+	}
+	if err = d.ledger.Use(d.depot); err != nil {
+		_ = d.depot.Close()
 	}
 	return err
 }

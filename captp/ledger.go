@@ -30,6 +30,7 @@ type dormant struct {
 	session *Session
 	record  sessionRecord
 	rows    map[entry][]byte
+	pins    map[string]vat.Pin
 	doomed  bool // it was to be forgotten
 }
 
@@ -81,7 +82,7 @@ func decode(b []byte, row any) error {
 
 // add makes the session of a record, which knows nobody yet.
 func (g *Ledger) add(key, value []byte, doomed bool) error {
-	d := &dormant{rows: make(map[entry][]byte), doomed: doomed}
+	d := &dormant{rows: make(map[entry][]byte), pins: make(map[string]vat.Pin), doomed: doomed}
 	if err := decode(value, &d.record); err != nil {
 		return err
 	}
@@ -163,7 +164,19 @@ func (g *Ledger) Depot() *vat.Depot { return g.depot }
 func (g *Ledger) Epoch() uint64 { return g.store.Epoch() }
 
 // Use has the sessions work with the depot, once that is open and before it is started.
-func (g *Ledger) Use(d *vat.Depot) { g.depot = d }
+func (g *Ledger) Use(d *vat.Depot) error {
+	g.depot = d
+	if len(g.dormant) == 0 {
+		return nil
+	}
+	pins, err := d.Pinned("")
+	for key, pin := range pins {
+		if name, _, ok := readKey([]byte(key)); ok && g.dormant[name] != nil {
+			g.dormant[name].pins[key] = pin
+		}
+	}
+	return err
+}
 
 // Restore returns the session that was kept with a connection, which it has then, or nil if there is none.
 // The session goes on as it was, with the Bootstrap and the rest of cfg, when its Resume is called.

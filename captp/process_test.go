@@ -103,7 +103,9 @@ func (m *machine) tryStart() (err error) {
 	if m.depot, err = vat.OpenDepot(m.store, cfg); err != nil {
 		return err
 	}
-	m.ledger.Use(m.depot)
+	if err := m.ledger.Use(m.depot); err != nil {
+		return err
+	}
 	features := []string{netlayer.FeatureResume, captp.FeatureMovesQueues, captp.FeatureLasts}
 	host := m.net.Host(mem.HostConfig{Name: m.name, Doorkeeper: openDoor{}, Features: features})
 	m.at = host

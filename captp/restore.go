@@ -17,7 +17,6 @@ type restoring struct {
 	*dormant
 	s    *Session
 	t    *tables
-	pins map[string]vat.Pin
 	// questions and promises are those of the peer's that are not to be given back yet, by position.
 	questions, promises map[msg.Pos]*far
 	claims              []*claim
@@ -32,12 +31,8 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	if err := s.configure(cfg); err != nil {
 		return err
 	}
-	pins, err := s.cfg.Ledger.depot.Pinned(string(s.name[:]))
-	if err != nil {
-		return err
-	}
 	r := &restoring{
-		dormant: d, s: s, t: s.lk.t, pins: pins, questions: make(map[msg.Pos]*far), promises: make(map[msg.Pos]*far),
+		dormant: d, s: s, t: s.lk.t, questions: make(map[msg.Pos]*far), promises: make(map[msg.Pos]*far),
 	}
 	info := conn.Info()
 	s.mu.Lock()
@@ -52,8 +47,12 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	r.t.enc.SetDialect(s.dialect.Follow(l.seen))
 	l.space = messageSpaces(l.id, info.Outbound)
 	s.introduced.Store(true)
+	rows := d.sorted()
 	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal} {
-		for _, e := range d.sorted() {
+		for _, e := range rows {
+			if e.n > maxPosition && (e.sort == rowExport || e.sort == rowQuestion) {
+				return fmt.Errorf("%w: position %d", errDamaged, e.n)
+			}
 			if err := step(e, d.rows[e]); err != nil {
 				return err
 			}
@@ -66,6 +65,9 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	s.resuming = r
 	return nil
 }
+
+// maxPosition is more than this side gives out: a damaged record must not take all memory.
+const maxPosition = 1 << 24
 
 // sorted returns the rows in order.
 func (d *dormant) sorted() []entry {
@@ -257,6 +259,7 @@ func (s *Session) Resume() error {
 		return errors.New("captp: Resume of a session that was not restored")
 	}
 	s.resuming = nil
+	s.parts.Store(3)
 	var conn netlayer.Conn
 	var refused []refusal
 	s.withLock(func(l *locked) {
@@ -265,9 +268,9 @@ func (s *Session) Resume() error {
 		l.deadline.Stop()
 		l.sayLost(r.lost)
 		refused = l.catchUp(0)
+		s.budget.full.Store(l.unsent() > s.cfg.Limits.MaxUnsent)
 		s.dormant.Store(false)
 	})
-	s.parts.Store(3)
 	for _, c := range r.claims {
 		of := c.of
 		if c.named {
