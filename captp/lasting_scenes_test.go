@@ -3,6 +3,8 @@ package captp_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,24 @@ type playerAPI interface {
 	Bagged(ctx context.Context, o promise.Outcome[[]promise.Promise[int]])
 	Decide(ctx context.Context)
 	Drop()
+	Introduce(ctx context.Context)
+	Forward(ctx context.Context, who vat.Ref)
+	Meet(ctx context.Context, who vat.Ref)
+	Work(ctx context.Context, n int)
+	Whom() vat.Ref
+	Hop(ctx context.Context)
+	Hopped(ctx context.Context, n int)
+	Promise(ctx context.Context)
+	Wait(ctx context.Context, q promise.Promise[int])
+	Slow(ctx context.Context, n int) promise.Promise[int]
+	Parts(ctx context.Context) parts
+	AskParts(ctx context.Context)
+}
+
+// parts is an answer of which others take parts before they have it.
+type parts struct {
+	Who  vat.Ref
+	List []int
 }
 
 var (
@@ -103,6 +123,73 @@ func (p *player) Bagged(ctx context.Context, o promise.Outcome[[]promise.Promise
 	for _, q := range list {
 		vat.WhenSettled(ctx, q, vat.As[playerRef](vat.Self(ctx)), playerRef.Told)
 	}
+}
+
+// Introduce has b show this player to c, which asks it.
+func (p *player) Introduce(ctx context.Context) {
+	_ = p.Next.SendOnly(ctx, "forward", vat.Self(ctx))
+}
+
+func (p *player) Forward(ctx context.Context, who vat.Ref) {
+	_ = p.Next.SendOnly(ctx, "meet", who)
+}
+
+func (p *player) Meet(ctx context.Context, who vat.Ref) {
+	p.Held = []vat.Ref{who}
+	p.Work(ctx, 1)
+}
+
+// Work asks who is held, three times.
+func (p *player) Work(ctx context.Context, n int) {
+	_ = p.Held[0].SendOnly(ctx, "add", 2*n)
+	p.TellMe(ctx, p.Held[0].Send(ctx, "add", 2*n+1))
+	if n < 3 {
+		vat.After(ctx, 7*time.Millisecond, vat.As[playerRef](vat.Self(ctx)), func(r playerRef, ctx context.Context) vat.Ref {
+			return r.Send(ctx, "work", n+1)
+		})
+	}
+}
+
+// Whom returns the next player.
+func (p *player) Whom() vat.Ref { return p.Next }
+
+// Hop sends to whom the next player knows, by way of the promise for it.
+func (p *player) Hop(ctx context.Context) {
+	p.Held = []vat.Ref{p.Next.Send(ctx, "whom")}
+	p.Hopped(ctx, 1)
+}
+
+func (p *player) Hopped(ctx context.Context, n int) {
+	p.TellMe(ctx, p.Held[0].Send(ctx, "add", n))
+	if n < 4 {
+		vat.After(ctx, 3*time.Millisecond, vat.As[playerRef](vat.Self(ctx)), func(r playerRef, ctx context.Context) vat.Ref {
+			return r.Send(ctx, "hopped", n+1)
+		})
+	}
+}
+
+// Promise has the next one wait for what this one decides.
+func (p *player) Promise(ctx context.Context) {
+	_ = p.Next.SendOnly(ctx, "wait", p.Bag(ctx)[0])
+}
+
+func (p *player) Wait(ctx context.Context, q promise.Promise[int]) {
+	vat.WhenSettled(ctx, q, vat.As[playerRef](vat.Self(ctx)), playerRef.Told)
+}
+
+func (p *player) Slow(ctx context.Context, n int) promise.Promise[int] { return p.Bag(ctx)[0] }
+
+func (p *player) Parts(ctx context.Context) parts {
+	return parts{Who: vat.Self(ctx), List: []int{7, 8}}
+}
+
+// AskParts takes parts of an answer, and speaks to one.
+func (p *player) AskParts(ctx context.Context) {
+	all := p.Next.Send(ctx, "parts")
+	who := all.Field(ctx, "who")
+	p.TellMe(ctx, who.Send(ctx, "add", 1))
+	p.TellMe(ctx, all.Field(ctx, "list").Index(ctx, 1))
+	p.TellMe(ctx, who.Send(ctx, "add", 2))
 }
 
 // player returns the machine's player, which peers can fetch from now on.
@@ -188,14 +275,20 @@ func nothingLeft(t *testing.T, ms ...*machine) {
 		}
 	}
 	for _, m := range ms {
+		var slots []string
 		_ = m.store.View(func(r store.Reader) error {
 			r.Scan("tables", nil, func(key, value []byte) bool {
 				t.Errorf("%s has a row %c %d: %x", m.name, key[16], key[24], value)
 				return true
 			})
+			r.Scan("slots", nil, func(key, value []byte) bool { slots = append(slots, fmt.Sprintf("%x: %x", key, value)); return true })
+			r.Scan("messages", nil, func(key, value []byte) bool { t.Errorf("%s has a message %x: %x", m.name, key, value); return true })
 			r.Scan("pins", nil, func(key, _ []byte) bool { t.Errorf("%s has a pin %q", m.name, key); return true })
 			return nil
 		})
+		if len(slots) != 2 { // the player
+			t.Errorf("%s has slots %q", m.name, slots)
+		}
 		for _, s := range m.alive() {
 			if c := s.Tables(); !c.Empty() {
 				t.Errorf("%s still has %v", m.name, c)
@@ -225,5 +318,75 @@ func TestPromiseInAnswer(t *testing.T) {
 			return differ(got, []string{"told 1"})
 		}
 		return ""
+	})
+}
+
+// shown says what is wrong with what was noted, if anything was: it is to be all of that.
+func shown(m *machine, want ...string) string {
+	if got := lines(m.t, m.player()); len(got) > 0 {
+		return differ(got, want)
+	}
+	return ""
+}
+
+// An object of a's that b shows to c is forwarded by b.
+func TestForwarded(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		_ = a.player().SendOnly(context.Background(), "introduce")
+	}, func(a, _, c *machine) string {
+		bad := shown(a, "2", "3", "4", "5", "6", "7") + shown(c, "told 4", "told 6", "told 8")
+		if len(lines(a.t, a.player())) != 2*len(lines(c.t, c.player())) {
+			bad += " not all was told"
+		}
+		return bad
+	})
+}
+
+// What is sent by a promise that turns out to be somebody else's arrives once, in order.
+func TestHop(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		_ = a.player().SendOnly(context.Background(), "hop")
+	}, func(a, _, c *machine) string {
+		bad := shown(c, "1", "2", "3", "4") +
+			shown(a, "told 2", "told 3", "told 4", "told 5")
+		if len(lines(a.t, a.player())) != len(lines(c.t, c.player())) {
+			bad += " not all was told"
+		}
+		return bad
+	})
+}
+
+// A promise that is passed settles where it was passed to.
+func TestPassedPromise(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		_ = a.player().SendOnly(context.Background(), "promise")
+	}, func(a, b, _ *machine) string { return shown(b, "told 1") })
+}
+
+// What code has asked a durable object may keep.
+func TestAskedByCode(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		x := a.player()
+		ctx := context.Background()
+		_ = x.SendOnly(ctx, "tellMe", a.alive()[0].Bootstrap().Send(ctx, "fetch", "player").Send(ctx, "slow", 1))
+	}, func(a, _, _ *machine) string {
+		switch got := lines(a.t, a.player()); {
+		case len(got) == 1 && (strings.Contains(got[0], "hawser.lost") || strings.Contains(got[0], "test.none")):
+			return "" // it had not been asked when one of them died
+		}
+		return shown(a, "told 1")
+	})
+}
+
+// Parts of an answer that is not there yet are taken where it will be.
+func TestParts(t *testing.T) {
+	play(t, func(a, _, _ *machine) {
+		_ = a.player().SendOnly(context.Background(), "askParts")
+	}, func(a, b, _ *machine) string {
+		bad := shown(b, "1", "2")
+		if got := lines(a.t, a.player()); len(got) > 0 && (len(got) != 3 || !slices.Contains(got, "told 2") || !slices.Contains(got, "told 3") || !slices.Contains(got, "told 8")) {
+			bad += fmt.Sprintf("%q", got)
+		}
+		return bad
 	})
 }
