@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -30,7 +31,8 @@ func shape(b *store.Batch) (where string, size int) {
 	var all []string
 	for _, op := range b.Ops() {
 		if op.Bucket != "slots" {
-			all = append(all, op.Bucket)
+			bucket, _, _ := strings.Cut(op.Bucket, "links-frames-") // behind which is the name of a link
+			all = append(all, cmp.Or(bucket, "links-frames"))
 			size += len(op.Key) + len(op.Value)
 		}
 	}

@@ -85,6 +85,11 @@ func (b *bank) spawn(in, name string, make func(ctx context.Context) vat.Ref) (v
 	if err != nil {
 		return vat.Ref{}, err
 	}
+	return rooted(v, name, make)
+}
+
+// rooted makes an object in a durable vat, to which a root leads.
+func rooted(v *vat.Vat, name string, make func(ctx context.Context) vat.Ref) (vat.Ref, error) {
 	r, err := vat.Root(context.Background(), v, name, func(ctx context.Context) (anyRef, error) { return anyRef{make(ctx)}, nil })
 	return r.Ref, err
 }
@@ -213,21 +218,22 @@ func durableChains(open shelf, chains int) opener {
 		if err != nil {
 			return work{}, err
 		}
-		return work{func(n int, _ *times) error {
-			some := min(n, chains)
-			end.left.Store(int64(some))
-			for i := range some {
-				hops := n/some - 1
-				if i < n%some {
-					hops++
-				}
-				if err := first.SendOnly(context.Background(), "go", int64(hops)); err != nil {
-					return err
-				}
+		return work{chaining(first, end, chains), b.close}, nil
+	}
+}
+
+// chaining sends so many messages at once to the first of two travellers, each of which is passed on to and fro.
+func chaining(first vat.Ref, end *tallied, chains int) func(n int, _ *times) error {
+	return func(n int, _ *times) error {
+		some := min(n, chains)
+		end.left.Store(int64(some))
+		for i := range some {
+			if err := first.SendOnly(context.Background(), "go", int64(share(n, some, i)-1)); err != nil {
+				return err
 			}
-			<-end.done
-			return nil
-		}, b.close}, nil
+		}
+		<-end.done
+		return nil
 	}
 }
 
@@ -239,12 +245,15 @@ func durablePassed(open shelf) opener {
 			return work{}, err
 		}
 		return work{func(n int, t *times) error {
-			return repeat(func() error {
-				_, err := vat.Result[int64](first.Send(context.Background(), "ask", int64(1))).Await(context.Background())
-				return err
-			}, n, t)
+			return repeat(func() error { return askOne(first) }, n, t)
 		}, b.close}, nil
 	}
+}
+
+// askOne makes a call of a traveller, who answers with what another one answers.
+func askOne(of vat.Ref) error {
+	_, err := vat.Result[int64](of.Send(context.Background(), "ask", int64(1))).Await(context.Background())
+	return err
 }
 
 // street is a durable object that leads to others.

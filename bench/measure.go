@@ -15,6 +15,8 @@ type group struct {
 	rows []row
 	// by is what rows are compared by; wall time if it is zero.
 	by quantity
+	// slow says that the work is waited for, and so not done often in tests.
+	slow bool
 }
 
 // A quantity is a part of a sample that rows are compared by.

@@ -22,21 +22,22 @@ type pair struct {
 	closers     []func() error // what is to be closed when the nodes are
 }
 
+// loopback is where nodes listen.
+const loopback = "127.0.0.1:0"
+
 // A between opens a pair of which the host publishes what spawn makes.
 type between func(spawn func(ctx context.Context) vat.Ref) (*pair, error)
 
 // overNoise is Noise-QUIC on loopback, as hawser.Open has it but for the addresses and the bound on new connections.
 func overNoise(spawn func(ctx context.Context) vat.Ref) (*pair, error) {
-	return openPair(func(c hawser.NetworkConfig) (netlayer.Netlayer, error) {
-		listen := ""
-		if c.Identity != nil {
-			listen = "127.0.0.1:0"
-		}
-		return noisequic.Open(&noisequic.Config{
-			Identity: c.Identity, Listen: listen, Doorkeeper: c.Doorkeeper, Features: c.Features, Logger: c.Logger,
-			Limits: noisequic.Limits{RatePerSource: 1e9},
-		})
-	}, spawn)
+	return openPair(onNoise, spawn)
+}
+
+func onNoise(c hawser.NetworkConfig) (netlayer.Netlayer, error) {
+	return noisequic.Open(&noisequic.Config{
+		Identity: c.Identity, Listen: c.Listen, Doorkeeper: c.Doorkeeper, Features: c.Features, Logger: c.Logger,
+		Limits: noisequic.Limits{RatePerSource: 1e9},
+	})
 }
 
 // overDelayedNoise has every packet come a time later.
@@ -80,7 +81,7 @@ func openPair(network func(hawser.NetworkConfig) (netlayer.Netlayer, error), spa
 		}
 	}()
 	for _, n := range []**hawser.Node{&p.host, &p.guest} {
-		if *n, err = hawser.Open(ctx, &hawser.Config{Network: network}); err != nil {
+		if *n, err = hawser.Open(ctx, &hawser.Config{Listen: loopback, Network: network}); err != nil {
 			return p, err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // groups lists everything that is timed. The first row of a group is the floor that the others are compared with. What a
 // row owes is a target of the project's, as a ratio to the floor and as allocations beyond the floor's.
 func groups() []group {
-	return slices.Concat(localGroups(), farGroups(), chainGroups(), sessionGroups(), growthGroups(), durableGroups(), codecGroups())
+	return slices.Concat(localGroups(), farGroups(), chainGroups(), sessionGroups(), growthGroups(), durableGroups(), lastingGroups(), codecGroups())
 }
 
 func localGroups() []group {
@@ -113,7 +113,7 @@ func chainGroups() []group {
 			{name: "hawser over noisequic, one call", open: callers(1, typed(overNoise))},
 			{name: "hawser over noisequic, chain", open: callers(1, hawserChains(overNoise)), owes: 2},
 		}},
-		{name: "far: chain of 8, 10 ms one way", rows: []row{
+		{name: "far: chain of 8, 10 ms one way", slow: true, rows: []row{
 			{name: "captp floor over QUIC, chain", open: callers(1, floorChains(wire.QUIC, 10*time.Millisecond))},
 			{name: "captp floor over TCP, chain", open: callers(1, floorChains(wire.TCP, 10*time.Millisecond))},
 			{name: "hawser over noisequic, chain", open: callers(1, hawserChains(overDelayedNoise(10*time.Millisecond))), owes: 1.025},
