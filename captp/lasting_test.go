@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -342,6 +343,22 @@ func TestTooMuchForAPeer(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			expectLines(t, b.root("b"), want...)
+		})
+	}
+}
+
+// A peer may say at length where it is, and what is stored of that can be read again.
+func TestLongLocation(t *testing.T) {
+	for _, n := range []int{100, 100_000, 900_000} {
+		machines(t, func(t *testing.T, a, b *machine) {
+			b.hint = strings.Repeat("x", n)
+			b.root("b")
+			call[any](t, a.root("a"), "link", a.dial(b, "b"))
+			a.crash()
+			time.Sleep(time.Minute)
+			call[any](t, a.root("a"), "ask", 1)
+			time.Sleep(time.Second)
+			expectLines(t, a.root("a"), "told 2")
 		})
 	}
 }

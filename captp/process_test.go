@@ -31,6 +31,7 @@ type machine struct {
 	name string
 	disk diskOf
 	log  hclog.Logger
+	hint string // of where it is
 	// limits are those of sessions from the next start on.
 	limits captp.Limits
 
@@ -139,9 +140,12 @@ func (m *machine) tryStart() (err error) {
 
 func (m *machine) config() captp.Config {
 	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return counterFacet.Spawn(ctx, (*counter)(m)) })
+	at := m.links.Location()
+	if m.hint != "" {
+		at.Hints = map[string]string{"long": m.hint}
+	}
 	return captp.Config{
-		Bootstrap: l, Location: m.links.Location(), Realm: m.name, LazyRelease: true, Logger: m.log, Ledger: m.ledger,
-		Limits: m.limits,
+		Bootstrap: l, Location: at, Realm: m.name, LazyRelease: true, Logger: m.log, Ledger: m.ledger, Limits: m.limits,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -78,7 +79,7 @@ type pin struct {
 }
 
 var rowCodec = func() *detcbor.Codec {
-	c, err := detcbor.New(detcbor.Limits{})
+	c, err := detcbor.New(detcbor.Limits{Bytes: 2 * netlayer.MaxFrame}) // what a peer has said in one frame is never too long to be read again
 	if err != nil {
 		panic(err)
 	}
@@ -237,6 +238,9 @@ func (l *locked) writeSession(tx *vat.Tx) {
 		CallerOf: []byte(s.caller.Load().Designator), Seen: uint32(l.seen),
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Peer.Hints)) {
+		if !g.giveable {
+			break // they are for others, and may be long
+		}
 		r.Hints = append(r.Hints, [2][]byte{[]byte(name), []byte(g.Peer.Hints[name])})
 	}
 	put(tx, bucketSessions, s.name[:], r)
