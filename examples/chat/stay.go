@@ -19,6 +19,11 @@ func (t *talker) run(ctx context.Context) error {
 	if err := t.join(ctx); err != nil {
 		return err
 	}
+	return t.remain(ctx)
+}
+
+// remain is run for who is in.
+func (t *talker) remain(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lines, err := t.console.conversation(ctx)

@@ -214,14 +214,18 @@ func (t *talker) who(ctx context.Context, stay *chatroom.Stay) error {
 	return nil
 }
 
-// history writes what the room says. Authors of one name are told apart by the numbers the room gave its members.
 func (t *talker) history(ctx context.Context, stay *chatroom.Stay) error {
 	lines, err := vat.Do(ctx, t.vat, func(ctx context.Context) ([]chatroom.Line, error) { return stay.History(ctx) })
-	if err != nil {
-		return err
+	if err == nil {
+		t.console.history(lines)
 	}
+	return err
+}
+
+// history writes what a room says was said. Authors of one name are told apart by the numbers the room gave its members.
+func (c *console) history(lines []chatroom.Line) {
 	if len(lines) == 0 {
-		t.console.say("* the room says that nothing was said")
+		c.say("* the room says that nothing was said")
 	}
 	bearers := map[string]map[int]bool{}
 	for _, l := range lines {
@@ -235,9 +239,8 @@ func (t *talker) history(ctx context.Context, stay *chatroom.Stay) error {
 		if len(bearers[l.Nick]) > 1 {
 			name = fmt.Sprintf("%s (member %d)", name, l.Member)
 		}
-		t.console.say("* the room says that at %s %s said: %s", l.At.Local().Format("15:04"), name, l.Text)
+		c.say("* the room says that at %s %s said: %s", l.At.Local().Format("15:04"), name, l.Text)
 	}
-	return nil
 }
 
 // leave gives the seat up, if there is one, and lets the room know if that does not take long.

@@ -3,7 +3,7 @@
 // They are those of goblin-chat, the chat of Spritely Goblins that Endo speaks too, with the same selectors and the same
 // meaning. What Hawser adds is marked; a peer that does not know it notices nothing.
 //
-//	Room       self-proposed-name → text; subscribe user → a sealed Finalizer
+//	Room       self-proposed-name → text; subscribe user → a sealed Finalizer; enroll (added)
 //	User       self-proposed-name → text; get-chat-sealed? → Predicate; get-chat-unsealer → Unsealer;
 //	           get-subscription-sealer → Sealer
 //	Finalizer  a function: inbox → Channel, once
@@ -45,6 +45,14 @@
 //	_, err = vat.Do(ctx, node.Vat("person"), func(ctx context.Context) (any, error) {
 //		return nil, stay.Say(ctx, "hello")
 //	})
+//
+// # What lasts
+//
+// Nothing above outlives a process. A room with a [Book], an object of a durable vat, has seats besides: who has a [Desk] in a
+// durable vat may [RoomRef.Enroll], and gets a [Seat]. What is said in the room goes into the book, and from there, from durable
+// object to durable object, to the desks; what is said at a desk goes to the seat, and into the book. So all of that waits where
+// it must, for a connection, a letter or a start, and takes effect once and in order, and the protocol has no part in it: in the
+// room each seat has a person of the host's, who says what the seat says. See lasting.go, and [NewLasting] for how a host begins.
 //
 // # What others can cost
 //

@@ -29,8 +29,8 @@ func (l *Limits) withDefaults() Limits {
 	}
 	set(&v.Members, 64)
 	set(&v.MembersPerPeer, 8)
-	set(&v.Lines, 100)
-	set(&v.Bytes, 64<<10)
+	set(&v.Lines, defaultLines)
+	set(&v.Bytes, defaultBytes)
 	set(&v.Behind, 256)
 	set(&v.Burst, 20)
 	set(&v.Rate, 5)
@@ -43,6 +43,7 @@ func (l *Limits) withDefaults() Limits {
 }
 
 const (
+	defaultLines, defaultBytes = 100, 64 << 10
 	// MaxText is the length of the longest message, in bytes. What is longer is cut by whoever reads it.
 	MaxText = 4096
 	// MaxNick is the length of the longest nickname, in characters.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -55,14 +56,17 @@ func newMember(ctx context.Context, r *room, user UserRef, inbox InboxRef, from 
 		if nick, err := name.Await(waiting); err == nil {
 			m.nick.Set(ctx, CleanNick(nick))
 		}
+		if !m.gone.Get() && !r.book.IsNull() {
+			r.book.Enter(ctx, Sitter{number, m.nick.Get()})
+		}
 	})
 	lost := func(ctx context.Context, _ error) { m.leave(ctx) }
 	m.watches = []func(){vat.OnSever(ctx, user.Ref, lost), vat.OnSever(ctx, inbox.Ref, lost)}
 	return m
 }
 
-// SendMessage implements Channel. The room does not wait for anybody: it queues the message for each inbox, has the
-// author unseal it for the history, and answers.
+// SendMessage implements Channel. A room does not wait for anybody: it queues the message for each inbox, has the
+// author unseal it for the history, and answers. One that lasts does so when the message is in its book.
 func (m *member) SendMessage(ctx context.Context, sealed SealedRef) (any, error) {
 	if m.gone.Get() {
 		return Closed, nil
@@ -73,21 +77,42 @@ func (m *member) SendMessage(ctx context.Context, sealed SealedRef) (any, error)
 		return nil, ErrTooOften
 	}
 	m.messages.Set(ctx, rest)
-	m.read(ctx, sealed)
-	m.room.tell(ctx, event{kind: said, user: m.user, sealed: sealed})
-	return OK, nil
+	taken := m.read(ctx, sealed)
+	if m.room.book.IsNull() {
+		m.room.tell(ctx, event{kind: said, user: m.user, sealed: sealed})
+		return OK, nil
+	}
+	return taken.Await(ctx)
 }
 
-// read has the author unseal the message, and keeps the text.
-func (m *member) read(ctx context.Context, sealed SealedRef) {
+// read has the author unseal the message, and keeps the text. If there is a book the others hear of the message when the
+// text is in it: what they have seen is not forgotten. The promise is what is then answered.
+func (m *member) read(ctx context.Context, sealed SealedRef) promise.Promise[any] {
 	text, at := unsealedText(ctx, m.unsealer, sealed), time.Now()
+	taken, resolve := promise.New[any](ctx)
 	m.reading.add(ctx, func(ctx context.Context) {
 		waiting, cancel := context.WithDeadlineCause(ctx, at.Add(m.room.limits.Patience), ErrSilent)
 		defer cancel()
-		if s, err := text.Await(waiting); err == nil {
-			m.room.remember(ctx, Line{At: at, Member: m.number, Nick: m.nick.Get(), Text: s})
+		s, err := text.Await(waiting)
+		line := Line{At: at, Member: m.number, Nick: m.nick.Get(), Text: s}
+		if m.room.book.IsNull() {
+			if err == nil {
+				m.room.remember(ctx, line)
+			}
+			return
 		}
+		if err == nil {
+			if _, err := m.room.book.Hear(ctx, line).Await(ctx); err != nil {
+				resolve.Break(ctx, err)
+				return
+			}
+		}
+		if !m.gone.Get() {
+			m.room.tell(ctx, event{kind: said, user: m.user, sealed: sealed})
+		}
+		resolve.Fulfill(ctx, OK)
 	})
+	return taken
 }
 
 // Leave implements Channel.
@@ -104,11 +129,7 @@ func (m *member) ListUsers(context.Context) any {
 	if m.gone.Get() {
 		return Closed
 	}
-	var users []UserRef
-	for _, present := range m.room.members.Get() {
-		users = append(users, present.user)
-	}
-	return users
+	return m.room.users()
 }
 
 // History implements Channel.
@@ -122,6 +143,9 @@ func (m *member) History(ctx context.Context) ([]Line, error) {
 		return nil, ErrTooOften
 	}
 	m.messages.Set(ctx, rest)
+	if book := m.room.book; !book.IsNull() {
+		return book.History(ctx).Await(ctx)
+	}
 	return m.room.history.Get(), nil
 }
 
@@ -141,4 +165,7 @@ func (m *member) leave(ctx context.Context) {
 	p.members--
 	r.peers.Set(ctx, m.from, p)
 	r.tell(ctx, event{kind: left, user: m.user})
+	if !r.book.IsNull() {
+		r.book.Exit(ctx, m.number)
+	}
 }

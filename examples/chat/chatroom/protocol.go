@@ -16,6 +16,9 @@ type Room interface {
 	SelfProposedName() string
 	// Subscribe returns a FinalizerRef that the user's own subscription sealer has sealed.
 	Subscribe(ctx context.Context, user UserRef) (SealedRef, error)
+	// Enroll returns a seat that is kept while its owner, or the host, is away. What happens meanwhile comes to the desk. The
+	// same desk has the same seat. Hawser's addition: only rooms that last have seats.
+	Enroll(ctx context.Context, nick string, desk DeskRef) (SeatRef, error)
 }
 
 // A User is how somebody appears to others: a name they chose, and the means to tell what they have sealed.

@@ -31,6 +31,7 @@ type room struct {
 	peers   vat.Map[vat.Caller, peer]
 	came    vat.Cell[int] // how many members there have been
 	history vat.Cell[[]Line]
+	lodging
 }
 
 // peer is what a room knows about somebody at the other end of a session.
@@ -45,13 +46,10 @@ func (r *room) SelfProposedName() string { return r.name }
 // Subscribe parks until the user has sealed the finalizer. How many of these one peer can have waiting is bounded.
 func (r *room) Subscribe(ctx context.Context, user UserRef) (SealedRef, error) {
 	from := vat.CallerOf(ctx)
-	p, _ := r.peers.Get(from)
-	joins, ok := p.joins.take(time.Now(), joinBurst, joinEvery)
-	if !ok || p.joining >= maxJoining {
-		return SealedRef{}, ErrTooOften
+	p, err := r.admit(ctx, from)
+	if err != nil {
+		return SealedRef{}, err
 	}
-	r.forgetIdle(ctx)
-	p.joins = joins
 	p.joining++
 	r.peers.Set(ctx, from, p)
 	defer func() {
@@ -62,8 +60,7 @@ func (r *room) Subscribe(ctx context.Context, user UserRef) (SealedRef, error) {
 
 	waiting, cancel := context.WithTimeoutCause(ctx, r.limits.Patience, ErrSilent)
 	defer cancel()
-	user, err := user.Await(waiting)
-	if err != nil {
+	if user, err = user.Await(waiting); err != nil {
 		return SealedRef{}, err
 	}
 	if user.IsNull() {
@@ -71,6 +68,19 @@ func (r *room) Subscribe(ctx context.Context, user UserRef) (SealedRef, error) {
 	}
 	seat := vat.Func(ctx, r.finalizer(user, from))
 	return user.GetSubscriptionSealer(ctx).Call(ctx, seat).Await(waiting)
+}
+
+// admit returns what the room knows about a peer that asks for a seat, which may be too often.
+func (r *room) admit(ctx context.Context, from vat.Caller) (peer, error) {
+	p, _ := r.peers.Get(from)
+	joins, ok := p.joins.take(time.Now(), joinBurst, joinEvery)
+	if !ok || p.joining >= maxJoining {
+		return p, ErrTooOften
+	}
+	r.forgetIdle(ctx)
+	p.joins = joins
+	r.peers.Set(ctx, from, p)
+	return p, nil
 }
 
 // finalizer returns the function that seats a user.
@@ -90,12 +100,16 @@ func (r *room) finalizer(user UserRef, from vat.Caller) Finalizer {
 		case inbox.IsNull():
 			return ChannelRef{}, ErrNobody
 		}
-		return r.seat(ctx, user, inbox, from)
+		number, err := r.number(waiting, from)
+		if err != nil {
+			return ChannelRef{}, err
+		}
+		return r.seat(ctx, user, inbox, from, number)
 	}
 }
 
 // seat makes the user a member: the others hear of it, and the new member of everybody, itself last.
-func (r *room) seat(ctx context.Context, user UserRef, inbox InboxRef, from vat.Caller) (ChannelRef, error) {
+func (r *room) seat(ctx context.Context, user UserRef, inbox InboxRef, from vat.Caller, number int) (ChannelRef, error) {
 	for _, m := range r.members.Get() {
 		if m.user == user {
 			m.leave(ctx) // the same user again: the new seat replaces the old one
@@ -107,12 +121,11 @@ func (r *room) seat(ctx context.Context, user UserRef, inbox InboxRef, from vat.
 	}
 	p.members++
 	r.peers.Set(ctx, from, p)
-	r.came.Set(ctx, r.came.Get()+1)
-	m := newMember(ctx, r, user, inbox, from, r.came.Get())
+	m := newMember(ctx, r, user, inbox, from, number)
 	r.tell(ctx, event{kind: joined, user: user})
 	r.members.Set(ctx, append(slices.Clone(r.members.Get()), m))
-	for _, present := range r.members.Get() {
-		m.post(ctx, event{kind: joined, user: present.user})
+	for _, user := range r.users() {
+		m.post(ctx, event{kind: joined, user: user})
 	}
 	return vat.As[ChannelRef](ChannelFacet.Spawn(ctx, m)), nil
 }
@@ -126,19 +139,23 @@ func (r *room) tell(ctx context.Context, e event) {
 
 // remember adds a line to the history where it belongs, and forgets the oldest ones when it is full.
 func (r *room) remember(ctx context.Context, l Line) {
-	lines := slices.Clone(r.history.Get())
+	r.history.Set(ctx, remembered(r.history.Get(), l, r.limits.Lines, r.limits.Bytes))
+}
+
+// remembered returns the lines with one more, of which there may be so many with so many bytes of text.
+func remembered(lines []Line, l Line, most, bytes int) []Line {
+	lines = slices.Clone(lines)
 	at, size := len(lines), 0
 	for at > 0 && lines[at-1].At.After(l.At) {
 		at-- // a later one was unsealed sooner
 	}
 	lines = slices.Insert(lines, at, l)
 	for i := len(lines) - 1; i >= 0; i-- {
-		if size += len(lines[i].Text); len(lines)-i > r.limits.Lines || size > r.limits.Bytes {
-			lines = lines[i+1:]
-			break
+		if size += len(lines[i].Text); len(lines)-i > most || size > bytes {
+			return lines[i+1:]
 		}
 	}
-	r.history.Set(ctx, lines)
+	return lines
 }
 
 // forgetIdle forgets peers that have nothing here and have not asked for anything lately, if there are many.

@@ -1,0 +1,180 @@
+package chatroom
+
+import (
+	"context"
+	"time"
+
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/vat"
+)
+
+var (
+	DeskFacet  = vat.FacetOf[Desk]("chatroom.Desk")   // what the room sees
+	OwnerFacet = vat.FacetOf[Owner]("chatroom.Owner") // what the owner's program sees
+	deskKind   = vat.KindOf("chatroom.desk", func() *desk { return new(desk) }, DeskFacet, OwnerFacet)
+
+	ScreenFacet = vat.FacetOf[Screen]("chatroom.Screen")
+
+	hallFacet = vat.FacetOf[hallView]("chatroom.hall")
+	hallKind  = vat.KindOf("chatroom.hall", func() *hall { return new(hall) }, hallFacet)
+)
+
+// desk implements Desk and Owner. What was told and not shown yet is in its state, and comes on the next screen.
+type desk struct {
+	Where  Place
+	Tray   DeskRef // how the room sees it
+	Screen ScreenRef
+	First  int // the number of the first that is unread
+	Unread []News
+	// Unsaid is how many were read that the room has not been told of.
+	Unsaid int
+}
+
+// readAtOnce is how many news are read before the room is told.
+const readAtOnce = 32
+
+// newDesk makes a desk in the durable vat whose turn ctx is.
+func newDesk(ctx context.Context) (OwnerRef, DeskRef) {
+	d := new(desk)
+	owner := vat.As[OwnerRef](OwnerFacet.Spawn(ctx, d))
+	d.Tray = vat.As[DeskRef](DeskFacet.Spawn(ctx, d))
+	return owner, d.Tray
+}
+
+func (d *desk) Tell(ctx context.Context, n News) error {
+	if len(d.Unread) >= 2*maxBehind {
+		return ErrTooOften
+	}
+	if n.What == Welcome {
+		d.Where.Room, d.Where.Member = Clean(n.Text), n.Member
+	}
+	if n.What == Out || n.What == Lost {
+		d.Where.Seat = SeatRef{}
+	}
+	d.Unread = append(d.Unread, n)
+	d.Where.Next = d.First + len(d.Unread)
+	d.show(ctx, len(d.Unread)-1)
+	return nil
+}
+
+func (d *desk) show(ctx context.Context, i int) {
+	if !d.Screen.IsNull() {
+		_ = d.Screen.Show(ctx, d.First+i, d.Unread[i])
+	}
+}
+
+func (d *desk) Sit(ctx context.Context, seat SeatRef) {
+	if d.Where.Seat != seat {
+		d.Where.Seat, d.Unsaid = seat, 0
+	}
+}
+
+func (d *desk) Attach(ctx context.Context, screen ScreenRef) Place {
+	d.Screen = screen
+	d.Where.Round++
+	for i := range d.Unread {
+		d.show(ctx, i)
+	}
+	if seat := d.Where.Seat; !seat.IsNull() {
+		_ = seat.SendOnly(ctx, "back", d.Where.Round)
+		self := d.Tray
+		vat.OnSever(ctx, seat.Ref, func(ctx context.Context, _ error) { _ = self.Tell(ctx, News{What: Lost, At: time.Now()}) })
+	}
+	return d.Where
+}
+
+func (d *desk) Seen(ctx context.Context, number int) {
+	n := min(max(0, number-d.First+1), len(d.Unread))
+	d.First += n
+	d.Unread = append([]News(nil), d.Unread[n:]...)
+	if d.Unsaid += n; d.Unsaid >= readAtOnce && !d.Where.Seat.IsNull() {
+		_ = d.Where.Seat.SendOnly(ctx, "read", d.Unsaid)
+		d.Unsaid = 0
+	}
+}
+
+func (d *desk) Say(ctx context.Context, text string) error {
+	if d.Where.Seat.IsNull() {
+		return ErrLeft
+	}
+	if len(text) > MaxText {
+		return errTooLong
+	}
+	d.Where.Waiting++
+	vat.WhenSettled(ctx, d.Where.Seat.Say(ctx, text), vat.As[OwnerRef](vat.Self(ctx)), OwnerRef.Taken)
+	return nil
+}
+
+func (d *desk) Taken(ctx context.Context, o promise.Outcome[any]) {
+	d.Where.Waiting--
+	if _, err := o.Get(); err != nil {
+		_ = d.Tell(ctx, News{What: Refused, At: time.Now(), Text: err.Error()})
+	}
+	if !d.Screen.IsNull() {
+		_ = d.Screen.SendOnly(ctx, "taken", d.Where.Waiting)
+	}
+}
+
+func (d *desk) Desk(context.Context) DeskRef { return d.Tray }
+
+func (d *desk) Place() Place { return d.Where }
+
+func (d *desk) Leave(ctx context.Context) (promise.Promise[any], error) {
+	seat := d.Where.Seat
+	if seat.IsNull() {
+		return promise.Promise[any]{}, ErrLeft
+	}
+	d.Where.Seat = SeatRef{}
+	return seat.Leave(ctx), nil
+}
+
+// hall is where a member's desks are found again, by the rooms they are for.
+type hall struct {
+	Desks map[string]OwnerRef
+	Last  string
+}
+
+type hallView interface {
+	Find(ctx context.Context, room string) (OwnerRef, error)
+}
+
+// ErrNoDesk says that no room was entered from here yet.
+var ErrNoDesk = vat.NewError("chat.no-desk", "no room was entered from here yet: its URI is needed")
+
+// maxDesks is how many rooms a member may have been in.
+const maxDesks = 1000
+
+// Find returns the desk for a room, which is made if there is none; for "" that of the room asked for last.
+func (h *hall) Find(ctx context.Context, room string) (OwnerRef, error) {
+	if room == "" {
+		if room = h.Last; room == "" {
+			return OwnerRef{}, ErrNoDesk
+		}
+	}
+	owner, ok := h.Desks[room]
+	if !ok {
+		if len(h.Desks) >= maxDesks {
+			return OwnerRef{}, ErrFull
+		}
+		if h.Desks == nil {
+			h.Desks = make(map[string]OwnerRef)
+		}
+		owner, _ = newDesk(ctx)
+		h.Desks[room] = owner
+	}
+	h.Last = room
+	return owner, nil
+}
+
+// FindDesk returns the desk of a member at a room in a durable vat, which is made with the first call. room is any name for it
+// that no other has; "" is the one asked for last, if there is one.
+func FindDesk(ctx context.Context, v *vat.Vat, room string) (OwnerRef, error) {
+	type hallRef struct{ vat.Ref }
+	h, err := vat.Root(ctx, v, "desks", func(ctx context.Context) (hallRef, error) {
+		return vat.As[hallRef](hallFacet.Spawn(ctx, new(hall))), nil
+	})
+	if err != nil {
+		return OwnerRef{}, err
+	}
+	return vat.Await[OwnerRef](ctx, h.Send(ctx, "find", room))
+}
