@@ -15,8 +15,8 @@ import (
 // restoring is a session that is being made again.
 type restoring struct {
 	*dormant
-	s    *Session
-	t    *tables
+	s *Session
+	t *tables
 	// questions and promises are those of the peer's that are not to be given back yet, by position.
 	questions, promises map[msg.Pos]*far
 	claims              []*claim
