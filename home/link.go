@@ -26,6 +26,9 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
+	// restored says that it is from an earlier process, and so takes no room at the door: how many of those there are is bounded by
+	// what is stored.
+	restored bool
 	doubted time.Time // when what a live reference leads to was looked at last
 	// reacher is the connection, if it waits for its peer when that is gone.
 	reacher netlayer.Reacher
@@ -109,7 +112,9 @@ func (h *Home) enter(l *link, info netlayer.Info) {
 	if info.AdmittedBy != ([16]byte{}) {
 		l.shown[info.AdmittedBy] = struct{}{}
 	}
-	h.crowd.add(info, 1)
+	if !l.restored {
+		h.crowd.add(info, 1)
+	}
 	if identified(info) {
 		h.peer(l.peer).sessions++
 	}
@@ -121,7 +126,9 @@ func (h *Home) leave(l *link) []Layer {
 	if _, ok := h.links[l]; ok {
 		delete(h.links, l)
 		if info := l.info(); !info.Outbound {
-			h.crowd.add(info, -1)
+			if !l.restored {
+				h.crowd.add(info, -1)
+			}
 			if identified(info) {
 				h.peers[l.peer].sessions--
 			}

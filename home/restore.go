@@ -57,6 +57,7 @@ func (h *Home) revive(conn netlayer.Lasting) (*link, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	l.restored = true
 	h.enter(l, info)
 	h.peer(l.peer).live = l
 	if g, ok := l.session.Greeting(); ok {
