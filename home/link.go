@@ -29,7 +29,7 @@ type link struct {
 	// restored says that it is from an earlier process, and so takes no room at the door: how many of those there are is bounded by
 	// what is stored.
 	restored bool
-	doubted time.Time // when what a live reference leads to was looked at last
+	doubted  time.Time // when what a live reference leads to was looked at last
 	// reacher is the connection, if it waits for its peer when that is gone.
 	reacher netlayer.Reacher
 	// stay ends the session of a guest who has not withdrawn anything.
