@@ -21,6 +21,7 @@ type restoring struct {
 	questions, promises map[msg.Pos]*far
 	claims              []*claim
 	waits               []*wait
+	cut                 []*wait // whose outcome went by way of a vat when the process ended
 	withdrawals         []*withdrawal
 	lost                []msg.Pos // of objects that went with an earlier process
 }
@@ -56,6 +57,11 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 			if err := step(e, d.rows[e]); err != nil {
 				return err
 			}
+		}
+	}
+	for i := range r.t.exports.entries {
+		if f := r.t.exports.entries[i].v.res; f != nil && f.kind == farFlush && f.wait == nil {
+			return fmt.Errorf("%w: nothing waits for what was asked", errDamaged)
 		}
 	}
 	r.t.exports.fill()
@@ -108,9 +114,23 @@ func (r *restoring) vow(e entry) *vat.Vow {
 	return w
 }
 
+// mostPositions is more than any table of ours has, unless its limit is higher.
+const mostPositions = 1 << 24
+
+// mayBe says what is wrong with a position of ours.
+func (r *restoring) mayBe(pos msg.Pos) error {
+	if limits := &r.s.cfg.Limits; pos == 0 || pos > msg.Pos(max(mostPositions, limits.MaxExports, limits.MaxQuestions)) {
+		return fmt.Errorf("%w: position %d", errDamaged, pos)
+	}
+	return nil
+}
+
 func (r *restoring) question(e entry, b []byte) error {
 	if e.sort != rowQuestion {
 		return nil
+	}
+	if err := r.mayBe(e.n); err != nil {
+		return err
 	}
 	r.t.questions.set(e.n, question{stored: true})
 	return decode(b, &questionRow{})
@@ -122,7 +142,7 @@ func (r *restoring) export(e entry, b []byte) error {
 		return nil
 	}
 	var row exportRow
-	if err := decode(b, &row); err != nil {
+	if err := errors.Join(r.mayBe(e.n), decode(b, &row)); err != nil {
 		return err
 	}
 	pos := e.n
@@ -144,6 +164,9 @@ func (r *restoring) export(e entry, b []byte) error {
 	case rowExport:
 		x.res = r.s.spent
 	case rowQuestion, rowImport:
+		if r.held(row.Sort)[row.Of] != nil || row.Sort == rowQuestion && r.t.questions.at(row.Of) == nil {
+			return fmt.Errorf("%w: a promise has two resolvers, or was not asked for", errDamaged)
+		}
 		x.res = r.asked(e, row)
 		x.res.res = pos
 	case rowWait:
@@ -234,10 +257,17 @@ func (r *restoring) wait(e entry, b []byte) error {
 			r.held(row.Sort)[w.q.pos] = w.q
 		}
 	}
+	if w.q.wait != nil || w.q.kind == farQuestion && r.held(row.Sort)[w.q.pos] == w.q && r.t.questions.at(w.q.pos) == nil {
+		return fmt.Errorf("%w: a promise leads to two places, or was not asked for", errDamaged)
+	}
 	w.q.wait = w
 	if row.Res != 0 {
 		x := r.t.exports.at(w.res)
-		if x == nil || x.res == nil {
+		if x != nil && x.res == r.s.spent {
+			r.t.waits[e.n], r.cut = w, append(r.cut, w)
+			return nil
+		}
+		if x == nil || x.res == nil || x.res.kind != farFlush || x.res.wait != nil {
 			return fmt.Errorf("%w: what a promise waits for was not asked", errDamaged)
 		}
 		f := x.res
@@ -282,6 +312,11 @@ func (s *Session) Resume() error {
 		if w.q.settled && w.res == 0 { // else its outcome comes once more, or that of what was asked
 			s.flush(w)
 		}
+	}
+	for _, w := range r.cut {
+		w.vow.Break(vat.ErrLost)
+		s.giveBack(w.q)
+		s.done(w)
 	}
 	for _, known := range []map[msg.Pos]*far{r.questions, r.promises} {
 		for _, q := range known {
