@@ -22,7 +22,7 @@ type noted struct {
 
 func (n *noted) DurableVat(name string) (*vat.Vat, error) { return n.depot.Vat(name) }
 
-func openNoted(t *testing.T, net *mem.Network) *noted {
+func openNoted(t *testing.T, net *mem.Network, kinds ...vat.Kind) *noted {
 	t.Helper()
 	n := &noted{scribe: new(scribe)}
 	own := vat.New(nil)
@@ -34,7 +34,7 @@ func openNoted(t *testing.T, net *mem.Network) *noted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.depot, err = vat.OpenDepot(s, vat.DepotConfig{Kinds: []vat.Kind{travelKind}, Outside: ledger}); err != nil {
+	if n.depot, err = vat.OpenDepot(s, vat.DepotConfig{Kinds: kinds, Outside: ledger}); err != nil {
 		t.Fatal(err)
 	}
 	ledger.Use(n.depot)
@@ -67,7 +67,7 @@ func openNoted(t *testing.T, net *mem.Network) *noted {
 func TestLastingFloor(t *testing.T) {
 	net := mem.New(nil)
 	defer net.Close()
-	a, b := openNoted(t, net), openNoted(t, net)
+	a, b := openNoted(t, net, travelKind), openNoted(t, net, travelKind)
 	outside := vat.New(nil)
 	defer outside.Close()
 	refs, end, err := abroad(outside, [2]place{a, b})
