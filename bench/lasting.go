@@ -17,15 +17,14 @@ import (
 // The floor of durable objects on two nodes: what the nodes write to their stores, each hop's batches waited for once, and
 // frames of the same length over a stream of QUIC.
 
-// The lengths of frames, with the byte that a link puts before each, and those of records. TestLastingFloor holds them
-// against what nodes write.
+// The lengths of frames, and those of records. TestLastingFloor holds them against what nodes write.
 const (
-	hopFrame    = 47
-	askFrames   = 70 + 23 // a call, and the answer of the call before is done with
-	replyFrames = 52 + 27 // an answer, and where it was to go is done with
-)
+	hopFrame               = 46
+	askFrame, gotFrame     = 69, 22 // a call; the answer of the call before is done with
+	answerFrame, lastFrame = 51, 26 // an answer; where it was to go is done with
 
-const (
+	kind = 1 // a link puts before each
+
 	farState, farTaken, farSent   = 30, 78, 17 // an object; a message that came from the peer, and one for it
 	askSent, askTaken, replyState = 16, 79, 30
 	placeSize                     = 13 // how far the link has come
@@ -72,11 +71,11 @@ func (d *diary) hop() []*store.Batch {
 	turn.Put("state-1", object0, make([]byte, farState))
 	d.message(turn, farSent)
 	d.taken(leave)
-	d.frame(leave, hopFrame-1)
+	d.frame(leave, hopFrame)
 	return []*store.Batch{come, turn, leave}
 }
 
-// The rows of a session, and what holds on to objects for its sake, by the name of the link, a letter and a number.
+// rowOf is the key of a row of a session, or of what holds on to an object for its sake: the name of the link, a letter and a number.
 func rowOf(letter byte) []byte { return append(append(linkName[:16:16], letter), number(1)...) }
 
 // ask returns the batches of an object that asks, and of what it asks leaving.
@@ -90,8 +89,8 @@ func (d *diary) ask() []*store.Batch {
 	leave.Delete("tables", rowOf('r'))
 	leave.Put("pins", rowOf('e'), make([]byte, 5))
 	leave.Delete("pins", rowOf('f'))
-	d.frame(leave, 69)
-	d.frame(leave, 22)
+	d.frame(leave, askFrame)
+	d.frame(leave, gotFrame)
 	return []*store.Batch{turn, leave}
 }
 
@@ -113,8 +112,8 @@ func (d *diary) reply() []*store.Batch {
 	leave.Put("tables", rowOf('a'), make([]byte, 4))
 	leave.Delete("tables", rowOf('b'))
 	leave.Delete("pins", rowOf('b'))
-	d.frame(leave, 51)
-	d.frame(leave, 26)
+	d.frame(leave, answerFrame)
+	d.frame(leave, lastFrame)
 	return []*store.Batch{come, turn, leave}
 }
 
@@ -202,7 +201,7 @@ func (s *station) pass(left uint64) error {
 			}
 		default:
 			s.out.Add(func(b []byte) []byte {
-				return append(binary.LittleEndian.AppendUint64(b, left-1), make([]byte, hopFrame-8)...)
+				return append(binary.LittleEndian.AppendUint64(b, left-1), make([]byte, kind+hopFrame-8)...)
 			})
 			select {
 			case s.wake <- struct{}{}:
@@ -229,7 +228,7 @@ func (s *station) serve(stream io.Reader) {
 		}
 	})
 	defer func() { close(over); writer.Wait() }()
-	in, frame := bufio.NewReaderSize(stream, 64<<10), make([]byte, hopFrame)
+	in, frame := bufio.NewReaderSize(stream, 64<<10), make([]byte, kind+hopFrame)
 	for {
 		_, err := io.ReadFull(in, frame)
 		if err == nil {
@@ -284,6 +283,11 @@ func (s *station) write(batches ...*store.Batch) error {
 	return s.store.Write(batches[last])
 }
 
+// callAndAnswer returns room for the frames of each.
+func callAndAnswer() (call, answer []byte) {
+	return make([]byte, 2*kind+askFrame+gotFrame), make([]byte, 2*kind+answerFrame+lastFrame)
+}
+
 // storedCalls is calls that are stored where they are made, where they are answered, and where the answer comes.
 func storedCalls(open shelf) opener {
 	return func() (work, error) {
@@ -294,7 +298,7 @@ func storedCalls(open shelf) opener {
 		asker, asked, to, from := &s.ends[0], &s.ends[1], s.streams[0], s.streams[1]
 		s.served.Go(func() {
 			defer from.Close()
-			call, answer := make([]byte, askFrames), make([]byte, replyFrames)
+			call, answer := callAndAnswer()
 			for {
 				if _, err := io.ReadFull(from, call); err != nil {
 					return
@@ -307,7 +311,7 @@ func storedCalls(open shelf) opener {
 				}
 			}
 		})
-		call, answer := make([]byte, askFrames), make([]byte, replyFrames)
+		call, answer := callAndAnswer()
 		return work{func(n int, t *times) error {
 			return repeat(func() error {
 				if err := asker.write(asker.diary.ask()...); err != nil {

@@ -22,6 +22,15 @@ type place interface {
 	Enliven(ref sturdyref.Ref) vat.Ref
 }
 
+// travellerOf returns the durable object of a place, made now if there is none.
+func travellerOf(p place) (vat.Ref, error) {
+	v, err := p.DurableVat("travel")
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	return rooted(v, "traveller", func(ctx context.Context) vat.Ref { return travelFacet.Spawn(ctx, new(traveller)) })
+}
+
 // abroad makes a durable object in each of two places that sends to the other, and tells a vat outside when a chain ends there.
 func abroad(outside *vat.Vat, places [2]place) (refs [2]vat.Ref, end *tallied, err error) {
 	ctx := context.Background()
@@ -32,11 +41,7 @@ func abroad(outside *vat.Vat, places [2]place) (refs [2]vat.Ref, end *tallied, e
 	}
 	var uris [2]sturdyref.Ref
 	for i, p := range places {
-		v, err := p.DurableVat("travel")
-		if err != nil {
-			return refs, end, err
-		}
-		if refs[i], err = rooted(v, "traveller", func(ctx context.Context) vat.Ref { return travelFacet.Spawn(ctx, new(traveller)) }); err != nil {
+		if refs[i], err = travellerOf(p); err != nil {
 			return refs, end, err
 		}
 		if uris[i], err = p.Publish(ctx, "traveller", refs[i]); err != nil {
@@ -55,7 +60,7 @@ func abroad(outside *vat.Vat, places [2]place) (refs [2]vat.Ref, end *tallied, e
 	return refs, end, nil
 }
 
-// A lasting pair is two nodes that keep what they have in directories of their own, each with a durable object. If they are
+// lasting is two nodes that keep what they have in directories of their own, each with a durable object. If they are
 // acquainted these send to each other, over a session that is stored.
 type lasting struct {
 	dirs    [2]string
@@ -155,15 +160,6 @@ func lastingCaller() (work, error) {
 	}, p.close}, nil
 }
 
-// home returns the durable object of a node.
-func (p *lasting) home(i int) (vat.Ref, error) {
-	v, err := p.nodes[i].DurableVat("travel")
-	if err != nil {
-		return vat.Ref{}, err
-	}
-	return rooted(v, "traveller", func(ctx context.Context) vat.Ref { return travelFacet.Spawn(ctx, new(traveller)) })
-}
-
 // reopening closes the first node, opens it again and has it make a call. What is noted is how long it took from the opening to the
 // answer.
 func reopening(p *lasting, call func() error) func(n int, t *times) error {
@@ -192,10 +188,10 @@ func reopenFresh() (work, error) {
 		return work{}, err
 	}
 	uri, err := func() (sturdyref.Ref, error) {
-		if _, err := p.home(0); err != nil { // so that there is as much in its store
+		if _, err := travellerOf(p.nodes[0]); err != nil { // so that there is as much in its store
 			return sturdyref.Ref{}, err
 		}
-		far, err := p.home(1)
+		far, err := travellerOf(p.nodes[1])
 		if err != nil {
 			return sturdyref.Ref{}, err
 		}
@@ -232,7 +228,7 @@ func reopenResumed(up bool) opener {
 			if up {
 				told.Go(func() { p.nodes[0].NetworkUp(ctx) })
 			}
-			own, err := p.home(0)
+			own, err := travellerOf(p.nodes[0])
 			if err != nil {
 				return err
 			}
