@@ -158,21 +158,35 @@ func (b *pouch) run() {
 func (b *pouch) step() {
 	before := b.rec
 	b.mu.Lock()
-	in, news := b.in, b.news
-	b.in, b.news = nil, nil
+	news := b.news
+	b.news = nil
 	b.mu.Unlock()
 	if news != nil {
 		b.know(news)
 	}
 	b.catchUp()
-	for _, o := range in {
+	for o, ok := b.letter(); ok; o, ok = b.letter() {
 		b.take(o)
+		b.catchUp()
 	}
-	b.catchUp()
 	if time.Now().After(b.until) {
 		b.failed(errors.Join(b.introduce(), b.send()))
 	}
 	b.save(&before)
+}
+
+// maxHeld is how many frames that the link has no room for may wait here before more letters are looked at.
+const maxHeld = 1024
+
+// letter returns the next letter that has come, if there is room for what is in it.
+func (b *pouch) letter() (o opened, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.in) == 0 || len(b.held) > maxHeld {
+		return o, false
+	}
+	o, b.in = b.in[0], b.in[1:]
+	return o, true
 }
 
 // failed notes whether what was asked of others was done.
