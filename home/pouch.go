@@ -175,14 +175,18 @@ func (b *pouch) step() {
 	b.save(&before)
 }
 
-// maxHeld is how many frames that the link has no room for may wait here before more letters are looked at.
-const maxHeld = 1024
+// maxHeld is how many bytes of frames that the link has no room for may wait here before more letters are looked at.
+const maxHeld = 4 << 20
 
 // letter returns the next letter that has come, if there is room for what is in it.
 func (b *pouch) letter() (o opened, ok bool) {
+	size := 0
+	for _, f := range b.held {
+		size += len(f) + 32
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.in) == 0 || len(b.held) > maxHeld {
+	if len(b.in) == 0 || size > maxHeld {
 		return o, false
 	}
 	o, b.in = b.in[0], b.in[1:]
