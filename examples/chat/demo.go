@@ -221,6 +221,10 @@ func (d *demo) play() error {
 	d.sees(bob, "<carol> where were we?")
 	d.sees(ada, "<carol> where were we?")
 
+	if d.netlayer == noiseQUIC {
+		ada = d.sleep(ada, bob, carol, uri, host, append(guest("dave"), "--dir", filepath.Join(d.dir, "dave")))
+	}
+
 	d.scene("They leave.")
 	d.says(carol, "/quit")
 	d.ends(carol, 0)
@@ -232,6 +236,40 @@ func (d *demo) play() error {
 	d.says(ada, "/quit")
 	d.ends(ada, 0)
 	return d.err
+}
+
+// sleep is a scene about somebody who has a seat. It returns the host, who is another process after it.
+func (d *demo) sleep(ada, bob, carol *process, uri string, host, guest []string) *process {
+	d.scene("Dave has a --dir, too: he gets a seat, which stays his when he goes, and when Ada's process does.")
+	dave := d.start("dave", guest...)
+	d.gets(dave, uri)
+	d.sees(dave, `* you are in "lobby" with ada`)
+	d.sees(bob, "* dave joined")
+	d.says(dave, "/quit")
+	d.ends(dave, 0)
+	d.says(bob, "is dave asleep?")
+	d.sees(ada, "<bob> is dave asleep?")
+	d.says(ada, "/quit")
+	d.ends(ada, 0)
+	d.sees(carol, "* the host is gone")
+	ada = d.start("ada", host...)
+	d.sees(bob, "* the host is back")
+	d.sees(carol, "* the host is back")
+	d.sees(ada, "* bob joined")
+	d.sees(ada, "* carol joined")
+
+	d.scene("Dave is back, with an empty line in place of the URI.")
+	dave = d.start("dave", guest...)
+	d.gets(dave, "")
+	d.sees(dave, "* while you were away:")
+	d.sees(dave, "<bob> is dave asleep?")
+	d.sees(dave, `* you are back in "lobby" with ada`)
+	d.says(dave, "I was")
+	d.sees(bob, "<dave> I was")
+	d.says(dave, "/leave")
+	d.ends(dave, 0)
+	d.sees(ada, "* dave left")
+	return ada
 }
 
 // tampered returns the URI with another secret in it.

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-go/hawser/vat"
 )
 
-// kill ends the process as kill -9 does.
-func (a *actor) kill() {
+// crashes ends the process as kill -9 does.
+func (a *actor) crashes() {
 	a.t.Helper()
 	if err := a.cmd.Process.Kill(); err != nil {
 		a.t.Fatal(err)
@@ -61,13 +61,13 @@ func TestUnreadMessages(t *testing.T) {
 	bob.says("hello yourself")
 	host.sees("<bob> hello yourself")
 	bob.sees("<bob (you)> hello yourself")
-	bob.kill()
+	bob.crashes()
 
 	for i := range 3 {
 		host.says(fmt.Sprintf("missed %d", i))
 		host.sees(fmt.Sprintf("<ada (you)> missed %d", i))
 	}
-	host.kill()
+	host.crashes()
 	host, again := open(t, "--dir", atHost, "--listen", loopback)
 	if again != uri {
 		t.Error("the room has another URI after a restart")
@@ -92,10 +92,10 @@ func TestUnreadMessages(t *testing.T) {
 	}
 
 	// The host is killed under the guest, which says something all the same.
-	host.kill()
+	host.crashes()
 	bob.says("are you there?")
 	bob.sees("* the host is away; what you say is kept here")
-	bob.kill()
+	bob.crashes()
 	host, _ = open(t, "--dir", atHost, "--listen", loopback)
 	bob = sitting(t, "bob", atBob, uri)
 	host.sees("<bob> are you there?")
@@ -199,7 +199,7 @@ func TestMail(t *testing.T) {
 	host.says("missed")
 	host.sees("<ada (you)> missed")
 	hasMail("bob", 0)
-	host.kill()
+	host.crashes()
 
 	bob = sitting(t, "bob", atBob, uri, "--mailbox", boxes[1])
 	bob.sees("* while you were away:")
@@ -215,4 +215,59 @@ func TestMail(t *testing.T) {
 	host.sees("<bob> thank you")
 	host.says("/quit")
 	host.ends(0)
+}
+
+// Two guests with a seat, one without, and a host: each of the first three is killed and started again while one of them
+// talks. Everybody who has a seat hears everything once, in order.
+func TestKilledWhileTalking(t *testing.T) {
+	t.Parallel()
+	const rounds, lines = 3, 10
+	atHost, atBob, atCarol := t.TempDir(), t.TempDir(), t.TempDir()
+	serve := func() (*actor, string) {
+		host := begin(t, "host", "host", "--serve", "--dir", atHost, "--listen", loopback)
+		return host, host.sees("ocapn://")
+	}
+	host, uri := serve()
+	bob := sitting(t, "bob", atBob, uri)
+	bob.sees(`* you are in "lobby"`)
+	carol := sitting(t, "carol", atCarol, uri)
+	carol.sees(`* you are in "lobby"`)
+	heard := carol.wrote("<bob>")
+	for round := range rounds {
+		dave := begin(t, "dave", "join", uri, "--nick", "dave") // has no seat
+		dave.sees(`* you are in "lobby" with bob and carol`)
+		for i := range lines {
+			bob.says(fmt.Sprintf("line %d", round*lines+i))
+		}
+		said := fmt.Sprintf("<bob> line %d", round*lines+lines/2)
+		dave.sees(said)
+		host.crashes()
+		bob.says("/who")
+		bob.sees("* the host does not answer") // and what it was told before is stored
+		bob.crashes()
+		carol.crashes()
+		dave.crashes()
+		heard = append(heard, carol.wrote("<bob>")...)
+		host, _ = serve()
+		bob, carol = sitting(t, "bob", atBob, ""), sitting(t, "carol", atCarol, "")
+		bob.sees(`* you are back in "lobby"`)
+		carol.sees(fmt.Sprintf("<bob> line %d", round*lines+lines-1))
+	}
+	next, shown := 0, -1
+	for _, line := range append(heard, carol.wrote("<bob>")...) {
+		_, number, _ := strings.Cut(line, "<bob> line ")
+		switch {
+		case number == fmt.Sprint(next):
+			shown, next = next, next+1
+		case number == fmt.Sprint(shown): // written, and killed before that was stored
+		default:
+			t.Errorf("%q after line %d", line, shown)
+		}
+	}
+	if next != rounds*lines {
+		t.Errorf("%d lines heard, want %d", next, rounds*lines)
+	}
+	carol.says("/history")
+	carol.sees("bob said: line 0")
+	carol.sees(fmt.Sprintf("bob said: line %d", rounds*lines-1))
 }

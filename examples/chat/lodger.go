@@ -176,7 +176,7 @@ const maxOthers, maxNames = 200, 10_000
 
 // name returns what to call a member. If others have gone by the name the number in the room is shown with it.
 func (l *lodger) name(member int, nick string) chatroom.Name {
-	n := chatroom.Name{Nick: chatroom.CleanNick(nick), You: member == l.place.Member}
+	n := chatroom.Name{Nick: chatroom.CleanNick(nick), You: member > 0 && member == l.place.Member}
 	if len(l.names) > maxNames {
 		clear(l.names)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -25,7 +26,7 @@ type Book interface {
 	Enter(ctx context.Context, s Sitter)
 	Exit(ctx context.Context, member int)
 	// History returns what was said last.
-	History(ctx context.Context) []Line
+	History(ctx context.Context) promise.Promise[[]Line]
 	// Vacate takes a seat away, because nobody is behind it any more.
 	Vacate(ctx context.Context, member int) error
 }
@@ -42,8 +43,8 @@ var (
 	BookFacet = vat.FacetOf[Book]("chatroom.Book")
 	bookKind  = vat.KindOf("chatroom.book", func() *book { return new(book) }, BookFacet)
 
-	SeatFacet = vat.FacetOf[Seat]("chatroom.Seat")
-	seatKind  = vat.KindOf("chatroom.seat", func() *seat { return new(seat) }, SeatFacet)
+	memoryFacet = vat.FacetOf[memoryView]("chatroom.memory")
+	memoryKind  = vat.KindOf("chatroom.memory", func() *memory { return new(memory) }, memoryFacet)
 )
 
 type book struct {
@@ -54,25 +55,31 @@ type book struct {
 	Seats []place
 	// Present are the members without a seat who are in the room, of this start.
 	Present map[string]Sitter
-	Lines   []Line
+	Memory  vat.Ref
 }
+
+// memory is what was said last, apart from the book because it is large.
+type memory struct{ Lines []Line }
+
+type memoryView interface {
+	History(ctx context.Context) []Line
+}
+
+func (m *memory) History(context.Context) []Line { return m.Lines }
 
 // place is what a book has about one seat.
 type place struct {
 	Sitter
-	Seat   SeatRef
-	Desk   DeskRef
-	From   string
-	Unread int
-	// Left and At are the allowance of messages.
-	Left float64
-	At   time.Time
+	Seat SeatRef
+	Door doorRef
+	Desk DeskRef
+	From string
 }
 
 // OpenBook returns the book of that key in a durable vat, which is made, for a room of that name, with the first call.
 func OpenBook(ctx context.Context, v *vat.Vat, key, name string) (BookRef, error) {
 	return vat.Root(ctx, v, key, func(ctx context.Context) (BookRef, error) {
-		b := &book{Name: name}
+		b := &book{Name: name, Memory: memoryFacet.Spawn(ctx, new(memory))}
 		b.Front, b.Tray = newDesk(ctx)
 		return vat.As[BookRef](BookFacet.Spawn(ctx, b)), nil
 	})
@@ -113,8 +120,9 @@ func (b *book) Enroll(ctx context.Context, nick, from string, desk DeskRef) (Sea
 		return SeatRef{}, ErrFull
 	}
 	self := vat.As[BookRef](vat.Self(ctx))
-	s := place{Sitter: Sitter{Member: b.Number(ctx), Nick: CleanNick(nick)}, Desk: desk, From: from, Left: sayBurst, At: time.Now()}
-	s.Seat = vat.As[SeatRef](SeatFacet.Spawn(ctx, &seat{Book: self, Member: s.Member}))
+	s := place{Sitter: Sitter{Member: b.Number(ctx), Nick: CleanNick(nick)}, Desk: desk, From: from}
+	at := &seat{Book: self, Member: s.Member, Nick: s.Nick, Desk: desk, Left: sayBurst, At: time.Now()}
+	s.Seat, s.Door = vat.As[SeatRef](SeatFacet.Spawn(ctx, at)), vat.As[doorRef](doorFacet.Spawn(ctx, at))
 	b.tell(ctx, News{What: Arrived, At: time.Now(), Member: s.Member, Nick: s.Nick, Seated: true})
 	b.Seats = append(b.Seats, s)
 	watch(ctx, self, s)
@@ -127,7 +135,9 @@ func (b *book) Number(context.Context) int {
 }
 
 func (b *book) Hear(ctx context.Context, l Line) error {
-	b.Lines = remembered(b.Lines, l, defaultLines, defaultBytes)
+	if m, ok := vat.Near[*memory](ctx, b.Memory); ok {
+		m.Lines = remembered(m.Lines, l, defaultLines, defaultBytes)
+	}
 	b.tell(ctx, News{What: Spoken, At: l.At, Member: l.Member, Nick: l.Nick, Text: l.Text})
 	return nil
 }
@@ -147,16 +157,18 @@ func (b *book) Exit(ctx context.Context, member int) {
 	}
 }
 
-func (b *book) History(context.Context) []Line { return b.Lines }
+func (b *book) History(ctx context.Context) promise.Promise[[]Line] {
+	return vat.Result[[]Line](b.Memory.Send(ctx, "history"))
+}
 
 func (b *book) Vacate(ctx context.Context, member int) error {
 	s := b.seat(member)
 	if s == nil {
-		return ErrLeft
+		return nil // somebody was faster
 	}
 	gone := *s
 	b.Seats = slices.DeleteFunc(slices.Clone(b.Seats), func(s place) bool { return s.Member == member })
-	_ = gone.Desk.Tell(ctx, News{What: Out, At: time.Now(), Text: b.Name})
+	gone.Door.Pass(ctx, News{What: Out, At: time.Now(), Text: b.Name})
 	b.tell(ctx, News{What: Gone, At: time.Now(), Member: gone.Member, Nick: gone.Nick, Seated: true})
 	return nil
 }
@@ -170,22 +182,13 @@ func (b *book) seat(member int) *place {
 	return &b.Seats[i]
 }
 
-// tell sends the news to every desk. They wait in the sessions of those who are away; who has too much there loses the seat.
+// tell sends the news to every seat, and from there, in a turn of its own, to the desk: where that fails nobody else is told
+// the less.
 func (b *book) tell(ctx context.Context, n News) {
-	var late []int
-	for i := range b.Seats {
-		s := &b.Seats[i]
-		if s.Unread >= maxBehind {
-			late = append(late, s.Member)
-			continue
-		}
-		s.Unread++
-		_ = s.Desk.Tell(ctx, n)
+	for _, s := range b.Seats {
+		s.Door.Pass(ctx, n)
 	}
 	_ = b.Tray.Tell(ctx, n)
-	for _, member := range late {
-		_ = b.Vacate(ctx, member)
-	}
 }
 
 // present returns who is in the room.
@@ -197,91 +200,4 @@ func (b *book) present() []Sitter {
 	all = slices.AppendSeq(all, maps.Values(b.Present))
 	slices.SortFunc(all, func(x, y Sitter) int { return x.Member - y.Member })
 	return all
-}
-
-// seat implements Seat: it is who may use one place of a book.
-type seat struct {
-	Book   BookRef
-	Member int
-}
-
-// place returns the book and what it has about the seat.
-func (s *seat) place(ctx context.Context) (*book, *place, error) {
-	b, ok := vat.Near[*book](ctx, s.Book.Ref)
-	if !ok {
-		return nil, nil, ErrLeft
-	}
-	p := b.seat(s.Member)
-	if p == nil {
-		return nil, nil, ErrLeft
-	}
-	return b, p, nil
-}
-
-// spend takes one of the place's messages.
-func (p *place) spend() error {
-	rest, ok := allowance{p.Left, p.At}.take(time.Now(), sayBurst, sayEvery)
-	if !ok {
-		return ErrTooOften
-	}
-	p.Left, p.At = rest.left, rest.at
-	return nil
-}
-
-func (s *seat) Say(ctx context.Context, text string) error {
-	b, p, err := s.place(ctx)
-	if err != nil {
-		return err
-	}
-	if len(text) > MaxText {
-		return errTooLong
-	}
-	if err := p.spend(); err != nil {
-		return err
-	}
-	return b.Hear(ctx, Line{At: time.Now(), Member: p.Member, Nick: p.Nick, Text: Clean(text)})
-}
-
-func (s *seat) Back(ctx context.Context, round int) error {
-	b, p, err := s.place(ctx)
-	if err != nil {
-		return err
-	}
-	if err := p.spend(); err != nil {
-		return err
-	}
-	others := slices.DeleteFunc(b.present(), func(o Sitter) bool { return o.Member == s.Member })
-	return p.Desk.Tell(ctx, News{What: Welcome, At: time.Now(), Member: p.Member, Nick: p.Nick, Text: b.Name, Round: round, Others: others})
-}
-
-func (s *seat) Read(ctx context.Context, news int) error {
-	_, p, err := s.place(ctx)
-	if err == nil {
-		p.Unread = max(0, p.Unread-max(0, news))
-	}
-	return err
-}
-
-func (s *seat) Who(ctx context.Context) ([]Sitter, error) {
-	b, p, err := s.place(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.present(), p.spend()
-}
-
-func (s *seat) History(ctx context.Context) ([]Line, error) {
-	b, p, err := s.place(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.Lines, p.spend()
-}
-
-func (s *seat) Leave(ctx context.Context) error {
-	b, _, err := s.place(ctx)
-	if err != nil {
-		return err
-	}
-	return b.Vacate(ctx, s.Member)
 }

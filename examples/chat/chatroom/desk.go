@@ -2,6 +2,7 @@ package chatroom
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -12,6 +13,9 @@ var (
 	DeskFacet  = vat.FacetOf[Desk]("chatroom.Desk")   // what the room sees
 	OwnerFacet = vat.FacetOf[Owner]("chatroom.Owner") // what the owner's program sees
 	deskKind   = vat.KindOf("chatroom.desk", func() *desk { return new(desk) }, DeskFacet, OwnerFacet)
+
+	slipFacet = vat.FacetOf[slipView]("chatroom.slip")
+	slipKind  = vat.KindOf("chatroom.slip", func() *slip { return new(slip) }, slipFacet)
 
 	ScreenFacet = vat.FacetOf[Screen]("chatroom.Screen")
 
@@ -24,8 +28,8 @@ type desk struct {
 	Where  Place
 	Tray   DeskRef // how the room sees it
 	Screen ScreenRef
-	First  int // the number of the first that is unread
-	Unread []News
+	First  int       // the number of the first that is unread
+	Unread []vat.Ref // slips: apart from the desk, which changes with each
 	// Unsaid is how many were read that the room has not been told of.
 	Unsaid int
 }
@@ -51,17 +55,24 @@ func (d *desk) Tell(ctx context.Context, n News) error {
 	if n.What == Out || n.What == Lost {
 		d.Where.Seat = SeatRef{}
 	}
-	d.Unread = append(d.Unread, n)
+	d.Unread = append(d.Unread, slipFacet.Spawn(ctx, &slip{n}))
 	d.Where.Next = d.First + len(d.Unread)
 	d.show(ctx, len(d.Unread)-1)
 	return nil
 }
 
 func (d *desk) show(ctx context.Context, i int) {
-	if !d.Screen.IsNull() {
-		_ = d.Screen.Show(ctx, d.First+i, d.Unread[i])
+	if s, ok := vat.Near[*slip](ctx, d.Unread[i]); ok && !d.Screen.IsNull() {
+		_ = d.Screen.Show(ctx, d.First+i, s.News)
 	}
 }
+
+// slip has one of the news.
+type slip struct{ News News }
+
+type slipView interface{ Read() News }
+
+func (s *slip) Read() News { return s.News }
 
 func (d *desk) Sit(ctx context.Context, seat SeatRef) {
 	if d.Where.Seat != seat {
@@ -86,7 +97,7 @@ func (d *desk) Attach(ctx context.Context, screen ScreenRef) Place {
 func (d *desk) Seen(ctx context.Context, number int) {
 	n := min(max(0, number-d.First+1), len(d.Unread))
 	d.First += n
-	d.Unread = append([]News(nil), d.Unread[n:]...)
+	d.Unread = slices.Clone(d.Unread[n:])
 	if d.Unsaid += n; d.Unsaid >= readAtOnce && !d.Where.Seat.IsNull() {
 		_ = d.Where.Seat.SendOnly(ctx, "read", d.Unsaid)
 		d.Unsaid = 0

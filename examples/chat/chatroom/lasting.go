@@ -20,11 +20,11 @@ type Seat interface {
 	// member's desk, behind all the news from before.
 	Back(ctx context.Context, round int) error
 	// Read says that the member has read so many news more.
-	Read(ctx context.Context, news int) error
+	Read(ctx context.Context, news int)
 	// Who returns who is in the room, of whom those who have a seat may be away.
 	Who(ctx context.Context) ([]Sitter, error)
 	// History returns what was said last, as Channel.History does.
-	History(ctx context.Context) ([]Line, error)
+	History(ctx context.Context) (promise.Promise[[]Line], error)
 	// Leave gives the seat up.
 	Leave(ctx context.Context) error
 }
@@ -124,7 +124,9 @@ var (
 )
 
 // Kinds are the kinds of durable objects of this package, for the node's configuration.
-func Kinds() []vat.Kind { return []vat.Kind{bookKind, seatKind, deskKind, hallKind} }
+func Kinds() []vat.Kind {
+	return []vat.Kind{bookKind, memoryKind, seatKind, deskKind, slipKind, hallKind}
+}
 
 const (
 	// maxBehind is how many news a member may leave unread before it loses the seat.
