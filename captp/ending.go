@@ -1,6 +1,7 @@
 package captp
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
@@ -77,7 +78,10 @@ func (s *Session) erase(rows []entry, conn netlayer.Lasting) {
 		tx.Batch().Delete(bucketDoomed, s.name[:])
 		conn.Forget(tx.Batch())
 	}, nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, vat.ErrVatClosed): // the node is closing: at the next start it ends once more
+		s.log.Debug("a session that has ended stays in the store until the next start", "peer", s.peer())
+	case err != nil:
 		s.log.Error("a session that has ended stays in the store", "peer", s.peer(), "error", err)
 	}
 }
