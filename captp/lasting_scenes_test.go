@@ -3,6 +3,7 @@ package captp_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -195,15 +196,24 @@ func (p *player) AskParts(ctx context.Context) {
 // player returns the machine's player, which peers can fetch from now on.
 func (m *machine) player() vat.Ref {
 	m.t.Helper()
+	r := m.playerNow()
+	if r.IsNull() {
+		m.t.Fatal(m.depot.Err())
+	}
+	return r
+}
+
+// playerNow is player, but null when the disk has failed.
+func (m *machine) playerNow() vat.Ref {
 	v, err := m.depot.Vat("v")
 	if err != nil {
-		m.t.Fatal(err)
+		return vat.Ref{}
 	}
 	r, err := vat.Root(context.Background(), v, "player", func(ctx context.Context) (playerRef, error) {
 		return playerRef{playerFacet.Spawn(ctx, new(player))}, nil
 	})
 	if err != nil {
-		m.t.Fatal(err)
+		return vat.Ref{}
 	}
 	m.show("player", r.Ref)
 	return r.Ref
@@ -389,4 +399,54 @@ func TestParts(t *testing.T) {
 		}
 		return bad
 	})
+}
+
+// Scenes go on one after the other, and at the same time, while the machines die at random writes, of those of their restarts, too: whatever
+// became of each, nobody has broken the protocol, no question stays open and nothing is left when the players let go.
+func TestScenesTorture(t *testing.T) {
+	for round := range *rounds {
+		seed := rand.Uint64()
+		if *seedFlag != 0 {
+			seed = *seedFlag
+		}
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Logf("seed %d", seed)
+			rng := rand.New(rand.NewPCG(seed, 0))
+			trio(t, func(a, b, c *machine) {
+				sessions := func() (n int) { return a.rows("sessions") + b.rows("sessions") + c.rows("sessions") }
+				before := sessions()
+				ms := []*machine{a, b, c}
+				scenes := []string{"askBag", "introduce", "hop", "promise", "askParts"}
+				for range 12 {
+					for range rng.IntN(4) {
+						if r := ms[rng.IntN(2)].playerNow(); !r.IsNull() {
+							_ = r.SendOnly(context.Background(), scenes[rng.IntN(len(scenes))])
+						}
+					}
+					m := ms[rng.IntN(3)]
+					m.disk.dieAt.Store(m.disk.writes.Load() + 1 + int64(rng.IntN(12)))
+					time.Sleep(time.Duration(rng.IntN(40)) * time.Millisecond)
+					if rng.IntN(2) == 0 {
+						m = ms[rng.IntN(3)]
+					}
+					m.crash()
+				}
+				for _, m := range ms {
+					m.crash()
+				}
+				time.Sleep(time.Hour)
+				if n := sessions(); n != before {
+					t.Errorf("%d of %d sessions are left", n, before)
+				}
+				for _, m := range ms {
+					for _, s := range m.alive() {
+						if c := s.Tables(); c.Questions != 0 || c.Answers != 0 || c.Resolvers != 0 {
+							t.Errorf("%s waits: %v", m.name, c)
+						}
+					}
+				}
+				nothingLeft(t, a, b, c)
+			})
+		})
+	}
 }

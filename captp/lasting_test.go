@@ -362,3 +362,27 @@ func TestLongLocation(t *testing.T) {
 		})
 	}
 }
+
+// While a promise waits for what was sent down it to come back, the position of its answer is another question's already: that one is answered,
+// whoever is killed.
+func TestPositionUsedAgain(t *testing.T) {
+	machines(t, func(t *testing.T, a, b *machine) {
+		b.root("b")
+		call[any](t, a.root("a"), "link", a.dial(b, "b"))
+		call[any](t, b.root("b"), "link", b.fetch(a, "a"))
+		time.Sleep(time.Second)
+		b.disk.slow.Store(int64(100 * time.Millisecond))
+		_ = a.root("a").SendOnly(context.Background(), "tour")
+		time.Sleep(350 * time.Millisecond) // the outcome is there, and b is asked whether all has come through
+		_ = a.root("a").SendOnly(context.Background(), "askNever")
+		time.Sleep(20 * time.Millisecond)
+		a.crash()
+		b.disk.slow.Store(0)
+		time.Sleep(time.Minute)
+		call[any](t, b.root("b"), "decide", 41)
+		time.Sleep(time.Minute)
+		if got := lines(t, a.root("a")); len(got) != 14 || got[13] != "told 41" {
+			t.Errorf("%q", got)
+		}
+	})
+}

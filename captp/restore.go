@@ -246,18 +246,22 @@ func (r *restoring) wait(e entry, b []byte) error {
 		vow: r.vow(e), serial: e.n, res: row.Res, valued: true, durable: durable{stored: true, pinned: true},
 		o: outcome{value: r.pinned(entry{rowValue, e.n}).Ref, given: row.Given},
 	}
-	if w.q = r.held(row.Sort)[row.Of]; w.q == nil { // the frame with its outcome was seen to its end
+	own := row.Res == 0 || row.Given // else the position was given back, and may be another's by now
+	if own {
+		w.q = r.held(row.Sort)[row.Of]
+	}
+	if w.q == nil { // the frame with its outcome was seen to its end
 		kind := farQuestion
 		if row.Sort == rowImport {
 			kind = farPromise
 		}
 		w.q = newFar(r.s, kind, nil)
 		w.q.pos, w.q.used, w.q.settled, w.q.asked = row.Of, row.Used, true, r.t
-		if row.Res == 0 || row.Given { // which gives it back
+		if own { // which gives it back
 			r.held(row.Sort)[w.q.pos] = w.q
 		}
 	}
-	if w.q.wait != nil || w.q.kind == farQuestion && r.held(row.Sort)[w.q.pos] == w.q && r.t.questions.at(w.q.pos) == nil {
+	if w.q.wait != nil || own && w.q.kind == farQuestion && r.t.questions.at(w.q.pos) == nil {
 		return fmt.Errorf("%w: a promise leads to two places, or was not asked for", errDamaged)
 	}
 	w.q.wait = w
