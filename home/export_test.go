@@ -1,6 +1,7 @@
 package home
 
 import (
+	"strconv"
 	"weak"
 
 	"github.com/hawser-go/hawser/captp"
@@ -96,3 +97,16 @@ func (h *Home) LivesLeft() func() int {
 
 // Key is what a live reference is stored as.
 func (s *Shelf) Key(at sturdyref.Ref) []byte { return s.key(at) }
+
+// Told has n peers say where their mail is whose links do not last, the last of them twice, and returns of how many that is kept, and whether it is of the
+// last, as said last.
+func Told(n int) (kept int, last bool) {
+	p := &Post{told: make(map[sturdyref.PeerID]correspondence)}
+	var peer sturdyref.PeerID
+	for i := range n {
+		peer = sturdyref.PeerID{Transport: "mem", Designator: strconv.Itoa(i)}
+		p.learn(peer, correspondence{drop: "first"})
+	}
+	p.learn(peer, correspondence{drop: "last"})
+	return len(p.told), p.told[peer].drop == "last"
+}

@@ -22,9 +22,16 @@ func (p *Post) learn(peer sturdyref.PeerID, c correspondence) {
 			b.learn(c)
 		}
 	}
-	if !known && len(p.told) < maxTold {
-		p.told[peer] = c
+	if known {
+		return
 	}
+	if _, again := p.told[peer]; !again && len(p.told) >= maxTold {
+		for other := range p.told { // any: many who come and go must not keep those out who come later
+			delete(p.told, other)
+			break
+		}
+	}
+	p.told[peer] = c
 }
 
 // Correspondents lists the peers with which letters can be exchanged, in no particular order: each side knows where the other's are
