@@ -152,6 +152,12 @@ func TestErrors(t *testing.T) {
 		"not over websocket":    {args: []string{"join", "--netlayer", "websocket"}, input: somebody + "?addr=127.0.0.1:9\n", code: 2, want: `over noise-quic, not over websocket: leave --netlayer out`},
 		"not over noise-quic":   {args: []string{"join", "--netlayer", "noise-quic"}, input: overWebSocket + "?url=ws://127.0.0.1:9\n", code: 2, want: `over websocket, not over noise-quic`},
 		"no URL":                {args: []string{"join"}, input: overWebSocket + "\n", code: 1, want: `cannot be reached: .*no url hint`},
+		"mailbox without dir":   {args: []string{"host", "--mailbox", file}, code: 2, want: `--mailbox needs a --dir`},
+		"mailbox by websocket":  {args: []string{"host", "--netlayer", "websocket", "--dir", dir, "--mailbox", file}, code: 2, want: `--mailbox needs a --dir, and --netlayer noise-quic`},
+		"no mailbox file":       {args: []string{"host", "--dir", dir, "--mailbox", filepath.Join(dir, "none")}, code: 1, want: `--mailbox: open .*none: no such file`},
+		"empty mailbox file":    {args: []string{"host", "--dir", dir, "--mailbox", file}, code: 1, want: `--mailbox: `},
+		"malformed mailbox":     {args: []string{"join", "--dir", dir, "--mailbox", "-"}, input: somebody + "?addr=127.0.0.1:9\nocapn:/x\n", code: 1, want: `--mailbox: .*begins with ocapn://`},
+		"no room before":        {args: []string{"join", "--dir", filepath.Join(dir, "new")}, input: "\n", code: 1, want: `no URI was given, and you have been in no room with this --dir`},
 		"no websocket there":    {args: []string{"join"}, input: overWebSocket + "?url=ws%3A%2F%2F127.0.0.1%3A9\n", code: 1, want: `cannot be reached: .*127\.0\.0\.1:9`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -217,6 +217,21 @@ func TestMail(t *testing.T) {
 	host.ends(0)
 }
 
+// A host without a --dir has no seats: a guest who has one is a guest like any other.
+func TestNoSeats(t *testing.T) {
+	t.Parallel()
+	host, uri := open(t)
+	bob := sitting(t, "bob", t.TempDir(), uri)
+	bob.sees("* the room keeps no seats")
+	bob.sees(`* you are in "lobby" with ada`)
+	host.sees("* bob joined")
+	bob.says("/quit")
+	bob.ends(0)
+	host.sees("* bob left")
+	host.says("/quit")
+	host.ends(0)
+}
+
 // Two guests with a seat, one without, and a host: each of the first three is killed and started again while one of them
 // talks. Everybody who has a seat hears everything once, in order.
 func TestKilledWhileTalking(t *testing.T) {

@@ -103,27 +103,27 @@ func (l *lodger) enroll(ctx context.Context, node *hawser.Node, invite sturdyref
 	return err
 }
 
-// Show implements chatroom.Screen. What a room says is bounded, and made safe to print.
+// Show implements chatroom.Screen. What a room says was made safe to print by the desk.
 func (l *lodger) Show(ctx context.Context, number int, n chatroom.News) error {
 	say := l.console.say
 	switch n.What {
 	case chatroom.Welcome:
 		if n.Round == l.place.Round+1 && !l.live {
 			l.live, l.place.Member = true, n.Member
-			say("* you are %sin %q %s", map[bool]string{true: "back "}[l.back], chatroom.Clean(n.Text), with(l.others(n.Others)))
+			say("* you are %sin %q %s", map[bool]string{true: "back "}[l.back], n.Text, with(l.others(n.Others)))
 			close(l.welcome)
 		}
 	case chatroom.Spoken:
-		who, text := l.name(n.Member, n.Nick), chatroom.Clean(n.Text)
+		who := l.name(n.Member, n.Nick)
 		switch {
 		case l.back && !l.live:
 			if !l.missed {
 				l.missed = true
 				say("* while you were away:")
 			}
-			say("[%s] <%v> %s", n.At.Local().Format("Jan 2 15:04"), who, text)
+			say("[%s] <%v> %s", n.At.Local().Format("Jan 2 15:04"), who, n.Text)
 		case !who.You || !l.console.interactive(): // on a terminal one has just typed it
-			say("<%v> %s", who, text)
+			say("<%v> %s", who, n.Text)
 		}
 	case chatroom.Arrived, chatroom.Gone:
 		if who := l.name(n.Member, n.Nick); l.live {
@@ -134,7 +134,7 @@ func (l *lodger) Show(ctx context.Context, number int, n chatroom.News) error {
 			say("* the host was away and is back")
 		}
 	case chatroom.Refused:
-		say("* not sent: %s", chatroom.Clean(n.Text))
+		say("* not sent: %s", n.Text)
 	case chatroom.Out, chatroom.Lost:
 		if number >= l.place.Next { // not one from before this seat
 			err := chatroom.ErrLeft
@@ -165,14 +165,14 @@ var errSeatLost = vat.NewError("chat.seat-lost", "the seat is lost, for the sess
 
 func (l *lodger) others(sitters []chatroom.Sitter) []chatroom.Name {
 	var names []chatroom.Name
-	for _, s := range sitters[:min(len(sitters), maxOthers)] {
+	for _, s := range sitters[:min(len(sitters), maxNamesakes)] {
 		names = append(names, l.name(s.Member, s.Nick))
 	}
 	return names
 }
 
-// maxOthers is how many others are named, maxNames how many names are remembered.
-const maxOthers, maxNames = 200, 10_000
+// maxNamesakes is how many are told apart by a number, maxNames how many names are remembered.
+const maxNamesakes, maxNames = 200, 10_000
 
 // name returns what to call a member. If others have gone by the name the number in the room is shown with it.
 func (l *lodger) name(member int, nick string) chatroom.Name {
@@ -185,7 +185,7 @@ func (l *lodger) name(member int, nick string) chatroom.Name {
 		of = make(map[int]bool)
 		l.names[n.Nick] = of
 	}
-	if len(of) < maxOthers {
+	if len(of) < maxNamesakes {
 		of[member] = true
 	}
 	if len(of) > 1 {

@@ -34,6 +34,9 @@ type desk struct {
 	Unsaid int
 }
 
+// maxOthers is how many others in a room are remembered, maxKind how long the word for a kind of news may be.
+const maxOthers, maxKind = 200, 16
+
 // readAtOnce is how many news are read before the room is told.
 const readAtOnce = 32
 
@@ -45,12 +48,20 @@ func newDesk(ctx context.Context) (OwnerRef, DeskRef) {
 	return owner, d.Tray
 }
 
+// Tell implements Desk. A room may say anything: what is kept of it is bounded, and safe to print.
 func (d *desk) Tell(ctx context.Context, n News) error {
+	if len(n.What) > maxKind {
+		return errNews
+	}
 	if len(d.Unread) >= 2*maxBehind {
 		return ErrTooOften
 	}
+	n.Nick, n.Text, n.Others = CleanNick(n.Nick), Clean(n.Text), n.Others[:min(len(n.Others), maxOthers)]
+	for i := range n.Others {
+		n.Others[i].Nick = CleanNick(n.Others[i].Nick)
+	}
 	if n.What == Welcome {
-		d.Where.Room, d.Where.Member = Clean(n.Text), n.Member
+		d.Where.Room, d.Where.Member = n.Text, n.Member
 	}
 	if n.What == Out || n.What == Lost {
 		d.Where.Seat = SeatRef{}

@@ -121,6 +121,7 @@ type Sitter struct {
 var (
 	ErrNoSeats  = vat.NewError("chat.no-seats", "the room keeps no seats for those who are away")
 	ErrNoPerson = vat.NewError("chat.no-person", "a seat is kept only for peers that can be recognised")
+	errNews     = vat.NewError("chat.news", "news of a kind that nobody knows")
 )
 
 // Kinds are the kinds of durable objects of this package, for the node's configuration.

@@ -287,6 +287,56 @@ func TestSeatThatFallsBehind(t *testing.T) {
 	}
 }
 
+// A hostile room can have a desk keep so much and no more, nothing of it dangerous to print.
+func TestDeskIsBounded(t *testing.T) {
+	ctx := context.Background()
+	guest := &lasting{t: t, dir: t.TempDir()}
+	guest.open()
+	owner, err := chatroom.FindDesk(ctx, guest.durable(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, err := owner.Desk(ctx).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(n chatroom.News) error {
+		_, err := vat.Result[any](desk.Send(ctx, "tell", n)).Await(ctx)
+		return err
+	}
+	others := make([]chatroom.Sitter, 10_000)
+	for i := range others {
+		others[i] = chatroom.Sitter{Member: i, Nick: "\x1b[2J"}
+	}
+	if err := tell(chatroom.News{What: chatroom.Welcome, Nick: "a\nb", Text: strings.Repeat("\x1b", 100_000), Others: others}); err != nil {
+		t.Error(err)
+	}
+	if err := tell(chatroom.News{What: chatroom.NewsKind(strings.Repeat("x", 1000))}); err == nil {
+		t.Error("news of any kind are kept")
+	}
+	var refused error
+	for i := 0; i < 3000 && refused == nil; i += 100 {
+		for range 99 {
+			_ = desk.Tell(ctx, chatroom.News{What: chatroom.Spoken, Text: "x"})
+		}
+		refused = tell(chatroom.News{What: chatroom.Spoken, Text: "x"})
+	}
+	if !isCode(refused, chatroom.ErrTooOften) {
+		t.Error(refused)
+	}
+	if p, err := owner.Place(ctx).Await(ctx); err != nil || p.Next != 2000 {
+		t.Errorf("%d, %v", p.Next, err)
+	}
+	s := &screen{owner: owner, news: make(chan chatroom.News, 5000)}
+	if _, err := owner.Attach(ctx, vat.As[chatroom.ScreenRef](chatroom.ScreenFacet.SpawnIn(guest.node.Vat("screen"), s))).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n := s.sees(t, chatroom.Welcome)
+	if len(n.Text) > 4*chatroom.MaxText || len(n.Others) > 200 || strings.ContainsAny(n.Nick+n.Text+n.Others[0].Nick, "\x1b\n") {
+		t.Errorf("%d bytes, %d others, %q, %q", len(n.Text), len(n.Others), n.Nick, n.Others[0].Nick)
+	}
+}
+
 // A room that does not last says so.
 func TestNoSeats(t *testing.T) {
 	inWorld(t, nil, func(t *testing.T, w *world) {
