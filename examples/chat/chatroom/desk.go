@@ -2,7 +2,6 @@ package chatroom
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -28,8 +27,10 @@ type desk struct {
 	Where  Place
 	Tray   DeskRef // how the room sees it
 	Screen ScreenRef
-	First  int       // the number of the first that is unread
-	Unread []vat.Ref // slips: apart from the desk, which changes with each
+	First  int // the number of the first that is unread
+	// Unread is how many there are: slips, from Head to Tail, apart from the desk because it changes with each.
+	Unread     int
+	Head, Tail vat.Ref
 	// Unsaid is how many were read that the room has not been told of.
 	Unsaid int
 }
@@ -53,7 +54,7 @@ func (d *desk) Tell(ctx context.Context, n News) error {
 	if len(n.What) > maxKind {
 		return errNews
 	}
-	if len(d.Unread) >= 2*maxBehind {
+	if d.Unread >= 2*maxBehind {
 		return ErrTooOften
 	}
 	n.Nick, n.Text, n.Others = CleanNick(n.Nick), Clean(n.Text), n.Others[:min(len(n.Others), maxOthers)]
@@ -66,20 +67,32 @@ func (d *desk) Tell(ctx context.Context, n News) error {
 	if n.What == Out || n.What == Lost {
 		d.Where.Seat = SeatRef{}
 	}
-	d.Unread = append(d.Unread, slipFacet.Spawn(ctx, &slip{n}))
-	d.Where.Next = d.First + len(d.Unread)
-	d.show(ctx, len(d.Unread)-1)
+	s := &slip{Number: d.First + d.Unread, News: n}
+	r := slipFacet.Spawn(ctx, s)
+	if last, ok := vat.Near[*slip](ctx, d.Tail); ok && d.Unread > 0 {
+		last.Next = r
+	} else {
+		d.Head = r
+	}
+	d.Tail = r
+	d.Unread++
+	d.Where.Next = d.First + d.Unread
+	d.show(ctx, s)
 	return nil
 }
 
-func (d *desk) show(ctx context.Context, i int) {
-	if s, ok := vat.Near[*slip](ctx, d.Unread[i]); ok && !d.Screen.IsNull() {
-		_ = d.Screen.Show(ctx, d.First+i, s.News)
+func (d *desk) show(ctx context.Context, s *slip) {
+	if !d.Screen.IsNull() {
+		_ = d.Screen.Show(ctx, s.Number, s.News)
 	}
 }
 
 // slip has one of the news.
-type slip struct{ News News }
+type slip struct {
+	Number int
+	News   News
+	Next   vat.Ref
+}
 
 type slipView interface{ Read() News }
 
@@ -94,8 +107,13 @@ func (d *desk) Sit(ctx context.Context, seat SeatRef) {
 func (d *desk) Attach(ctx context.Context, screen ScreenRef) Place {
 	d.Screen = screen
 	d.Where.Round++
-	for i := range d.Unread {
-		d.show(ctx, i)
+	for r := d.Head; d.Unread > 0; {
+		s, ok := vat.Near[*slip](ctx, r)
+		if !ok {
+			break
+		}
+		d.show(ctx, s)
+		r = s.Next
 	}
 	if seat := d.Where.Seat; !seat.IsNull() {
 		_ = seat.SendOnly(ctx, "back", d.Where.Round)
@@ -106,9 +124,16 @@ func (d *desk) Attach(ctx context.Context, screen ScreenRef) Place {
 }
 
 func (d *desk) Seen(ctx context.Context, number int) {
-	n := min(max(0, number-d.First+1), len(d.Unread))
-	d.First += n
-	d.Unread = slices.Clone(d.Unread[n:])
+	n := min(max(0, number-d.First+1), d.Unread)
+	for range n {
+		if s, ok := vat.Near[*slip](ctx, d.Head); ok {
+			d.Head = s.Next
+		}
+	}
+	d.First, d.Unread = d.First+n, d.Unread-n
+	if d.Unread == 0 {
+		d.Head, d.Tail = vat.Ref{}, vat.Ref{}
+	}
 	if d.Unsaid += n; d.Unsaid >= readAtOnce && !d.Where.Seat.IsNull() {
 		_ = d.Where.Seat.SendOnly(ctx, "read", d.Unsaid)
 		d.Unsaid = 0
