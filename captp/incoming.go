@@ -171,6 +171,10 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 	var res *far
 	var a *answer
 	var err error
+	if isLost(op) {
+		s.lost(op.Args[0])
+		return nil
+	}
 	m := vat.Message{Selector: op.Selector, Args: op.Args}
 	op.Args = nil // the decoder must not keep what was in it alive
 	s.withLock(func(l *locked) {

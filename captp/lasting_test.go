@@ -386,3 +386,40 @@ func TestPositionUsedAgain(t *testing.T) {
 		}
 	})
 }
+
+// What a peer says of a position that was lost is not about what has it next, however busy this side is.
+func TestLostPositionUsedAgain(t *testing.T) {
+	machines(t, func(t *testing.T, a, b *machine) {
+		b.root("b")
+		call[any](t, a.root("a"), "link", a.dial(b, "b"))
+		times := func(k int) vat.Ref {
+			return doIn(t, b.lobby, func(ctx context.Context) vat.Ref { return vat.Func(ctx, func(n int) int { return n * k }) })
+		}
+		b.show("f", times(2))
+		func() {
+			if n, err := vat.Result[int](a.fetch(b, "f").Apply(context.Background(), 1)).Await(context.Background()); n != 2 || err != nil {
+				t.Fatal(n, err)
+			}
+		}()
+		busy := make(chan struct{})
+		go func() {
+			defer close(busy)
+			doIn(t, a.lobby, func(context.Context) vat.Ref { time.Sleep(time.Minute); return vat.Ref{} })
+		}()
+		b.crash()
+		time.Sleep(time.Second)
+		for range 3 {
+			a.collect()
+		}
+		if c := b.tables(); c.Exports != 1 {
+			t.Fatalf("what was lost was not given back: %v", c)
+		}
+		b.show("g", times(3))
+		g := a.fetch(b, "g")
+		<-busy
+		time.Sleep(time.Second)
+		if n, err := vat.Result[int](g.Apply(context.Background(), 2)).Await(context.Background()); n != 6 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}

@@ -8,7 +8,7 @@ import (
 // maxLost is how many positions are said to be lost in one message.
 const maxLost = 4096
 
-// sayLost tells the peer's bootstrap object which objects of ours went with an earlier process, so that both sides know before anybody
+// sayLost tells the peer which objects of ours went with an earlier process, so that both sides know before anybody
 // sends there. It is called with mu held, before anything else is said.
 func (l *locked) sayLost(lost []msg.Pos) {
 	for len(lost) > 0 {
@@ -22,9 +22,16 @@ func (l *locked) sayLost(lost []msg.Pos) {
 	}
 }
 
-// Lost takes the peer's word that objects at these positions of its went with an earlier process of it: who watches them is told, and
+// isLost reports whether a message is what sayLost says. It is about positions, and so it is for the session, at its place among what else is
+// said of them: a turn would come later, when they may be others'.
+func isLost(op *msg.Deliver) bool {
+	return op.To == (msg.Desc{Kind: msg.Export}) && op.Selector == "lost" && len(op.Args) == 1 && !op.HasAnswer && !op.HasResolve
+}
+
+// lost takes the peer's word that objects at these positions of its went with an earlier process of it: who watches them is told, and
 // what is sent there breaks with vat.ErrLost. What is no position of an object that is held here is passed over.
-func (s *Session) Lost(positions []int64) {
+func (s *Session) lost(positions any) {
+	list, _ := positions.([]any)
 	var fired []*watch
 	var refs []vat.Ref
 	s.withLock(func(l *locked) {
@@ -32,9 +39,10 @@ func (s *Session) Lost(positions []int64) {
 			return
 		}
 		gone := make(map[*far]bool)
-		for _, pos := range positions[:min(len(positions), maxLost)] {
+		for _, x := range list[:min(len(list), maxLost)] {
+			pos, ok := x.(int64)
 			e := l.t.imports[msg.Pos(pos)]
-			if e == nil || pos <= 0 {
+			if !ok || pos <= 0 || e == nil {
 				continue
 			}
 			ref, ok := e.weak.Ref()

@@ -139,7 +139,7 @@ func (m *machine) tryStart() (err error) {
 }
 
 func (m *machine) config() captp.Config {
-	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return counterFacet.Spawn(ctx, (*counter)(m)) })
+	l := doIn(m.t, m.lobby, func(ctx context.Context) vat.Ref { return bootFacet.Spawn(ctx, (*counter)(m)) })
 	at := m.links.Location()
 	if m.hint != "" {
 		at.Hints = map[string]string{"long": m.hint}
@@ -148,14 +148,6 @@ func (m *machine) config() captp.Config {
 		Bootstrap: l, Location: at, Realm: m.name, LazyRelease: true, Logger: m.log, Ledger: m.ledger, Limits: m.limits,
 	}
 }
-
-// bootThere is a bootstrap object that is told of losses, too.
-type bootThere interface {
-	boot
-	Lost(ctx context.Context, positions []int64)
-}
-
-var counterFacet = vat.FacetOf[bootThere]("test.Counter")
 
 // counter is the bootstrap object of a machine: it gives out the roots of the durable vat.
 type counter machine
@@ -168,16 +160,6 @@ func (c *counter) Fetch(_ context.Context, name string) (vat.Ref, error) {
 		return r, nil
 	}
 	return vat.Ref{}, errNone
-}
-
-func (c *counter) Lost(_ context.Context, positions []int64) {
-	m := (*machine)(c)
-	m.mu.Lock()
-	sessions := slices.Clone(m.sessions)
-	m.mu.Unlock()
-	for _, s := range sessions { // of which there is one where that matters
-		s.Lost(positions)
-	}
 }
 
 func (m *machine) add(s *captp.Session) {

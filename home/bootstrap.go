@@ -20,7 +20,6 @@ type bootstrap interface {
 	WithdrawGift(ctx context.Context, certificate any) (vat.Ref, error)
 	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
 	MailTo(ctx context.Context, drop string, record, bundle []byte) error
-	Lost(ctx context.Context, positions []int64)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

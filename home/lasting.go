@@ -1,7 +1,6 @@
 package home
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/hawser-go/hawser/captp"
@@ -48,6 +47,3 @@ func (h *Home) Forget(peer sturdyref.PeerID) error {
 	}
 	return nil
 }
-
-// Lost is what a peer says that was restarted: objects at these positions of its went with its earlier process.
-func (b *lobby) Lost(_ context.Context, positions []int64) { b.link.session.Lost(positions) }
