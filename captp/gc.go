@@ -214,6 +214,10 @@ func (s *Session) gcAnswers(op *msg.GCAnswers) error {
 			l.t.answerBytes -= a.weight
 			l.t.touchAnswer(a)
 			delete(l.t.answers, pos)
+			if a.named = false; a.told && !a.said { // the resolver is still to be told, also after a restart
+				a.durable = durable{}
+				l.t.listen(&a.claim, a.vow.Ref())
+			}
 		}
 	})
 	s.keepAlive()

@@ -423,3 +423,26 @@ func TestLostPositionUsedAgain(t *testing.T) {
 		}
 	})
 }
+
+// Who was asked by code that is gone tells the resolver that is left of the question, also after a crash of its own: nothing is left then.
+func TestDeadQuestionOfTwo(t *testing.T) {
+	machines(t, func(t *testing.T, a, b *machine) {
+		b.root("b")
+		y := a.dial(b, "b")
+		call[any](t, a.root("a"), "link", y)
+		_ = y.Send(context.Background(), "never")
+		synctest.Wait()
+		a.crash()
+		time.Sleep(time.Minute)
+		b.crash()
+		time.Sleep(time.Minute)
+		call[any](t, b.root("b"), "decide", 1)
+		time.Sleep(time.Minute)
+		if c := a.tables(); c.Resolvers != 0 {
+			t.Errorf("a still has %v", c)
+		}
+		if c := b.tables(); c.Answers != 0 {
+			t.Errorf("b still has %v", c)
+		}
+	})
+}
