@@ -279,7 +279,7 @@ func nothingLeft(t *testing.T, ms ...*machine) {
 	for _, m := range ms {
 		call[any](t, m.player(), "drop")
 	}
-	for range 6 {
+	for range 12 { // promises that lead to promises go one after the other
 		for _, m := range ms {
 			m.collect()
 		}
