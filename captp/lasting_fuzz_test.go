@@ -102,7 +102,6 @@ func reopen(t *testing.T, disk *memory.Backend, name [16]byte) {
 	}
 	d.Start()
 	<-session.Done()
-
 }
 
 // everything is something of all that a peer may say.
