@@ -16,7 +16,10 @@ import (
 
 var seedFlag = flag.Uint64("seed", 0, "the seed of TestLastingTorture, 0 for chance")
 
-var rounds = flag.Int("rounds", 20, "how many rounds TestLastingTorture has")
+// usualRounds are those of a run that is to be short.
+const usualRounds = 20
+
+var rounds = flag.Int("rounds", usualRounds, "how many rounds TestLastingTorture has")
 
 // purse is a durable object that gives tokens to others, on other machines, and takes theirs. Each of its messages to another has a
 // number, so that one that is lost, done twice or out of order is seen.
