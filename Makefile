@@ -32,7 +32,7 @@ torture: ## durable objects under kills at every instant: TORTURE times what CI 
 	go test -count=1 -v -timeout 60m -run '^TestTorture$$|^TestApes$$' ./vat -args -torture $$((10 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestKill$$' . -args -kills $$((8 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestCrash$$' ./store/bolt -args -crashes $$((15 * $${TORTURE:-20}))
-	go test -count=1 -timeout 60m -run "^TestLastingTorture$$$$|^TestScenesTorture$$$$|^TestParts$$$$|^TestForwarded$$$$|^TestHop$$$$|^TestPassedPromise$$$$|^TestAskedByCode$$$$|^TestPromiseInAnswer$$$$" ./captp -args -rounds $$((20 * $${TORTURE:-20}))
+	go test -count=1 -timeout 60m -run '^Test(LastingTorture|ScenesTorture|Parts|Forwarded|Hop|PassedPromise|AskedByCode|PromiseInAnswer)$$' ./captp -args -rounds $$((20 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestThreeProcesses$$' . -args -deaths $$((9 * $${TORTURE:-20}))
 
 .PHONY: scene
