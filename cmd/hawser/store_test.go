@@ -149,7 +149,7 @@ func TestStoreCheck(t *testing.T) {
 	}
 	check(1, `an object of the kind "clerk" without its state`, "check", dir)
 	check(1, path+" is damaged: restore it from a backup", "check", dir)
-	if err := os.WriteFile(path, before[:len(before)/2], 0o600); err != nil {
+	if err := os.WriteFile(path, before[:6000], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	check(1, store.ErrForeign.Error(), "check", dir)
