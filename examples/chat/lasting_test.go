@@ -266,7 +266,9 @@ func TestKilledWhileTalking(t *testing.T) {
 		host, _ = serve()
 		bob, carol = sitting(t, "bob", atBob, ""), sitting(t, "carol", atCarol, "")
 		bob.sees(`* you are back in "lobby"`)
-		carol.sees(fmt.Sprintf("<bob> line %d", round*lines+lines-1))
+		if last := fmt.Sprintf("<bob> line %d", round*lines+lines-1); !slices.Contains(heard, last) {
+			carol.sees(last) // else the host was quicker than its end
+		}
 	}
 	next, shown := 0, -1
 	for _, line := range append(heard, carol.wrote("<bob>")...) {
