@@ -192,6 +192,9 @@ func (d decoder) value(tree any) (any, error) {
 	case absence:
 		return passable.Undefined{}, nil
 	case number:
+		if len(t.Abs) > 0 && t.Abs[0] == 0 {
+			return nil, fmt.Errorf("%w: an integer with zeros in front", detcbor.ErrInvalid)
+		}
 		n := new(big.Int).SetBytes(t.Abs)
 		if t.Negative {
 			n.Neg(n)
