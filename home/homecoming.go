@@ -40,9 +40,14 @@ const (
 // pause returns how long to wait before the next try: twice as long each time, up to a minute, and by chance between half
 // of that and all of it, so that those who have lost one peer do not all come back at once.
 func (n *tries) pause() time.Duration {
-	d := min(firstPause<<min(*n, 16), longPause)
+	d := backoff(int(*n), firstPause, longPause)
 	*n++
 	return d/2 + rand.N(d/2+1)
+}
+
+// backoff returns how long to wait after so many tries that came to nothing: first, twice as long each time, up to longest.
+func backoff(tries int, first, longest time.Duration) time.Duration {
+	return min(first<<min(tries, 16), longest)
 }
 
 // goesAway has a live reference that leads nowhere be tried, when it is time. Called with mu held, and the Home not closed.

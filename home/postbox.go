@@ -22,14 +22,13 @@ const (
 )
 
 // pause waits, longer each time, and reports whether to go on.
-func (p *Post) pause(ctx context.Context, tries int) bool {
-	wait := min(serverPause<<min(tries, 6), longestPause)
-	timer := time.NewTimer(wait)
+func (p *Post) pause(tries int) bool {
+	timer := time.NewTimer(backoff(tries, serverPause, longestPause))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-ctx.Done():
+	case <-p.ctx.Done():
 		return false
 	}
 }
@@ -65,19 +64,15 @@ func (p *Post) drain() {
 			tries = 0
 		}
 		p.log.Debug("the mailbox cannot be drained", "error", err)
-		if !p.pause(p.ctx, tries) {
+		if !p.pause(tries) {
 			return
 		}
 	}
 }
 
 func (p *Post) drainOnce() error {
-	box, err := p.box(p.ctx)
+	box, d, err := p.leave()
 	if err != nil {
-		return err
-	}
-	d := mailroom.NewDrainer(p.h.cfg.Vat, box)
-	if err := d.Leave(p.ctx, p.prekeys.Bundle().Encoded()); err != nil {
 		return err
 	}
 	if err := p.tidy(box); err != nil {
@@ -118,7 +113,7 @@ func (p *Post) retireAll() {
 	p.spawn(func() {
 		err := p.prekeys.RetireAll(time.Now())
 		if err == nil {
-			err = p.leave()
+			_, _, err = p.leave()
 		}
 		if err != nil {
 			p.log.Warn("the keys of letters could not be replaced", "error", err)
@@ -180,8 +175,8 @@ func (p *Post) rotate() {
 			p.log.Error("the prekeys cannot be changed: letters that come later may be lost, and be written again", "error", err)
 			next = time.Now().Add(longestPause)
 		}
-		if err := p.leave(); err != nil {
-			if !p.pause(p.ctx, tries) {
+		if _, _, err := p.leave(); err != nil {
+			if !p.pause(tries) {
 				return
 			}
 			tries++
@@ -198,10 +193,12 @@ func (p *Post) rotate() {
 	}
 }
 
-func (p *Post) leave() error {
+// leave leaves the newest prekeys in the box, and returns the box and who drains it.
+func (p *Post) leave() (mailroom.BoxRef, mailbox.Drainer, error) {
 	box, err := p.box(p.ctx)
 	if err != nil {
-		return err
+		return box, nil, err
 	}
-	return mailroom.NewDrainer(p.h.cfg.Vat, box).Leave(p.ctx, p.prekeys.Bundle().Encoded())
+	d := mailroom.NewDrainer(p.h.cfg.Vat, box)
+	return box, d, d.Leave(p.ctx, p.prekeys.Bundle().Encoded())
 }

@@ -28,6 +28,7 @@ type pouch struct {
 	x    *mailbox.Exchange[mailbox.Delivery]
 	cfg  mailbox.ExchangeConfig // of x
 	rec  pouchRecord
+	last []byte   // rec as it was last stored
 	held [][]byte // frames that are in order, and that the link did not take yet
 	from uint64   // the number of the first
 	told bool     // the peer knows our drop
@@ -69,6 +70,7 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 		if err := mailCodec.Unmarshal(stored, &b.rec); err != nil {
 			return nil, err
 		}
+		b.last = stored
 	}
 	st := l.Mail()
 	known := mailbox.Known{Heard: true, Epoch: b.rec.Epoch, Base: b.rec.Base, End: b.rec.End}
@@ -156,7 +158,6 @@ func (b *pouch) run() {
 
 // step does all that there is to do now.
 func (b *pouch) step() {
-	before := b.rec
 	b.mu.Lock()
 	news := b.news
 	b.news = nil
@@ -172,7 +173,7 @@ func (b *pouch) step() {
 	if time.Now().After(b.until) {
 		b.failed(errors.Join(b.introduce(), b.send()))
 	}
-	b.save(&before)
+	b.save()
 }
 
 // maxHeld is how many bytes of frames that the link has no room for may wait here before more letters are looked at.
@@ -199,7 +200,7 @@ func (b *pouch) failed(err error) {
 		b.busy, b.until, b.why = 0, time.Time{}, nil
 		return
 	}
-	b.until = time.Now().Add(min(serverPause<<min(b.busy, 6), longestPause))
+	b.until = time.Now().Add(backoff(b.busy, serverPause, longestPause))
 	b.busy++
 	for _, refusal := range []error{mailbox.ErrFull, mailbox.ErrExpired, mailbox.ErrRevoked, mailbox.ErrTooLarge} {
 		if errors.Is(err, refusal) && b.why != refusal { //nolint:errorlint // the same one

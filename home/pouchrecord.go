@@ -1,6 +1,7 @@
 package home
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
@@ -59,7 +60,7 @@ var mailCodec = func() *detcbor.Codec {
 }()
 
 // save stores what has changed.
-func (b *pouch) save(before *pouchRecord) {
+func (b *pouch) save() {
 	k := b.x.Known()
 	b.rec.Heard, b.rec.Epoch, b.rec.Base, b.rec.End = k.Heard, k.Epoch, k.Base, k.End
 	if k.Store != [16]byte{} {
@@ -77,10 +78,10 @@ func (b *pouch) save(before *pouchRecord) {
 		b.rec.Outbox = nil
 	}
 	now, err := mailCodec.Marshal(&b.rec)
-	was, _ := mailCodec.Marshal(before)
-	if err != nil || string(now) == string(was) {
+	if err != nil || bytes.Equal(now, b.last) {
 		return
 	}
+	b.last = now
 	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
 	name := b.l.Name()
 	tx := new(store.Batch)

@@ -63,23 +63,31 @@ type core struct {
 	over *Transport // after the last message of the pattern
 }
 
-func newCore(c Config, pattern noise.HandshakePattern, psk3, initiator bool, peer []byte) (*core, error) {
-	if c.Static.ECDH == nil {
-		return nil, fmt.Errorf("%w: no static key", ErrMisuse)
-	}
-	if c.Random == nil {
-		c.Random = rand.Reader
-	}
+// noise returns what a handshake of the pattern is made of, but for pre-shared keys, and where its private keys are.
+func (c *Config) noise(pattern noise.HandshakePattern, initiator bool, peer []byte) (*keys, noise.Config) {
 	k := &keys{static: c.Static.ECDH}
 	nc := noise.Config{
-		CipherSuite:   noise.NewCipherSuite(k, noise.CipherChaChaPoly, noise.HashSHA256),
-		Random:        c.Random,
-		Pattern:       pattern,
-		Initiator:     initiator,
-		Prologue:      c.Prologue,
-		StaticKeypair: noise.DHKey{Private: []byte{useStatic}, Public: c.Static.Public[:]},
-		PeerStatic:    peer,
+		CipherSuite: noise.NewCipherSuite(k, noise.CipherChaChaPoly, noise.HashSHA256),
+		Random:      c.Random,
+		Pattern:     pattern,
+		Initiator:   initiator,
+		Prologue:    c.Prologue,
+		PeerStatic:  peer,
 	}
+	if nc.Random == nil {
+		nc.Random = rand.Reader
+	}
+	if c.Static.ECDH != nil {
+		nc.StaticKeypair = noise.DHKey{Private: []byte{useStatic}, Public: c.Static.Public[:]}
+	}
+	return k, nc
+}
+
+func newCore(c Config, pattern noise.HandshakePattern, psk3, initiator bool, peer []byte) (*core, error) {
+	if err := c.present(); err != nil {
+		return nil, err
+	}
+	k, nc := c.noise(pattern, initiator, peer)
 	if psk3 {
 		// A placement of 2 or more adds the token although the key itself comes later.
 		nc.PresharedKeyPlacement = 3

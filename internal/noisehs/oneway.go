@@ -1,7 +1,6 @@
 package noisehs
 
 import (
-	"crypto/rand"
 	"fmt"
 	"io"
 
@@ -100,21 +99,7 @@ func (c *Config) present() error {
 // newOneWay begins a one-way pattern: as the sender if there is a recipient. A psk is mixed in at the end of the message,
 // which is where the number 1 after its name puts it.
 func newOneWay(c Config, pattern noise.HandshakePattern, psk *[32]byte, recipient []byte) (*core, error) {
-	if c.Random == nil {
-		c.Random = rand.Reader
-	}
-	k := &keys{static: c.Static.ECDH}
-	nc := noise.Config{
-		CipherSuite: noise.NewCipherSuite(k, noise.CipherChaChaPoly, noise.HashSHA256),
-		Random:      c.Random,
-		Pattern:     pattern,
-		Initiator:   recipient != nil,
-		Prologue:    c.Prologue,
-		PeerStatic:  recipient,
-	}
-	if c.Static.ECDH != nil {
-		nc.StaticKeypair = noise.DHKey{Private: []byte{useStatic}, Public: c.Static.Public[:]}
-	}
+	k, nc := c.noise(pattern, recipient != nil, recipient)
 	if psk != nil {
 		if *psk == ([32]byte{}) {
 			return nil, fmt.Errorf("%w: the pre-shared key is all zeros, as one that was never set is", ErrMisuse)
