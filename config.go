@@ -64,6 +64,10 @@ type Config struct {
 	// peer's box, if it has one. So two peers need never be on at the same time. It wants a Dir and Kinds. Default: peers that
 	// are away are waited for.
 	Mailbox sturdyref.Ref
+	// PublicDrop is the sturdyref of a drop of that box for anybody (what hawser mailbox new calls public). It goes into the sturdyrefs
+	// of what is published: who has one of these, and a Mailbox, can write to this node without ever having met it. Default: two nodes
+	// have to have met once before letters carry what they say.
+	PublicDrop sturdyref.Ref
 	// Handoffs says where references that peers hand on may send this node.
 	Handoffs HandoffPolicy
 	// LazyRelease is for programs in a testing/synctest bubble: see captp.Config.

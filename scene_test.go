@@ -12,6 +12,7 @@ import (
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/mailroom"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -51,9 +52,15 @@ func childKeepsMail(dir string) int {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		verb, name, _ := strings.Cut(in.Text(), " ")
 		answer, err := "", error(nil)
-		if verb == "box" {
+		switch verb {
+		case "box":
 			answer, err = host.Office(ctx).NewBox(ctx, name, mailroom.Terms{}).Await(ctx)
-		} else {
+		case "public":
+			var owner sturdyref.Ref
+			if owner, err = sturdyref.Parse(name); err == nil {
+				answer, err = vat.As[mailroom.BoxRef](n.Enliven(owner)).NewDrop(ctx, "public", mailroom.Public).Await(ctx)
+			}
+		default:
 			var boxes map[string]mailroom.Usage
 			boxes, err = host.Office(ctx).Boxes(ctx).Await(ctx)
 			answer = fmt.Sprint(boxes[name].Letters)
@@ -132,6 +139,58 @@ func TestScene(t *testing.T) {
 				t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
 			}
 		})
+	}
+}
+
+// Alice has a sturdyref of Bob's and has never met him. She calls the object while Bob is off, and is killed. The rest is as in TestScene: at
+// no time, from the beginning, are both on.
+func TestFirstContact(t *testing.T) {
+	server := &trader{t: t, dir: t.TempDir(), mode: "mail"}
+	alice, bob := &trader{t: t, dir: t.TempDir()}, &trader{t: t, dir: t.TempDir()}
+	for _, c := range []*trader{server, alice, bob} {
+		t.Cleanup(c.kill)
+	}
+	server.start()
+	alice.box, bob.box = server.tell("box alice"), server.tell("box bob")
+	bob.drop = server.tell("public " + bob.box)
+	bob.start()
+	bob.kill()
+	alice.start()
+	if got := alice.tell("begin " + bob.home); got != "done" {
+		t.Fatal(got)
+	}
+	letters := func(of, want string) {
+		t.Helper()
+		until(t, func() bool { return server.tell("letters "+of) == want })
+		server.kill()
+		server.start()
+	}
+	for round := int64(1); round <= *scenes; round++ {
+		if got := alice.tell("inquire"); got != "done" {
+			t.Fatal(got)
+		}
+		until(t, func() bool { return server.tell("letters bob") != "0" })
+		letters("alice", "0")
+		alice.kill()
+		bob.start()
+		until(t, func() bool { return bob.report().Seen[alice.dir+" inquires"] == round })
+		until(t, func() bool { return server.tell("letters alice") != "0" })
+		letters("bob", "0")
+		bob.kill()
+		alice.start()
+		until(t, func() bool { return alice.report().Told == round })
+		if r := alice.report(); r.Asked != round || len(r.Wrong) > 0 {
+			t.Errorf("round %d: asked %d, told %d, %q", round, r.Asked, r.Told, r.Wrong)
+		}
+	}
+	bob.start() // and now the two meet
+	until(t, func() bool { return bob.tell("correspondents") == "1" && alice.tell("correspondents") == "1" })
+	if got := alice.tell("inquire"); got != "done" {
+		t.Fatal(got)
+	}
+	until(t, func() bool { return alice.report().Told == *scenes+1 })
+	if r := bob.report(); r.Seen[alice.dir+" inquires"] != *scenes+1 || len(r.Wrong) > 0 {
+		t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
 	}
 }
 

@@ -32,6 +32,7 @@ func childTrades(dir string) int {
 	ctx := context.Background()
 	cfg := &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{accountKind}}
 	cfg.Mailbox, _ = sturdyref.Parse(os.Getenv("HAWSER_TEST_MAILBOX"))
+	cfg.PublicDrop, _ = sturdyref.Parse(os.Getenv("HAWSER_TEST_PUBLIC"))
 	if level := os.Getenv("HAWSER_TEST_LOG"); level != "" {
 		cfg.Logger = hclog.New(&hclog.LoggerOptions{Name: filepath.Base(dir), Level: hclog.LevelFromString(level)})
 	}
@@ -62,6 +63,8 @@ func childTrades(dir string) int {
 		switch words[0] {
 		case "meet":
 			answer, err = meet(ctx, n, own, words[1:])
+		case "begin":
+			err = begin(ctx, n, own, words[1])
 		case "step":
 			own.Step(ctx, 20)
 		case "inquire":
@@ -114,6 +117,28 @@ func meet(ctx context.Context, n *hawser.Node, own accountRef, uris []string) (s
 	return "met", err
 }
 
+// begin has the account know another by its sturdyref, without waiting for whoever has it. It returns when that is stored.
+func begin(ctx context.Context, n *hawser.Node, own accountRef, uri string) error {
+	ref, err := sturdyref.Parse(uri)
+	if err != nil {
+		return err
+	}
+	other := accountRef{n.Enliven(ref)}
+	for len(n.Lasting()) == 0 {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if other.PromiseCell().Settled() {
+			_, err := other.Await(ctx)
+			return fmt.Errorf("it was not to settle so soon: %w", err)
+		}
+	}
+	_, err = vat.Result[any](own.Send(ctx, "meet", []accountRef{other})).Await(ctx)
+	return err
+}
+
 // trader is a child that trades.
 type trader struct {
 	t    *testing.T
@@ -124,12 +149,13 @@ type trader struct {
 	home string // its URI
 	mode string // what kind of child, if it is not one that trades
 	box  string // where its mail is, if it has any
+	drop string // where others leave their first letter
 }
 
 func (c *trader) start() {
 	c.t.Helper()
 	c.cmd = exec.Command(os.Args[0])
-	c.cmd.Env = append(os.Environ(), "HAWSER_TEST_CHILD="+cmp.Or(c.mode, "trades"), "HAWSER_TEST_DIR="+c.dir, "HAWSER_TEST_MAILBOX="+c.box)
+	c.cmd.Env = append(os.Environ(), "HAWSER_TEST_CHILD="+cmp.Or(c.mode, "trades"), "HAWSER_TEST_DIR="+c.dir, "HAWSER_TEST_MAILBOX="+c.box, "HAWSER_TEST_PUBLIC="+c.drop)
 	c.cmd.Stderr = c.t.Output()
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {

@@ -59,7 +59,6 @@ func (r *reader) startSession(op *msg.StartSession) error {
 	r.started = true
 	var refused []refusal
 	var due []gift
-	stores := s.cfg.Ledger != nil && s.cfg.Ledger.depot.Err() == nil
 	s.withLock(func(l *locked) {
 		if l.state != live {
 			return
@@ -69,9 +68,8 @@ func (r *reader) startSession(op *msg.StartSession) error {
 		l.space = messageSpaces(l.id, info.Outbound)
 		r.space = l.space[1]
 		s.greeting.Store(g)
-		if stores {
-			l.mayLast()
-		}
+		l.mayLast()
+		l.t.met()
 	})
 	if s.cfg.Greeted != nil {
 		if err := s.cfg.Greeted(*g); err != nil {

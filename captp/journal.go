@@ -12,6 +12,7 @@ type journal struct {
 	// touched are the entries that have changed since they were last written, and whether there is a record of each.
 	touched map[entry]bool
 	stale   bool // there is something to be written: an entry, a frame, how far the peer's have come
+	met     bool // and what the peer has said of itself
 }
 
 // entry names a row of the tables.
@@ -65,6 +66,13 @@ func (t *tables) touch(sort byte, n uint64, stored bool) {
 func (t *tables) stale() {
 	if t.journal != nil {
 		t.journal.stale = true
+	}
+}
+
+// met notes that the peer has said who it is.
+func (t *tables) met() {
+	if t.journal != nil {
+		t.journal.met, t.journal.stale = true, true
 	}
 }
 

@@ -30,7 +30,7 @@ func (l *locked) mayLast() {
 	s := l.s
 	conn, ok := l.conn.(netlayer.Lasting)
 	info := l.t.info
-	if !ok || s.cfg.Dialect != nil || !info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
+	if !ok || s.cfg.Ledger == nil || s.cfg.Ledger.depot.Err() != nil || l.lasting != nil || s.cfg.Dialect != nil || !info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
 		!slices.Contains(info.Features, FeatureLasts) || !s.moves.Load() {
 		return
 	}
@@ -179,6 +179,10 @@ func (l *locked) record(tx *vat.Tx) (mark uint64) {
 		l.writeRow(tx, e, stored)
 	}
 	clear(t.journal.touched)
+	if t.journal.met {
+		t.journal.met = false
+		l.writeSession(tx)
+	}
 	for i := range t.taken {
 		tx.Take(&t.taken[i])
 	}

@@ -86,7 +86,7 @@ func (g *Ledger) add(key, value []byte, doomed bool) error {
 	if err := decode(value, &d.record); err != nil {
 		return err
 	}
-	if len(key) != 16 || len(d.record.Seed) != ed25519.SeedSize || len(d.record.Key) != 32 {
+	if len(key) != 16 || len(d.record.Seed) != ed25519.SeedSize || len(d.record.Key) != 32 && len(d.record.Key) != 0 {
 		return fmt.Errorf("%w: the keys of a session", errDamaged)
 	}
 	s := newSession(ed25519.NewKeyFromSeed(d.record.Seed), g.limits)
@@ -197,8 +197,11 @@ func (g *Ledger) Restore(conn netlayer.Lasting, cfg Config) (*Session, error) {
 	return d.session, nil
 }
 
-// greeting is what the peer had said.
+// greeting is what the peer had said, nil for nothing.
 func (r *sessionRecord) greeting(s *Session) *Greeting {
+	if len(r.Key) == 0 {
+		return nil
+	}
 	p := sturdyref.Peer{Transport: string(r.Transport), Designator: string(r.Designator)}
 	for _, h := range r.Hints {
 		if p.Hints == nil {

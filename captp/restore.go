@@ -42,12 +42,13 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	l.conn, l.lasting = conn, conn
 	r.t.connected(info)
 	s.moves.Store(slices.Contains(info.Features, FeatureMovesQueues))
-	g := d.record.greeting(s)
-	s.greeting.Store(g)
-	l.started, l.id, l.seen = true, g.ID, wire.Seen(d.record.Seen)
-	r.t.enc.SetDialect(s.dialect.Follow(l.seen))
-	l.space = messageSpaces(l.id, info.Outbound)
-	s.introduced.Store(true)
+	if g := d.record.greeting(s); g != nil {
+		s.greeting.Store(g)
+		l.started, l.id, l.seen = true, g.ID, wire.Seen(d.record.Seen)
+		r.t.enc.SetDialect(s.dialect.Follow(l.seen))
+		l.space = messageSpaces(l.id, info.Outbound)
+		s.introduced.Store(true)
+	}
 	rows := d.sorted()
 	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal} {
 		for _, e := range rows {

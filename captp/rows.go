@@ -22,7 +22,7 @@ const (
 type sessionRecord struct {
 	_                             struct{} `cbor:",toarray"`
 	Seed                          []byte   // of this side's key
-	Key                           []byte   // the peer's
+	Key                           []byte   // the peer's; empty if it has said nothing yet
 	Transport, Designator         []byte   // where the peer says that it is
 	Hints                         [][2][]byte
 	Giveable, Loopback, LinkLocal bool
@@ -229,19 +229,27 @@ func (t *tables) touchAll() {
 	}
 }
 
-// writeSession writes what is stored of the session once.
+// writeSession writes what is stored of the session once, or, if that is before the peer has said who it is, once more then.
 func (l *locked) writeSession(tx *vat.Tx) {
-	s, g := l.s, l.s.greeting.Load()
+	s, caller := l.s, l.s.caller.Load()
 	r := &sessionRecord{
-		Seed: s.key.Seed(), Key: g.Key[:], Transport: []byte(g.Peer.Transport), Designator: []byte(g.Peer.Designator), Giveable: g.giveable,
-		Loopback: g.loopback, LinkLocal: g.linkLocal, CallerTransport: []byte(s.caller.Load().Transport),
-		CallerOf: []byte(s.caller.Load().Designator), Seen: uint32(l.seen),
+		Seed: s.key.Seed(), Transport: []byte(caller.Transport), Designator: []byte(caller.Designator), CallerTransport: []byte(caller.Transport),
+		CallerOf: []byte(caller.Designator), Seen: uint32(l.seen),
 	}
-	for _, name := range slices.Sorted(maps.Keys(g.Peer.Hints)) {
-		if !g.giveable {
-			break // they are for others, and may be long
-		}
-		r.Hints = append(r.Hints, [2][]byte{[]byte(name), []byte(g.Peer.Hints[name])})
+	if g := s.greeting.Load(); g != nil {
+		r.meet(g)
 	}
 	put(tx, bucketSessions, s.name[:], r)
+}
+
+// meet takes what the peer has said.
+func (r *sessionRecord) meet(g *Greeting) {
+	r.Key, r.Transport, r.Designator = g.Key[:], []byte(g.Peer.Transport), []byte(g.Peer.Designator)
+	r.Giveable, r.Loopback, r.LinkLocal = g.giveable, g.loopback, g.linkLocal
+	if !g.giveable {
+		return // the hints are for others, and may be long
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Peer.Hints)) {
+		r.Hints = append(r.Hints, [2][]byte{[]byte(name), []byte(g.Peer.Hints[name])})
+	}
 }

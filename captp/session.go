@@ -3,6 +3,7 @@ package captp
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -246,12 +247,15 @@ func (s *Session) withLock(fn func(l *locked)) {
 	fn(&s.lk)
 }
 
-// helloTimeout bounds the wait for the peer's op:start-session.
+// helloTimeout bounds the wait for the peer's op:start-session, except by mail.
 const helloTimeout = time.Minute
+
+// errUnkept ends a session that a letter was to open, and that is of no use if it does not last.
+var errUnkept = errors.New("captp: a session by mail cannot be stored here: as many are stored as may be, or the store has failed")
 
 // Start gives the session its connection; it owns conn from now on, and closes it if it cannot use it. Messages taken
 // before go out first, in order. It is called once; when the session has ended it returns why. After an error the
-// session is as it was.
+// session is as it was. With a connection that a letter begins (netlayer.Info.Posted) the session is stored at once, or ends.
 func (s *Session) Start(conn netlayer.Conn) error {
 	info := conn.Info()
 	var refused []refusal
@@ -277,13 +281,23 @@ func (s *Session) Start(conn netlayer.Conn) error {
 		l.deadline = time.AfterFunc(helloTimeout, func() {
 			s.fail(s.violated(violation("op:start-session", "did not come within %v", helloTimeout)))
 		})
+		if info.Posted {
+			l.deadline.Stop() // it may come in weeks
+			l.mayLast()
+		}
 	})
 	if err != nil {
 		_ = conn.Close("")
 		return err
 	}
+	if info.Posted {
+		s.last()
+	}
 	go s.read(conn)
 	go s.write(conn)
+	if info.Posted && !s.Lasts() {
+		s.fail(&EndError{Peer: s.peer(), Kind: NotConnected, Err: errUnkept})
+	}
 	refuseAll(refused)
 	s.trace()
 	s.poke()

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -137,6 +138,46 @@ func (h *Home) admit(in *netlayer.Incoming) {
 	h.settled(a)
 }
 
+// letIn makes a session of a peer whose letter opens it, over what begin returns. If there is another with the peer, or is about to be,
+// this one is beside it.
+func (h *Home) letIn(info netlayer.Info, begin func() (netlayer.Conn, error)) (*captp.Session, error) {
+	l, err := h.newLink(info.Remote.ID())
+	if err != nil {
+		return nil, err
+	}
+	h.usableSession(l.peer)
+	h.mu.Lock()
+	if h.closed {
+		err = errClosed
+	} else {
+		err = h.admissible(info, false)
+	}
+	if err != nil {
+		h.mu.Unlock()
+		h.refusing(err, l.peer)
+		return nil, errLeft
+	}
+	h.enter(l, info)
+	if p := h.peer(l.peer); p.live == nil && p.dial == nil {
+		p.live = l
+	}
+	h.mu.Unlock()
+	conn, err := begin()
+	if err == nil {
+		err = h.start(l, conn)
+	}
+	if err != nil {
+		h.mu.Lock()
+		h.leave(l)
+		h.mu.Unlock()
+		l.session.Fail(l.peer.String(), err)
+		h.gone(l)
+		h.proceed(l.peer)
+		return nil, err
+	}
+	return l.session, nil
+}
+
 // settled ends what an incoming connection has replaced and sends over it what was to be sent.
 func (h *Home) settled(a arrival) {
 	l := a.link
@@ -152,8 +193,8 @@ func (h *Home) settled(a arrival) {
 		h.handOver(a.mine, l)
 	}
 	h.serve(waiting, l)
-	if a.old != nil {
-		// The peer proved who it is and has no session with us: it was restarted.
+	if a.old != nil && !a.old.info().Posted {
+		// The peer proved who it is and has no session with us: it was restarted. It may not have had a letter yet.
 		h.goroutine(func() { a.old.session.Close("superseded by a new session") })
 	}
 }

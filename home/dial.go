@@ -43,6 +43,7 @@ func (h *Home) attempt(d *dial) {
 		h.arrived(d, conn)
 	case errors.Is(err, netlayer.ErrCrossed):
 		h.gaveUp(d, fmt.Errorf("%w, but its connection has not come: enliven again", err))
+	case h.byLetter(d, err):
 	default:
 		h.gaveUp(d, err)
 	}

@@ -53,6 +53,7 @@ func (h *Home) enliven(ref sturdyref.Ref, allow func(netip.Addr) bool) vat.Ref {
 		keys, err = door.Keys()
 	}
 	if err == nil {
+		r.secret = h.cfg.Post.secretFor(ref, keys)
 		proof := keys.ProofKey()
 		r.key, r.name = keys.Key(), keys.ID()
 		r.check = func(mac []byte, info netlayer.Info) bool {

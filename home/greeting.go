@@ -42,14 +42,17 @@ func (h *Home) greet(l *link, g captp.Greeting) error {
 		a, err = h.met(l, g)
 	}
 	var waiting []func(error)
+	var requests []*request
 	if err == nil {
 		l.greeting, h.greeted[g.ID] = &g, l
 		waiting, l.waiting = l.waiting, nil
+		requests = h.heard(l)
 	}
 	h.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	h.serve(requests, l)
 	if a.link != nil {
 		h.claimed(a)
 	}

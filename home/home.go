@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -204,7 +205,8 @@ func (h *Home) PublishAs(ctx context.Context, name string, swiss sturdyref.Swiss
 	if err != nil {
 		return sturdyref.Ref{}, err
 	}
-	return sturdyref.Ref{Peer: h.withDoor(swiss), Swiss: swiss}, nil
+	h.cfg.Post.published()
+	return sturdyref.Ref{Peer: h.withHints(swiss), Swiss: swiss}, nil
 }
 
 // publishable says what keeps ref from being published by this Home.
@@ -221,14 +223,20 @@ func (h *Home) publishable(name string, ref vat.Ref) error {
 	return nil
 }
 
-// withDoor returns the location that goes into a sturdyref: with the door's secret where the swiss number cannot admit.
-func (h *Home) withDoor(s sturdyref.SwissNum) sturdyref.Peer {
-	p := h.Location().Clone()
-	if s.Weak() && !h.cfg.Door.Secret.IsZero() {
-		if p.Hints == nil {
-			p.Hints = make(map[string]string)
-		}
-		p.Hints["door"] = base64.RawURLEncoding.EncodeToString(h.cfg.Door.Secret.Reveal())
+// withHints returns the location that goes into a sturdyref: with the door's secret where the swiss number cannot admit, and with where
+// a first letter is dropped if either admits.
+func (h *Home) withHints(s sturdyref.SwissNum) sturdyref.Peer {
+	p, door, hints := h.Location().Clone(), h.cfg.Door.Secret, make(map[string]string)
+	if s.Weak() && !door.IsZero() {
+		hints["door"] = base64.RawURLEncoding.EncodeToString(door.Reveal())
+	}
+	if drop := h.cfg.Post.public(); drop != "" && (!s.Weak() || !door.IsZero()) {
+		hints["mailbox"] = drop
+	}
+	if p.Hints == nil && len(hints) > 0 {
+		p.Hints = hints
+	} else {
+		maps.Copy(p.Hints, hints)
 	}
 	return p
 }

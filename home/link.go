@@ -138,6 +138,9 @@ func (h *Home) leave(l *link) []Layer {
 		if p.live == l {
 			p.live = nil
 		}
+		if p.posted == l {
+			p.posted = nil
+		}
 		h.tidy(p)
 	}
 	if l.greeting != nil && h.greeted[l.greeting.ID] == l {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -30,6 +31,7 @@ type peer struct {
 	id       sturdyref.PeerID
 	live     *link
 	dial     *dial
+	posted   *link      // a session that this node has opened by a letter, and of which the peer has not been heard
 	waiting  []*request // enlivenings that cannot share the dial under way
 	sessions int        // dialled by the peer, those that are ending included
 }
@@ -43,6 +45,8 @@ type request struct {
 	check func(mac []byte, info netlayer.Info) bool
 	// bound says that the key proves itself against a challenge.
 	bound bool
+	// secret is what the key is worth in mail, zero if no letter can open a session with the peer.
+	secret mailbox.Secret
 	// gifter is the session with whoever's certificate wants it, nil if this node's own program does.
 	gifter *link
 	// allow, if not nil, says which addresses may be dialled.
@@ -134,7 +138,7 @@ func (h *Home) peer(id sturdyref.PeerID) *peer {
 
 // tidy forgets a peer of which nothing is left. Called with mu held.
 func (h *Home) tidy(p *peer) {
-	if p.live == nil && p.dial == nil && len(p.waiting) == 0 && p.sessions == 0 && h.peers[p.id] == p {
+	if p.live == nil && p.dial == nil && p.posted == nil && len(p.waiting) == 0 && p.sessions == 0 && h.peers[p.id] == p {
 		delete(h.peers, p.id)
 	}
 }
@@ -246,7 +250,8 @@ func (h *Home) begin(r *request, l *link) *dial {
 	return d
 }
 
-// arrived makes the dial's session the peer's, unless the peer's own connection took its place.
+// arrived makes the dial's session the peer's, unless the peer's own connection took its place. One that a letter opens becomes that
+// when the peer is heard; until then it serves what cannot reach the peer.
 func (h *Home) arrived(d *dial, conn netlayer.Conn) {
 	h.mu.Lock()
 	if h.closed || d.peer.dial != d {
@@ -257,16 +262,35 @@ func (h *Home) arrived(d *dial, conn netlayer.Conn) {
 		_ = closeLayers(layers)
 		return
 	}
-	d.peer.dial, d.peer.live = nil, d.link
-	h.enter(d.link, conn.Info())
-	h.cameUp(d.peer.id)
+	d.peer.dial = nil
 	waiting := d.peer.waiting
-	d.peer.waiting = nil
+	h.enter(d.link, conn.Info())
+	if conn.Info().Posted {
+		d.peer.posted = d.link
+		waiting = d.alike()
+	} else {
+		d.peer.live, d.peer.waiting = d.link, nil
+		h.cameUp(d.peer.id)
+	}
 	h.mu.Unlock()
 	if err := h.start(d.link, conn); err != nil {
 		h.ended(d.link) // closed meanwhile
 	}
 	h.serve(waiting, d.link)
+	h.proceed(d.peer.id)
+}
+
+// alike takes out of those who wait for the dial whoever would not reach the peer, either, and whom letters serve as well. Called with
+// mu held.
+func (d *dial) alike() (alike []*request) {
+	d.peer.waiting = slices.DeleteFunc(d.peer.waiting, func(r *request) bool {
+		same := r.gifter == nil && d.unreachable(r)
+		if same {
+			alike = append(alike, r)
+		}
+		return same
+	})
+	return alike
 }
 
 var errSuperseded = errors.New("home: the peer's own connection took the place of this dial")

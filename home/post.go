@@ -25,12 +25,15 @@ import (
 // What a peer's drop is, and its keys, comes over the session (Bootstrap, mail-to), once both have one that lasts, or in letters; it is stored under
 // the link's name.
 
-// A PostConfig says where a node's mail is. All but the last two are required.
+// A PostConfig says where a node's mail is. All but Public and the last two are required.
 type PostConfig struct {
 	// Box is the owner's sturdyref of this node's box on a mailbox server (mailroom.Box).
 	Box sturdyref.Ref
 	// Identity is the node's.
 	Identity sturdyref.Identity
+	// Public, if set, is a drop of the box for anybody (mailroom.Public). It goes into what is published, and letters of peers that this
+	// node has never met are taken.
+	Public sturdyref.Ref
 	// Prekeys are the files of its prekeys.
 	Prekeys mailbox.Files
 	// Store is that of the links.
@@ -47,7 +50,7 @@ type Post struct {
 	record  *sturdyref.Record
 	prekeys *mailbox.Prekeys
 	sealer  *mailbox.Sealer
-	opener  *mailbox.Opener
+	opened  *mailbox.Opened
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
@@ -57,6 +60,8 @@ type Post struct {
 	h       *Home
 	closed  bool
 	pouches map[[32]byte]*pouch
+	coming  map[[32]byte]chan *pouch // who waits for the pouch of a link that a letter has opened
+	left    bool                     // there are letters in the box for what is not published at present
 	// told is what peers have said of their mail whose links do not last yet.
 	told map[sturdyref.PeerID]correspondence
 	// awaited are the links of earlier processes that have not entered; complete is closed when there are none. A letter about one must not
@@ -76,6 +81,7 @@ func NewPost(c PostConfig) (*Post, error) {
 	}
 	p := &Post{
 		cfg: c, log: c.Logger, bound: make(chan struct{}), pouches: make(map[[32]byte]*pouch), told: make(map[sturdyref.PeerID]correspondence),
+		coming: make(map[[32]byte]chan *pouch), opened: mailbox.NewOpened(c.Store),
 	}
 	if p.log == nil {
 		p.log = hclog.NewNullLogger()
@@ -91,7 +97,6 @@ func NewPost(c PostConfig) (*Post, error) {
 		return nil, fmt.Errorf("home: mail: %w", err)
 	}
 	p.sealer = &mailbox.Sealer{Identity: c.Identity, Record: p.record, Prekeys: p.prekeys}
-	p.opener = &mailbox.Opener{Identity: c.Identity, Prekeys: p.prekeys, Correspondent: p.correspondent}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -165,6 +170,9 @@ func (p *Post) Enter(l links.Mailed) {
 	if c, ok := p.told[b.peer]; ok {
 		b.learn(c)
 	}
+	if coming := p.coming[l.ID()]; coming != nil {
+		coming <- b
+	}
 	p.mu.Unlock()
 	p.spawn(b.run)
 }
@@ -199,11 +207,23 @@ func (p *Post) pouch(id [32]byte) *pouch {
 func (p *Post) correspondent(about mailbox.Envelope) (mailbox.Correspondent, error) {
 	b := p.pouch(about.Link)
 	if b == nil {
-		return mailbox.Correspondent{}, mailbox.ErrUnknownLink
+		return mailbox.Correspondent{}, p.newcomer(about)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.sender, nil
+}
+
+// newcomer returns why a letter about a link that is not there does not open one, nil if it does.
+func (p *Post) newcomer(about mailbox.Envelope) error {
+	if !about.Opens || about.From != sturdyref.Dialler || about.Secret == ([16]byte{}) {
+		return mailbox.ErrUnknownLink
+	}
+	over, err := p.opened.Has(about.Link)
+	if over {
+		return mailbox.ErrEnded
+	}
+	return err
 }
 
 // storeID is how the store is called to a peer, who cannot tell from it which others this node writes to.

@@ -138,6 +138,10 @@ func (p *Post) tidy(box mailroom.BoxRef) error {
 		})
 		return err
 	})
+	swept := new(store.Batch)
+	if e := p.opened.Sweep(swept, time.Now()); e == nil && swept.Size() > 0 {
+		err = errors.Join(err, p.cfg.Store.Submit(swept, nil))
+	}
 	for _, name := range over {
 		if _, e := box.RevokeDrop(p.ctx, dropLabel(name)).Await(p.ctx); e != nil && p.ctx.Err() != nil {
 			return e // else there is no such drop
@@ -151,20 +155,64 @@ func (p *Post) tidy(box mailroom.BoxRef) error {
 	return err
 }
 
-// deliver puts a letter into its link's pouch. One that nobody will ever want is done with.
+// deliver puts a letter into its link's pouch, which it may be the first to need. One that nobody will ever want is done with.
 func (p *Post) deliver(d mailbox.Delivery) {
-	l, err := p.opener.Open(d.Letter, time.Now())
+	asleep := false
+	o := mailbox.Opener{
+		Identity: p.cfg.Identity, Prekeys: p.prekeys, Correspondent: p.correspondent,
+		Secrets: func(id [16]byte) (s mailbox.Secret, ok bool) {
+			s, asleep = p.h.mailSecret(id)
+			return s, !s.IsZero()
+		},
+	}
+	l, err := o.Open(d.Letter, time.Now())
+	var b *pouch
 	if err == nil {
-		if b := p.pouch(l.Link); b != nil {
-			if !b.put(l, d) {
-				p.later()
-			}
-			return
+		if b = p.pouch(l.Link); b == nil {
+			b, err = p.welcome(l)
 		}
-		err = mailbox.ErrUnknownLink
+	}
+	switch {
+	case err == nil:
+		if !b.put(l, d) {
+			p.later()
+		}
+		return
+	case asleep:
+		p.mu.Lock()
+		p.left = true
+		p.mu.Unlock()
+		err = errLeft
 	}
 	p.log.Debug("a letter is refused", "error", err)
-	d.Done()
+	if !errors.Is(err, errLeft) {
+		d.Done()
+	}
+}
+
+// published has letters be brought again that were for what was not published. p may be nil.
+func (p *Post) published() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	left := p.left
+	p.left = false
+	p.mu.Unlock()
+	if left {
+		p.later()
+	}
+}
+
+// mailSecret returns what the secret with the public name id is worth in mail, zero if there is none; asleep says that it is remembered, and
+// nothing is published by it at present.
+func (h *Home) mailSecret(id [16]byte) (s mailbox.Secret, asleep bool) {
+	swiss, asleep := h.registry.number(id)
+	if h.registry.isDoor(id) {
+		swiss = h.cfg.Door.Secret
+	}
+	s, _ = mailbox.SecretOf(swiss) // zero if there is none
+	return s, asleep
 }
 
 // rotate changes prekeys when it is time, and leaves the newest in the box.

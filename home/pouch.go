@@ -12,6 +12,7 @@ import (
 	"github.com/hawser-go/hawser/mailroom"
 	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -25,13 +26,15 @@ type pouch struct {
 	cancel context.CancelFunc
 	wake   chan struct{}
 
-	x    *mailbox.Exchange[mailbox.Delivery]
-	cfg  mailbox.ExchangeConfig // of x
-	rec  pouchRecord
-	last []byte   // rec as it was last stored
-	held [][]byte // frames that are in order, and that the link did not take yet
-	from uint64   // the number of the first
-	told bool     // the peer knows our drop
+	x     *mailbox.Exchange[mailbox.Delivery]
+	cfg   mailbox.ExchangeConfig // of x
+	rec   pouchRecord
+	last  []byte   // rec as it was last stored
+	first bool     // a letter has begun the link, or is to
+	shown string   // where the sturdyref says that letters are dropped, by which this side has begun it
+	held  [][]byte // frames that are in order, and that the link did not take yet
+	from  uint64   // the number of the first
+	told  bool     // the peer knows our drop
 	// busy counts how often in a row the server, or the peer, has not done what was asked; until then nothing is asked again.
 	busy  int
 	until time.Time
@@ -84,6 +87,14 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 			return nil, err
 		}
 	}
+	at, note, first := l.Begun()
+	var secret mailbox.Secret
+	if first {
+		b.first, known.Heard = true, b.rec.Heard
+		if secret, err = b.begins(note); err != nil {
+			return nil, err
+		}
+	}
 	out := new(mailbox.Outbox)
 	if len(b.rec.Outbox) > 0 {
 		if out, err = mailbox.OutboxOf(b.rec.Outbox, st.Acked, st.Written); err != nil {
@@ -91,7 +102,7 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 		}
 	}
 	b.cfg = mailbox.ExchangeConfig{
-		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: st.Written,
+		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Secret: secret, Begun: at, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: st.Written,
 		Reply: string(b.rec.Own), Sealer: p.sealer, Frames: l.Frames, AckDelay: time.Second,
 	}
 	b.x, err = mailbox.NewExchange(b.cfg, out, mailbox.NewInbox[mailbox.Delivery](st.Received, st.Consumed))
@@ -99,9 +110,38 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 		return nil, err
 	}
 	b.from, b.sender = st.Received, b.x.Correspondent()
-	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
+	b.ready.Store(b.isReady())
 	b.ctx, b.cancel = context.WithCancel(p.ctx)
 	return b, nil
+}
+
+// begins reads what is kept with a link that a letter has begun. Letters that would begin it again are refused from then on.
+func (b *pouch) begins(note []byte) (mailbox.Secret, error) {
+	var n letterNote
+	if err := mailCodec.Unmarshal(note, &n); err != nil {
+		return mailbox.Secret{}, err
+	}
+	if b.last == nil {
+		b.rec.Drop = n.Drop
+	}
+	b.shown = string(n.Drop)
+	if !b.l.Dialled() {
+		over, err := b.post.opened.Has(b.l.ID())
+		if err == nil && !over {
+			tx := new(store.Batch)
+			b.post.opened.Add(tx, b.l.ID(), time.Now())
+			err = b.post.cfg.Store.Submit(tx, nil)
+		}
+		if err != nil {
+			return mailbox.Secret{}, err
+		}
+	}
+	return mailbox.DecodeSecret(n.Secret)
+}
+
+// isReady reports whether both sides know where the other's letters are dropped.
+func (b *pouch) isReady() bool {
+	return len(b.rec.Drop) > 0 && (b.rec.Told || b.first && b.rec.Heard)
 }
 
 func (b *pouch) poke() {
@@ -202,6 +242,9 @@ func (b *pouch) failed(err error) {
 	}
 	b.until = time.Now().Add(backoff(b.busy, serverPause, longestPause))
 	b.busy++
+	if errors.Is(err, mailbox.ErrUnheard) {
+		b.l.Expire(err.Error())
+	}
 	for _, refusal := range []error{mailbox.ErrFull, mailbox.ErrExpired, mailbox.ErrRevoked, mailbox.ErrTooLarge} {
 		if errors.Is(err, refusal) && b.why != refusal { //nolint:errorlint // the same one
 			b.why = refusal
@@ -289,9 +332,11 @@ func (b *pouch) take(o opened) {
 	b.mu.Unlock()
 }
 
-// introduce has a drop made for the peer, and tells the peer, once in the life of a process.
+// introduce has a drop made for the peer, and tells the peer, once in the life of a process. If a letter begins the link each letter says
+// it, until there is a connection.
 func (b *pouch) introduce() error {
-	if b.told || !b.l.Mail().Connected {
+	connected := b.l.Mail().Connected
+	if b.told || !connected && !(b.first && len(b.rec.Own) == 0) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
@@ -307,6 +352,9 @@ func (b *pouch) introduce() error {
 		}
 		b.rec.Own, b.cfg.Reply = []byte(uri), uri
 		b.x.SetReply(uri)
+	}
+	if !connected {
+		return nil
 	}
 	err := b.post.tell(ctx, b.peer, string(b.rec.Own))
 	b.told = err == nil
@@ -336,7 +384,7 @@ const silence = 5 * time.Second
 
 // send drops what is due, if the peer is out of reach and has a box.
 func (b *pouch) send() error {
-	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 {
+	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 || b.first && len(b.rec.Own) == 0 {
 		return nil
 	}
 	uri, err := sturdyref.Parse(string(b.rec.Drop))
@@ -357,9 +405,10 @@ func (b *pouch) send() error {
 	return b.x.Send(ctx, mailroom.NewDropper(mailroom.DropRef{Ref: ref}), time.Now())
 }
 
-// allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says.
+// allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says, and
+// so is what was in a sturdyref.
 func (b *pouch) allowed(drop sturdyref.Ref) func(netip.Addr) bool {
-	if drop.Peer.ID() == b.post.cfg.Box.Peer.ID() {
+	if drop.Peer.ID() == b.post.cfg.Box.Peer.ID() || b.shown != "" && string(b.rec.Drop) == b.shown {
 		return nil
 	}
 	return b.post.h.cfg.Handoffs.Allow()

@@ -82,7 +82,7 @@ func (b *pouch) save() {
 		return
 	}
 	b.last = now
-	b.ready.Store(len(b.rec.Drop) > 0 && b.rec.Told)
+	b.ready.Store(b.isReady())
 	name := b.l.Name()
 	tx := new(store.Batch)
 	tx.Put(bucketMail, name[:], now)

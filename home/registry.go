@@ -304,6 +304,21 @@ func (r *registry) lookup(id [16]byte) (netlayer.Lock, bool) {
 	return nil, false
 }
 
+// number returns the swiss number whose public name is id, zero if there is none; asleep says that it is remembered, and nothing is
+// published by it at present.
+func (r *registry) number(id [16]byte) (swiss sturdyref.SwissNum, asleep bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.remembered(id)
+	switch {
+	case p == nil || p.lock != nil:
+		return sturdyref.SwissNum{}, false
+	case !p.live:
+		return sturdyref.SwissNum{}, true
+	}
+	return p.swiss, false
+}
+
 // admits reports whether the secret with the public name id is good for a session, still: it is published, remembered,
 // or the door's.
 func (r *registry) admits(id [16]byte) bool {

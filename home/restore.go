@@ -59,8 +59,15 @@ func (h *Home) revive(conn netlayer.Lasting) (*link, error) {
 	defer h.mu.Unlock()
 	l.restored = true
 	h.enter(l, info)
-	h.peer(l.peer).live = l
-	if g, ok := l.session.Greeting(); ok {
+	p := h.peer(l.peer)
+	g, met := l.session.Greeting()
+	switch {
+	case !met:
+		p.posted = l
+	case p.live == nil || !info.Posted:
+		p.live = l
+	}
+	if met {
 		l.greeting, h.greeted[g.ID] = &g, l
 	}
 	l.started = true

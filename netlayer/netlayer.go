@@ -84,6 +84,9 @@ type Info struct {
 	AdmittedBy [16]byte
 	// Credential is what Dial.Credential returned on the dialler's side, of an incoming connection; nil if nothing.
 	Credential []byte
+	// Posted says that no handshake has found this out, but a letter: the two have never had a connection when theirs begins, and may
+	// never have one.
+	Posted bool
 	// Resume is not nil if the connection goes on with something that an earlier one began: what the other end says of that,
 	// which is Dial.Resume of an incoming one, and of an outgoing one the frame given to Incoming.Accept. Such a connection
 	// has no Binding, Identity, AdmittedBy or Credential of its own: they are those of the beginning.

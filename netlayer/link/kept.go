@@ -83,6 +83,12 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 		return bad("the peer's incarnation")
 	}
 	l := newLink(n, info)
+	if b := r.Get(bucketBegun, id); b != nil {
+		if l.opening, err = reviveBegun(bytes.Clone(b)); err != nil {
+			return bad(err.Error() + ", of its beginning")
+		}
+		l.info.Posted = true
+	}
 	lk := &l.lk
 	lk.peer = peer
 	lk.id, lk.frames, lk.gen, lk.lasts, lk.asleep = [16]byte(id), framesOf([16]byte(id)), 1, true, true
@@ -129,7 +135,7 @@ func (n *Netlayer) keep(l *link) error {
 
 // sweep deletes what links have left that are forgotten: what was on its way to the store at that moment.
 func sweep(r store.Reader, tx *store.Batch) {
-	for _, bucket := range []string{bucketPlaces, bucketNotes} {
+	for _, bucket := range []string{bucketPlaces, bucketNotes, bucketBegun} {
 		r.Scan(bucket, nil, func(id, _ []byte) bool {
 			if r.Get(bucketLinks, id) == nil {
 				tx.Delete(bucket, bytes.Clone(id))

@@ -75,6 +75,9 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 	l.out.each(lk.acked, func(_ uint64, frame []byte) { l.shelve(tx, frame) })
 	tx.Put(bucketLinks, bytes.Clone(lk.id[:]), stored(l.fixed()))
 	tx.Put(bucketNotes, bytes.Clone(lk.id[:]), stored(l.note()))
+	if l.opening != nil {
+		tx.Put(bucketBegun, bytes.Clone(lk.id[:]), l.opening.stored())
+	}
 	mark = l.marked(tx)
 	lk.saved = lk.marks[0].consumed
 	if lk.conn != nil {
@@ -180,7 +183,7 @@ func (l lasting) Forget(tx *store.Batch) {
 		return
 	}
 	lk.forgotten = true
-	for _, bucket := range []string{bucketLinks, bucketPlaces, bucketNotes} {
+	for _, bucket := range []string{bucketLinks, bucketPlaces, bucketNotes, bucketBegun} {
 		tx.Delete(bucket, bytes.Clone(lk.id[:]))
 	}
 	tx.Drop(lk.frames)

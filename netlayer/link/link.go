@@ -31,11 +31,12 @@ import (
 
 // link is a netlayer.Conn over a succession of connections.
 type link struct {
-	n     *Netlayer
-	info  netlayer.Info
-	name  name          // by which the peer finds it, if
-	named bool          // it has one; both guarded by the Netlayer's mu
-	hurry chan struct{} // says that the network may be back
+	n       *Netlayer
+	info    netlayer.Info
+	name    name          // by which the peer finds it, if
+	named   bool          // it has one; both guarded by the Netlayer's mu
+	hurry   chan struct{} // says that the network may be back
+	opening *opening      // nil if a handshake has begun it
 
 	out     *memory    // the frames that the peer has not acknowledged, or some of them if the link lasts; under mu
 	back    memory     // some that were read from the store; of who is in flush

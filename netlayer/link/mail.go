@@ -25,8 +25,10 @@ type Mail interface {
 type Mailed interface {
 	// Name is what the link is stored under.
 	Name() [16]byte
-	// ID is what both ends call it in requests.
+	// ID is what both ends call it: in requests, or, if a letter has begun it, in letters.
 	ID() [32]byte
+	// Begun returns when the link was begun by a letter, and Beginning.Note; ok is false if a handshake has begun it.
+	Begun() (at time.Time, note []byte, ok bool)
 	// Info is that of the connection.
 	Info() netlayer.Info
 	// Dialled reports whether this side dialled at the beginning.
@@ -45,6 +47,8 @@ type Mailed interface {
 	Take(first uint64, frames [][]byte) (taken int)
 	// End says that the peer has ended the link.
 	End(reason string)
+	// Expire ends the link because the peer was not heard in time.
+	Expire(reason string)
 }
 
 // A MailState is where a link is.
@@ -135,7 +139,19 @@ func (l *link) leave() {
 
 func (m mailed) Name() [16]byte { return m.lk.id }
 
-func (m mailed) ID() [32]byte { return m.lk.secret.id() }
+func (m mailed) ID() [32]byte {
+	if m.opening != nil {
+		return m.opening.id
+	}
+	return m.lk.secret.id()
+}
+
+func (m mailed) Begun() (at time.Time, note []byte, ok bool) {
+	if m.opening == nil {
+		return time.Time{}, nil, false
+	}
+	return m.opening.at, m.opening.note, true
+}
 
 func (m mailed) Dialled() bool { return m.info.Outbound }
 
@@ -227,6 +243,8 @@ func (m mailed) Take(first uint64, frames [][]byte) (taken int) {
 }
 
 func (m mailed) End(reason string) { m.end(closedThere(oneLine(reason))) }
+
+func (m mailed) Expire(reason string) { m.end(because(ErrExpired, oneLine(reason))) }
 
 // heardFrom is touched by mail: the lease begins anew. Called with mu held.
 func (l *link) heardFrom() {

@@ -181,6 +181,8 @@ func (l *link) answered(ctx context.Context, conn netlayer.Conn, r []byte, gen u
 		why = errClosedHere // the peer's own dial came first
 	case a.say == sayApart && lk.received > lk.asked, a.say == sayOn && a.next < lk.acked && a.next >= lk.granted:
 		again = true // a letter has come meanwhile, and is what they do not agree on
+	case a.say == sayGone && l.unheard():
+		again = true // the letter is still on its way
 	case a.say == sayGone:
 		why = because(ErrGone, "")
 	case a.say != sayOn && !errors.Is(lk.peer.succeeds(a.from), ErrIdentityInUse):

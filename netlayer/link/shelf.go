@@ -21,6 +21,7 @@ const (
 	bucketLinks  = "links"        // linkRecord: by Last
 	bucketPlaces = "links-places" // placeRecord: by Last and Record
 	bucketNotes  = "links-notes"  // noteRecord: by Last, and then by this package
+	bucketBegun  = "links-begun"  // begunRecord, of those that a letter has begun: by Last
 	bucketFrames = "links-frames" // and a dash and the name in hexadecimal digits; number of a frame: the frame
 )
 

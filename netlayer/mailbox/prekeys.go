@@ -247,18 +247,6 @@ func (p *Prekeys) Bundle() *Bundle {
 	return p.lk[len(p.lk)-1].bundle
 }
 
-// Latest returns when the last of the prekeys there are now is destroyed: until then a letter written now may come.
-func (p *Prekeys) Latest() (end time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, k := range p.lk {
-		if t := k.bundle.Retires.Add(Skew); t.After(end) {
-			end = t
-		}
-	}
-	return end
-}
-
 // static returns the private half of a prekey as Noise wants it.
 func (p *Prekeys) static(id PrekeyID) (noisehs.Static, *Bundle, bool) {
 	p.mu.Lock()

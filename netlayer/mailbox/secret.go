@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/hawser-go/hawser/sturdyref"
 )
@@ -36,6 +37,24 @@ func SecretOf(s sturdyref.SwissNum) (Secret, error) {
 	return Secret{func() *secret { return v }}, nil
 }
 
+// Encode returns s as 48 bytes, for a store: to a thief they are as good as the swiss number.
+func (s Secret) Encode() []byte {
+	if s.p == nil {
+		return nil
+	}
+	v := s.p()
+	return slices.Concat(v.id[:], v.key[:])
+}
+
+// DecodeSecret reads what Encode returned.
+func DecodeSecret(b []byte) (Secret, error) {
+	if len(b) != 48 {
+		return Secret{}, fmt.Errorf("%w: a secret of %d bytes, expected 48", ErrMalformed, len(b))
+	}
+	v := &secret{id: [16]byte(b), key: [32]byte(b[16:])}
+	return Secret{func() *secret { return v }}, nil
+}
+
 // IsZero reports whether s is no secret.
 func (s Secret) IsZero() bool { return s.p == nil }
 
@@ -52,6 +71,18 @@ func (s Secret) mac(head []byte) (out [32]byte) {
 	h := hmac.New(sha256.New, s.p().key[:])
 	h.Write([]byte(letterLabel + "\x00"))
 	h.Write(head)
+	h.Sum(out[:0])
+	return out
+}
+
+// Link returns what the two ends of a link prove to each other, when they have a connection, that a letter has opened with this secret: its
+// name, and the static keys of who began it and of the other, go in.
+func (s Secret) Link(link, dialler, acceptor [32]byte) (out [32]byte) {
+	h := hmac.New(sha256.New, s.p().key[:])
+	h.Write([]byte(mailLabel + "\x00link\x00"))
+	for _, b := range [][32]byte{link, dialler, acceptor} {
+		h.Write(b[:])
+	}
 	h.Sum(out[:0])
 	return out
 }
