@@ -26,6 +26,7 @@ type correspondent struct {
 	t    *testing.T
 	host *mem.Host
 	own  accountRef
+	cfg  hawser.Config
 }
 
 // onSimulated opens a node on a simulated network.
@@ -33,11 +34,31 @@ func onSimulated(t *testing.T, net *mem.Network, cfg hawser.Config) *corresponde
 	t.Helper()
 	c := &correspondent{t: t}
 	cfg.Dir, cfg.LazyRelease, cfg.Network = t.TempDir(), true, c.simulated(net)
+	c.cfg = cfg
 	var err error
 	if c.Node, err = hawser.Open(context.Background(), &cfg); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// keepsMail makes a node a mailbox server.
+func keepsMail(t *testing.T, server *correspondent) mailroom.HostRef {
+	t.Helper()
+	ctx := context.Background()
+	v, err := server.DurableVat("mailboxes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := mailroom.Open(ctx, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mailroom.PublisherFacet.SpawnIn(server.Vat("publisher"), mailPublisher{server.Node})
+	if _, err := host.Attach(ctx, vat.As[mailroom.PublisherRef](p)).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return host
 }
 
 // simulated has the node be on a simulated network.
@@ -83,18 +104,7 @@ func TestMailAndConnection(t *testing.T) {
 		ctx := context.Background()
 		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
 		server := onSimulated(t, net, hawser.Config{Kinds: mailroom.Kinds()})
-		v, err := server.DurableVat("mailboxes")
-		if err != nil {
-			t.Fatal(err)
-		}
-		host, err := mailroom.Open(ctx, v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := mailroom.PublisherFacet.SpawnIn(server.Vat("publisher"), mailPublisher{server.Node})
-		if _, err := host.Attach(ctx, vat.As[mailroom.PublisherRef](p)).Await(ctx); err != nil {
-			t.Fatal(err)
-		}
+		host := keepsMail(t, server)
 		alice, bob := withAccount(t, net, host, "alice"), withAccount(t, net, host, "bob")
 		uri, err := bob.Publish(ctx, "account", bob.own.Ref)
 		if err != nil {

@@ -61,7 +61,7 @@ type Post struct {
 	closed  bool
 	pouches map[[32]byte]*pouch
 	coming  map[[32]byte]chan *pouch // who waits for the pouch of a link that a letter has opened
-	left    bool                     // there are letters in the box for what is not published at present
+	left    *time.Timer              // has letters looked at again that were left in the box, nil if there are none
 	// told is what peers have said of their mail whose links do not last yet.
 	told map[sturdyref.PeerID]correspondence
 	// awaited are the links of earlier processes that have not entered; complete is closed when there are none. A letter about one must not
@@ -143,6 +143,9 @@ func (p *Post) bind(h *Home) {
 func (p *Post) shut() {
 	p.mu.Lock()
 	p.closed = true
+	if p.left != nil {
+		p.left.Stop()
+	}
 	p.mu.Unlock()
 	p.cancel()
 	p.wg.Wait()

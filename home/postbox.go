@@ -177,18 +177,22 @@ func (p *Post) deliver(d mailbox.Delivery) {
 		if !b.put(l, d) {
 			p.later()
 		}
-		return
-	case asleep:
+	case asleep, errors.Is(err, errLeft):
+		p.log.Debug("a letter waits in the box for what is not there yet", "error", err)
 		p.mu.Lock()
-		p.left = true
+		if p.left == nil && !p.closed {
+			p.left = time.AfterFunc(leftFor, p.published)
+		}
 		p.mu.Unlock()
-		err = errLeft
-	}
-	p.log.Debug("a letter is refused", "error", err)
-	if !errors.Is(err, errLeft) {
+	default:
+		p.log.Debug("a letter is refused", "error", err)
 		d.Done()
 	}
 }
+
+// leftFor is how long a letter that opens a session stays in the box before it is looked at again: there was no room for the session, or what
+// it is for was not published.
+const leftFor = 10 * time.Minute
 
 // published has letters be brought again that were for what was not published. p may be nil.
 func (p *Post) published() {
@@ -197,9 +201,11 @@ func (p *Post) published() {
 	}
 	p.mu.Lock()
 	left := p.left
-	p.left = false
+	if p.left = nil; left != nil {
+		left.Stop()
+	}
 	p.mu.Unlock()
-	if left {
+	if left != nil {
 		p.later()
 	}
 }
