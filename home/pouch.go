@@ -2,14 +2,11 @@ package home
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/hawser-go/hawser/mailroom"
 	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/store"
@@ -330,104 +327,4 @@ func (b *pouch) take(o opened) {
 	b.mu.Lock()
 	b.sender = b.x.Correspondent()
 	b.mu.Unlock()
-}
-
-// introduce has a drop made for the peer, and tells the peer, once in the life of a process. If a letter begins the link each letter says
-// it, until there is a connection.
-func (b *pouch) introduce() error {
-	connected := b.l.Mail().Connected
-	if b.told || !connected && !(b.first && len(b.rec.Own) == 0) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
-	defer cancel()
-	if len(b.rec.Own) == 0 {
-		box, err := b.post.box(ctx)
-		if err != nil {
-			return err
-		}
-		uri, err := box.NewDrop(ctx, dropLabel(b.l.Name()), mailroom.Terms{}).Await(ctx)
-		if err != nil {
-			return err
-		}
-		b.rec.Own, b.cfg.Reply = []byte(uri), uri
-		b.x.SetReply(uri)
-	}
-	if !connected {
-		return nil
-	}
-	err := b.post.tell(ctx, b.peer, string(b.rec.Own))
-	b.told = err == nil
-	return err
-}
-
-// dropLabel is what the drop of a link is called at this node's server: nothing that tells whom it is for.
-func dropLabel(link [16]byte) string { return "link " + hex.EncodeToString(link[:]) }
-
-// mailTimeout bounds each thing that is asked of a server.
-const mailTimeout = 30 * time.Second
-
-// outOfReach returns how long the peer has been: since the connection was lost, or, as long as that looks as if it were there, since the
-// peer has acknowledged anything of what waits for it. A peer that was switched off is missed by its connection a minute later.
-func (b *pouch) outOfReach(st links.MailState) time.Duration {
-	if st.Acked != b.acked || st.Acked == st.Written || b.since.IsZero() {
-		b.acked, b.since = st.Acked, time.Now()
-	}
-	if st.Connected {
-		return time.Since(b.since) - silence
-	}
-	return time.Since(st.Since)
-}
-
-// silence is how long a peer to which there is a connection may acknowledge nothing, before what is sent goes by mail, too.
-const silence = 5 * time.Second
-
-// send drops what is due, if the peer is out of reach and has a box.
-func (b *pouch) send() error {
-	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 || b.first && len(b.rec.Own) == 0 {
-		return nil
-	}
-	uri, err := sturdyref.Parse(string(b.rec.Drop))
-	if err != nil {
-		return err
-	}
-	if _, _, due := b.x.Out.Due(time.Now()); !due {
-		if _, owes := b.x.In.Owes(); !owes {
-			return nil
-		}
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
-	defer cancel()
-	ref, err := b.post.h.enliven(uri, b.allowed(uri)).Await(ctx)
-	if err != nil {
-		return err
-	}
-	return b.x.Send(ctx, mailroom.NewDropper(mailroom.DropRef{Ref: ref}), time.Now())
-}
-
-// allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says, and
-// so is what was in a sturdyref.
-func (b *pouch) allowed(drop sturdyref.Ref) func(netip.Addr) bool {
-	if drop.Peer.ID() == b.post.cfg.Box.Peer.ID() || b.shown != "" && string(b.rec.Drop) == b.shown {
-		return nil
-	}
-	return b.post.h.cfg.Handoffs.Allow()
-}
-
-// rest returns how long to wait if nothing happens.
-func (b *pouch) rest() time.Duration {
-	wait := time.Hour
-	if at, ok := b.x.Wake(time.Now()); ok {
-		wait = min(wait, time.Until(at))
-	}
-	st := b.l.Mail()
-	switch {
-	case b.busy > 0:
-		wait = min(wait, time.Until(b.until))
-	case !st.Connected || st.Acked < st.Written:
-		if left := b.post.cfg.Patience - b.outOfReach(st); left > 0 {
-			wait = min(wait, left)
-		}
-	}
-	return max(wait, 10*time.Millisecond)
 }

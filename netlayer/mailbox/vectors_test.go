@@ -42,6 +42,7 @@ type vectors struct {
 	Key     hexBytes       `json:"swiss_mail_key"`
 	Letters []letterVector `json:"letters"`
 	Binding hexBytes       `json:"binding_of_the_link"`
+	Proof   hexBytes       `json:"secret_of_the_link"`
 }
 
 type partyVector struct {
@@ -290,6 +291,7 @@ func generate() vectors {
 		v.Letters = append(v.Letters, l)
 	}
 	v.Binding = hashOf([]byte("hawser/binding/1"), hashOf([]byte("hawser/mail/1\x00"), link), v.Parties[0].Public, v.Parties[1].Public)
+	v.Proof = docHMAC(v.Key, []byte("hawser/mail/1\x00link\x00"), link, v.Parties[0].Public, v.Parties[1].Public)
 	return v
 }
 
@@ -380,5 +382,18 @@ func TestVectors(t *testing.T) {
 	}
 	if got := mailbox.Binding([32]byte(fill(0x77, 32)), alice.static(), bob.static()); !bytes.Equal(got[:], v.Binding) {
 		t.Errorf("the binding is %x", got)
+	}
+	linkSecret, err := mailbox.SecretOf(sturdyref.SwissNumOf(v.Swiss))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := linkSecret.Link([32]byte(fill(0x77, 32)), alice.static(), bob.static()); !bytes.Equal(got[:], v.Proof) {
+		t.Errorf("the secret of the link is %x", got)
+	}
+	if stored, err := mailbox.DecodeSecret(linkSecret.Encode()); err != nil || stored.ID() != linkSecret.ID() || !bytes.Equal(stored.Encode(), linkSecret.Encode()) {
+		t.Errorf("stored it is another secret: %v", err)
+	}
+	if _, err := mailbox.DecodeSecret(linkSecret.Encode()[1:]); err == nil {
+		t.Error("47 bytes are taken for a secret")
 	}
 }
