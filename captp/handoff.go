@@ -111,6 +111,9 @@ func (s *Session) giftID(f *far, once bool) (id [32]byte) {
 		f.serial.CompareAndSwap(0, serials.Add(1))
 	}
 	b := append([]byte("hawser/gift/1"), s.key.Seed()...)
+	if g := s.cfg.Ledger; g != nil {
+		b = binary.BigEndian.AppendUint64(b, g.Epoch()) // serials begin anew with each process, and keys of sessions that last do not
+	}
 	return sha256.Sum256(binary.BigEndian.AppendUint64(b, f.serial.Load()))
 }
 
