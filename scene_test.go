@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/mailroom"
@@ -202,4 +204,70 @@ func (c *trader) report() (r account) {
 		c.t.Fatalf("%s: %v", line, err)
 	}
 	return r
+}
+
+var contacts = flag.Int("contacts", 1, "how many strangers TestStrangersKilled has")
+
+// Strangers write to Bob, one after the other, while each of the three processes is killed at random instants, several times: each
+// question is asked once, and answered once.
+func TestStrangersKilled(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	server := &trader{t: t, dir: t.TempDir(), mode: "mail"}
+	bob := &trader{t: t, dir: t.TempDir()}
+	for _, c := range []*trader{server, bob} {
+		t.Cleanup(c.kill)
+	}
+	server.start()
+	bob.box = server.tell("box bob")
+	bob.drop = server.tell("public " + bob.box)
+	bob.start()
+	for i := range *contacts {
+		alice := &trader{t: t, dir: t.TempDir(), box: server.tell(fmt.Sprint("box alice", i))}
+		t.Cleanup(alice.kill)
+		bob.kill()
+		alice.start()
+		alice.send("begin " + bob.home)
+		for range 3 {
+			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
+			victim := []*trader{server, bob, alice}[rng.IntN(3)]
+			victim.kill()
+			if victim != alice {
+				time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
+			}
+			victim.start()
+			if victim == alice {
+				alice.send("begin " + bob.home)
+			}
+		}
+		alice.kill()
+		alice.start()
+		if got := alice.tell("begin " + bob.home); got != "done" {
+			t.Fatal(got)
+		}
+		if got := alice.tell("inquire"); got != "done" {
+			t.Fatal(got)
+		}
+		for range 6 {
+			time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
+			victim := []*trader{server, bob, alice}[rng.IntN(3)]
+			victim.kill()
+			time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
+			victim.start()
+		}
+		if bob.cmd == nil {
+			bob.start()
+		}
+		for range 1200 { // two minutes: who was refused often tries less often
+			if alice.report().Told == 1 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if a, b := alice.report(), bob.report(); a.Asked != 1 || b.Seen[alice.dir+" inquires"] != 1 || len(a.Wrong)+len(b.Wrong) > 0 {
+			t.Errorf("stranger %d: asked %d, told %d, seen %d, %q %q", i, a.Asked, a.Told, b.Seen[alice.dir+" inquires"], a.Wrong, b.Wrong)
+		}
+		alice.kill()
+	}
 }

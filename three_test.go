@@ -117,22 +117,24 @@ func meet(ctx context.Context, n *hawser.Node, own accountRef, uris []string) (s
 	return "met", err
 }
 
-// begin has the account know another by its sturdyref, without waiting for whoever has it. It returns when that is stored.
+// begin has the account know another by its sturdyref, without waiting for whoever has it, unless it does already. It returns when that is
+// stored.
 func begin(ctx context.Context, n *hawser.Node, own accountRef, uri string) error {
 	ref, err := sturdyref.Parse(uri)
 	if err != nil {
 		return err
 	}
+	if r, err := vat.Result[account](own.Send(ctx, "report")).Await(ctx); err != nil || len(r.Others) > 0 {
+		return err
+	}
 	other := accountRef{n.Enliven(ref)}
 	for len(n.Lasting()) == 0 {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		time.Sleep(10 * time.Millisecond)
 		if other.PromiseCell().Settled() {
-			_, err := other.Await(ctx)
-			return fmt.Errorf("it was not to settle so soon: %w", err)
+			if _, err := other.Await(ctx); err == nil {
+				break
+			}
+			other = accountRef{n.Enliven(ref)} // it is there, and has not published anything yet
 		}
 	}
 	_, err = vat.Result[any](own.Send(ctx, "meet", []accountRef{other})).Await(ctx)
@@ -187,10 +189,16 @@ func (c *trader) read() string {
 
 func (c *trader) tell(line string) string {
 	c.t.Helper()
+	c.send(line)
+	return c.read()
+}
+
+// send is tell for who does not wait for the answer.
+func (c *trader) send(line string) {
+	c.t.Helper()
 	if _, err := fmt.Fprintln(c.in, line); err != nil {
 		c.t.Fatal(err)
 	}
-	return c.read()
 }
 
 func (c *trader) kill() {

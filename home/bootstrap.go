@@ -19,7 +19,7 @@ type bootstrap interface {
 	DepositGift(ctx context.Context, id any, gift vat.Ref) error
 	WithdrawGift(ctx context.Context, certificate any) (vat.Ref, error)
 	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
-	MailTo(ctx context.Context, drop string, record, bundle []byte) error
+	MailTo(ctx context.Context, drop string, record, bundle, life []byte) error
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

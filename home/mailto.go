@@ -47,8 +47,9 @@ func (p *Post) Correspondents() (all []sturdyref.PeerID) {
 	return all
 }
 
-// MailTo is what a peer says over a session: where its letters are dropped, as a sturdyref, its identity record and its newest prekey.
-func (b *lobby) MailTo(_ context.Context, drop string, record, bundle []byte) error {
+// MailTo is what a peer says over a session: where its letters are dropped, as a sturdyref, its identity record, its newest prekey, and which
+// life of its store this is.
+func (b *lobby) MailTo(_ context.Context, drop string, record, bundle, life []byte) error {
 	p, info := b.h.cfg.Post, b.link.info()
 	if p == nil || !info.Authenticated || info.Anonymous {
 		return nil // nobody here writes letters
@@ -58,7 +59,7 @@ func (b *lobby) MailTo(_ context.Context, drop string, record, bundle []byte) er
 		return vat.ErrBadArgs
 	}
 	c, err := readCorrespondence(drop, record, bundle, static)
-	if err != nil {
+	if err != nil || !c.readLife(life) {
 		return vat.ErrBadArgs
 	}
 	p.learn(info.Remote.ID(), c)
@@ -66,12 +67,12 @@ func (b *lobby) MailTo(_ context.Context, drop string, record, bundle []byte) er
 }
 
 // tell tells a peer where letters to this node are dropped.
-func (p *Post) tell(ctx context.Context, peer sturdyref.PeerID, drop string) error {
+func (p *Post) tell(ctx context.Context, peer sturdyref.PeerID, drop string, life []byte) error {
 	l := p.h.usableSession(peer)
 	if l == nil {
 		return errNoSession
 	}
-	_, err := l.session.Bootstrap().Send(ctx, "mail-to", drop, p.record.Encoded(), p.prekeys.Bundle().Encoded()).Await(ctx)
+	_, err := l.session.Bootstrap().Send(ctx, "mail-to", drop, p.record.Encoded(), p.prekeys.Bundle().Encoded(), life).Await(ctx)
 	if err != nil && !errors.Is(err, vat.ErrNotReference) {
 		return err
 	}

@@ -2,8 +2,10 @@ package home
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +53,7 @@ type Post struct {
 	prekeys *mailbox.Prekeys
 	sealer  *mailbox.Sealer
 	opened  *mailbox.Opened
+	opening [16]byte // of the store, by chance
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
@@ -86,6 +89,7 @@ func NewPost(c PostConfig) (*Post, error) {
 	if p.log == nil {
 		p.log = hclog.NewNullLogger()
 	}
+	_, _ = rand.Read(p.opening[:])
 	var err error
 	if p.record, err = sturdyref.NewRecord(c.Identity, time.Now()); err != nil {
 		return nil, fmt.Errorf("home: mail: %w", err)
@@ -229,10 +233,17 @@ func (p *Post) newcomer(about mailbox.Envelope) error {
 	return err
 }
 
-// storeID is how the store is called to a peer, who cannot tell from it which others this node writes to.
-func (p *Post) storeID(linkID [32]byte) (id [16]byte) {
+// life returns which life of the store this is to the peer of a link, who cannot tell from it which others this node writes to.
+func (p *Post) life(link [32]byte, base uint64) mailbox.Life {
+	l := mailbox.Life{Epoch: p.cfg.Store.Epoch(), Base: base}
 	own := p.cfg.Store.ID()
-	sum := sha256.Sum256(append(append([]byte("hawser/mail-store/1"), own[:]...), linkID[:]...))
-	copy(id[:], sum[:])
-	return id
+	for _, x := range []struct {
+		of   string
+		id   [16]byte
+		into *[16]byte
+	}{{"hawser/mail-store/1", own, &l.Store}, {"hawser/mail-opening/1", p.opening, &l.Opening}} {
+		sum := sha256.Sum256(slices.Concat([]byte(x.of), x.id[:], link[:]))
+		copy(x.into[:], sum[:])
+	}
+	return l
 }

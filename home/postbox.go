@@ -19,6 +19,8 @@ const entering = 30 * time.Second
 const (
 	serverPause  = time.Second
 	longestPause = time.Minute
+	// steadyDrain is how long letters must have come for the pauses to begin anew.
+	steadyDrain = 10 * time.Second
 )
 
 // pause waits, longer each time, and reports whether to go on.
@@ -60,7 +62,7 @@ func (p *Post) drain() {
 			complained = true // others go away by themselves: the server cannot be reached, say
 			p.log.Warn("the mailbox does not do what a box does for its owner: is Config.Mailbox the owner's sturdyref?", "error", e)
 		}
-		if time.Since(since) > longestPause || errors.Is(err, errRoom) {
+		if time.Since(since) > steadyDrain || errors.Is(err, errRoom) {
 			tries = 0
 		}
 		p.log.Debug("the mailbox cannot be drained", "error", err)

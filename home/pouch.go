@@ -73,9 +73,10 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 		b.last = stored
 	}
 	st := l.Mail()
-	known := mailbox.Known{Heard: true, Epoch: b.rec.Epoch, Base: b.rec.Base, End: b.rec.End}
+	known := mailbox.Known{Heard: true, Life: mailbox.Life{Epoch: b.rec.Epoch, Base: b.rec.Base}, End: b.rec.End}
 	copy(known.Signing[:], b.rec.Signing)
 	copy(known.Store[:], b.rec.Store)
+	copy(known.Opening[:], b.rec.Opening)
 	if info.Identity != nil {
 		known.Signing = info.Identity.Signing
 	}
@@ -99,7 +100,7 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 		}
 	}
 	b.cfg = mailbox.ExchangeConfig{
-		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Secret: secret, Begun: at, Store: p.storeID(l.ID()), Epoch: p.cfg.Store.Epoch(), Base: st.Written,
+		Link: l.ID(), Role: sturdyref.RoleOf(l.Dialled()), Peer: b.key, Known: known, Secret: secret, Begun: at, Life: p.life(l.ID(), st.Base),
 		Reply: string(b.rec.Own), Sealer: p.sealer, Frames: l.Frames, AckDelay: time.Second,
 	}
 	b.x, err = mailbox.NewExchange(b.cfg, out, mailbox.NewInbox[mailbox.Delivery](st.Received, st.Consumed))
@@ -186,6 +187,9 @@ func (b *pouch) run() {
 		case <-b.wake:
 		case <-timer.C:
 		case <-b.ctx.Done():
+			if err := b.farewell(); err != nil {
+				b.post.log.Debug("a peer is not told of the end of a session", "peer", b.peer.String(), "error", err)
+			}
 			return
 		}
 		b.step()
@@ -258,6 +262,9 @@ func (b *pouch) know(c *correspondence) {
 	known.Signing = c.signing
 	b.renew(known)
 	_ = b.x.Answer(c.bundle.Encoded(), nil) // it was verified
+	if c.link == b.cfg.Link {
+		b.unbelievable(b.x.Met(c.life))
+	}
 	b.mu.Lock()
 	b.sender = b.x.Correspondent()
 	b.mu.Unlock()
@@ -280,6 +287,7 @@ func (b *pouch) catchUp() {
 		return
 	}
 	ready := b.x.In.Advance(st.Received)
+	b.x.Came(st.Epoch)
 	if first := b.x.In.Next() - uint64(len(ready)); first != b.from+uint64(len(b.held)) {
 		b.held, b.from = nil, first // a connection has brought what was held, and more
 	}
@@ -293,6 +301,19 @@ func (b *pouch) catchUp() {
 	}
 }
 
+// unbelievable ends the link if err says that the peer is not who it was, and reports that; what is only forged ends nothing.
+func (b *pouch) unbelievable(err error) bool {
+	forged := errors.Is(err, mailbox.ErrForged)
+	ends := errors.Is(err, mailbox.ErrRolledBack) || errors.Is(err, mailbox.ErrIdentityInUse) || errors.Is(err, mailbox.ErrEquivocal)
+	if forged || ends {
+		b.post.log.Warn("a session cannot go on by mail", "peer", b.peer.String(), "error", err)
+	}
+	if ends {
+		b.l.Part(err.Error())
+	}
+	return forged || ends
+}
+
 // take takes a letter.
 func (b *pouch) take(o opened) {
 	ready, err := b.x.Take(o.l, o.d)
@@ -302,12 +323,8 @@ func (b *pouch) take(o opened) {
 		b.post.log.Debug("a letter comes too early: it stays in the box", "peer", b.peer.String(), "error", err)
 		b.post.later()
 		return
-	case errors.Is(err, mailbox.ErrForged), errors.Is(err, mailbox.ErrRolledBack), errors.Is(err, mailbox.ErrIdentityInUse), errors.Is(err, mailbox.ErrEquivocal):
-		b.post.log.Warn("a session cannot go on by mail", "peer", b.peer.String(), "error", err)
+	case b.unbelievable(err):
 		o.d.Done()
-		if !errors.Is(err, mailbox.ErrForged) {
-			b.l.End(err.Error())
-		}
 		return
 	default:
 		b.post.log.Debug("a letter is refused", "peer", b.peer.String(), "error", err)

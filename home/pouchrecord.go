@@ -2,7 +2,9 @@ package home
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
@@ -15,6 +17,28 @@ type correspondence struct {
 	drop    string
 	signing [32]byte
 	bundle  *mailbox.Bundle
+	link    [32]byte     // what follows is about this link:
+	life    mailbox.Life // which life of the peer's store this is
+}
+
+const lifeSize = 32 + 16 + 16 + 8 + 8
+
+// life says which life of this side's store this is, of the pouch's link.
+func (b *pouch) life() []byte {
+	l := slices.Concat(b.cfg.Link[:], b.cfg.Store[:], b.cfg.Opening[:])
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(l, b.cfg.Epoch), b.cfg.Base)
+}
+
+// readLife reads that of the peer, and reports false if it is none.
+func (c *correspondence) readLife(b []byte) bool {
+	if len(b) != lifeSize {
+		return false
+	}
+	copy(c.link[:], b)
+	copy(c.life.Store[:], b[32:])
+	copy(c.life.Opening[:], b[48:])
+	c.life.Epoch, c.life.Base = binary.BigEndian.Uint64(b[64:]), binary.BigEndian.Uint64(b[72:])
+	return c.life.Epoch > 0
 }
 
 // maxDropURI bounds the sturdyref of a drop.
@@ -46,7 +70,7 @@ type pouchRecord struct {
 	Own              []byte   // ours, for the peer
 	Signing, Bundle  []byte
 	Heard, Told      bool // the peer has been heard, and was told of Own
-	Store            []byte
+	Store, Opening   []byte
 	Epoch, Base, End uint64
 	Outbox           []byte
 }
@@ -64,7 +88,7 @@ func (b *pouch) save() {
 	k := b.x.Known()
 	b.rec.Heard, b.rec.Epoch, b.rec.Base, b.rec.End = k.Heard, k.Epoch, k.Base, k.End
 	if k.Store != [16]byte{} {
-		b.rec.Store = k.Store[:]
+		b.rec.Store, b.rec.Opening = k.Store[:], k.Opening[:]
 	}
 	if k.Signing != [32]byte{} {
 		b.rec.Signing = k.Signing[:]

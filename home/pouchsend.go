@@ -8,6 +8,7 @@ import (
 
 	"github.com/hawser-go/hawser/mailroom"
 	links "github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -35,7 +36,7 @@ func (b *pouch) introduce() error {
 	if !connected {
 		return nil
 	}
-	err := b.post.tell(ctx, b.peer, string(b.rec.Own))
+	err := b.post.tell(ctx, b.peer, string(b.rec.Own), b.life())
 	b.told = err == nil
 	return err
 }
@@ -66,10 +67,6 @@ func (b *pouch) send() error {
 	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 || b.first && len(b.rec.Own) == 0 {
 		return nil
 	}
-	uri, err := sturdyref.Parse(string(b.rec.Drop))
-	if err != nil {
-		return err
-	}
 	if _, _, due := b.x.Out.Due(time.Now()); !due {
 		if _, owes := b.x.In.Owes(); !owes {
 			return nil
@@ -77,11 +74,35 @@ func (b *pouch) send() error {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, mailTimeout)
 	defer cancel()
-	ref, err := b.post.h.enliven(uri, b.allowed(uri)).Await(ctx)
+	to, err := b.dropper(ctx)
 	if err != nil {
 		return err
 	}
-	return b.x.Send(ctx, mailroom.NewDropper(mailroom.DropRef{Ref: ref}), time.Now())
+	return b.x.Send(ctx, to, time.Now())
+}
+
+// dropper returns the peer's box, to which there may be no way, and letters with it.
+func (b *pouch) dropper(ctx context.Context) (mailbox.Dropper, error) {
+	uri, err := sturdyref.Parse(string(b.rec.Drop))
+	if err != nil {
+		return nil, err
+	}
+	ref, err := b.post.h.enliven(uri, b.allowed(uri)).Await(ctx)
+	return mailroom.NewDropper(mailroom.DropRef{Ref: ref}), err
+}
+
+// farewell tells the peer that the link is over, if it is and nobody else has.
+func (b *pouch) farewell() error {
+	if len(b.rec.Drop) == 0 || !b.l.Untold() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(b.post.ctx, mailTimeout)
+	defer cancel()
+	to, err := b.dropper(ctx)
+	if err != nil {
+		return err
+	}
+	return b.x.End(ctx, to, "", time.Now())
 }
 
 // allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says, and

@@ -1,6 +1,11 @@
 package mailroom
 
-import "context"
+import (
+	"context"
+
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/vat"
+)
 
 // What is pushed at the most and was not got.
 const (
@@ -33,7 +38,7 @@ func (b *box) Got(ctx context.Context, round, letters, bytes int) error {
 // drop lets go of the subscriber there is.
 func (b *box) drop(ctx context.Context) {
 	if !b.Subscriber.IsNull() {
-		_ = b.Subscriber.SendOnly(ctx, "replaced") // one that is gone does not mind
+		promise.Settled(vat.Result[any](b.Subscriber.Send(ctx, "replaced"))) // one that is gone does not mind, and the log need not say so
 	}
 	b.Subscriber = SubscriberRef{}
 }

@@ -92,7 +92,7 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 	lk := &l.lk
 	lk.peer = peer
 	lk.id, lk.frames, lk.gen, lk.lasts, lk.asleep = [16]byte(id), framesOf([16]byte(id)), 1, true, true
-	lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames
+	lk.base, lk.taken, lk.disk, lk.end, lk.sent = place.Frames, place.Frames, place.Frames, place.Frames, place.Frames
 	lk.put, lk.freed, lk.deleted, lk.acked, lk.next = place.Bytes, note.Freed, note.Deleted, note.Deleted, note.Deleted
 	lk.saved, lk.received, lk.counted = place.Consumed, place.Consumed, place.Consumed
 	lk.mark, lk.heard, lk.contact = 1, true, time.Unix(note.Contact, 0)

@@ -23,6 +23,7 @@ type shelf struct {
 	asleep    bool // it is from an earlier process, and nobody has called Read
 	late      bool // the secret came after Last
 
+	base  uint64 // frames that there were when the store was opened
 	taken uint64 // frames that are to be stored, in one transaction or another
 	put   uint64 // bytes of them, each counted with frameCost
 	disk  uint64 // frames of them that are on the disk; state.end are those that may go out

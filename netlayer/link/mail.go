@@ -47,8 +47,11 @@ type Mailed interface {
 	Take(first uint64, frames [][]byte) (taken int)
 	// End says that the peer has ended the link.
 	End(reason string)
-	// Expire ends the link because the peer was not heard in time.
+	// Expire ends the link because the peer was not heard in time, and Part because the two ends do not agree on what was said.
 	Expire(reason string)
+	Part(reason string)
+	// Untold reports, of a link that has left, whether it is over and the peer has not been told.
+	Untold() bool
 }
 
 // A MailState is where a link is.
@@ -57,8 +60,10 @@ type MailState struct {
 	Since     time.Time // when the connection was lost, if it was
 	Acked     uint64    // frames that the peer has consumed
 	Written   uint64    // frames that are on the disk
+	Base      uint64    // of those, how many there were when the store was opened
 	Received  uint64    // frames of the peer's that have come: the number of the next
 	Consumed  uint64    // of those, how many were consumed, on the disk
+	Epoch     uint64    // the last opening of the peer's store that a connection was resumed with, 0 if none was
 }
 
 // post is what a link has to do with mail: guarded by mu.
@@ -66,6 +71,7 @@ type post struct {
 	letters []letter // frames that have come and were not read
 	size    int      // bytes of those
 	mailed  uint64   // frames before this one may have gone out by mail
+	parted  bool     // it ends because of what a letter has said
 	entered bool
 	left    bool
 	stirred bool
@@ -159,7 +165,7 @@ func (m mailed) Mail() MailState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	lk := &m.lk
-	s := MailState{Connected: lk.conn != nil, Acked: lk.acked, Written: lk.end, Received: lk.received, Consumed: lk.saved}
+	s := MailState{Connected: lk.conn != nil, Acked: lk.acked, Written: lk.end, Base: lk.base, Received: lk.received, Consumed: lk.saved, Epoch: lk.peer.epoch}
 	if !s.Connected {
 		s.Since = lk.suspended
 	}
@@ -245,6 +251,21 @@ func (m mailed) Take(first uint64, frames [][]byte) (taken int) {
 func (m mailed) End(reason string) { m.end(closedThere(oneLine(reason))) }
 
 func (m mailed) Expire(reason string) { m.end(because(ErrExpired, oneLine(reason))) }
+
+func (m mailed) Part(reason string) {
+	m.mu.Lock()
+	m.lk.parted = true
+	m.mu.Unlock()
+	m.end(because(ErrRolledBack, oneLine(reason)))
+}
+
+func (m mailed) Untold() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lk := &m.lk
+	over := lk.forgotten || lk.ended != nil && lk.ended != error(errClosedHere)
+	return over && lk.conn == nil && !lk.byeSaid && (lk.parted || !isKnownThere(lk.ended))
+}
 
 // heardFrom is touched by mail: the lease begins anew. Called with mu held.
 func (l *link) heardFrom() {

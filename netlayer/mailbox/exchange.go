@@ -22,9 +22,8 @@ type ExchangeConfig struct {
 	Secret Secret
 	// Begun is when the link was begun, if that was by mail: until the other end was heard letters are accepted until 30 days after it.
 	Begun time.Time
-	// Store, Epoch and Base are those of Message, for this side.
-	Store       [16]byte
-	Epoch, Base uint64
+	// Life is this side's.
+	Life
 	// Reply is where letters to this side are dropped: a sturdyref, which goes along with each letter. Empty if the other end knows.
 	Reply string
 	// Sealer seals the letters.
@@ -44,10 +43,9 @@ type Known struct {
 	Bundle *Bundle
 	// Heard says that it has been heard on this link: in a handshake, or in a letter.
 	Heard bool
-	// Store, Epoch and Base are what it has said last, of Message; zeros if nothing. End is how many frames it had then, as far as
-	// could be seen.
-	Store            [16]byte
-	Epoch, Base, End uint64
+	// Life is the last one of it, as far as it has said. End is how many frames it had then, as far as could be seen.
+	Life
+	End uint64
 }
 
 // Exchange is the mail of one link, in both directions: what is due goes into letters, what letters bring comes out in order. It
@@ -200,7 +198,7 @@ func (x *Exchange[T]) End(ctx context.Context, to Dropper, reason string, now ti
 func (x *Exchange[T]) seal(p *Parcel, m *Message, now time.Time) (err error) {
 	k := &x.c.Known
 	m.Link, m.From, m.Opens, m.Reply = x.c.Link, x.c.Role, !k.Heard && x.c.Role == sturdyref.Dialler, x.c.Reply
-	m.Store, m.Epoch, m.Base, m.Seen = x.c.Store, x.c.Epoch, x.c.Base, k.Epoch
+	m.Life, m.Seen = x.c.Life, k.Epoch
 	if m.Opens {
 		// Who takes it remembers the link for as long as a letter may come that would open it again.
 		if m.AcceptBy = x.c.Begun.Add(FirstContact); !now.Before(m.AcceptBy.Add(-enough)) {

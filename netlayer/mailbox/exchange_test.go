@@ -481,30 +481,38 @@ func TestLives(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
 	frames := [][]byte{}
 	st := [16]byte{1}
+	of := func(store [16]byte, epoch, base uint64) (l mailbox.Life) {
+		if l = (mailbox.Life{Store: store, Epoch: epoch, Base: base}); epoch > 0 {
+			l.Opening = [16]byte{byte(epoch)}
+		}
+		return l
+	}
 	type life struct {
-		store              [16]byte
-		epoch, base        uint64
+		mailbox.Life
 		first, count, seen uint64
 		met                bool // by a connection
 		want               error
 	}
 	for name, lives := range map[string][]life{
-		"restarts":                     {{st, 1, 0, 0, 3, 0, false, nil}, {st, 2, 3, 3, 2, 0, false, nil}, {st, 4, 5, 5, 1, 0, false, nil}},
-		"late letters":                 {{st, 2, 3, 3, 2, 0, false, nil}, {st, 1, 0, 0, 3, 0, false, nil}, {st, 2, 3, 0, 5, 0, false, nil}},
-		"not stored":                   {{[16]byte{}, 0, 0, 0, 3, 0, false, nil}, {[16]byte{}, 0, 0, 0, 5, 0, false, nil}},
-		"another store":                {{st, 1, 0, 0, 3, 0, false, nil}, {[16]byte{2}, 2, 3, 3, 2, 0, false, mailbox.ErrRolledBack}},
-		"a backup, opened often":       {{st, 5, 3, 3, 5, 0, false, nil}, {st, 6, 4, 4, 1, 0, false, mailbox.ErrRolledBack}},
-		"a backup, opened seldom":      {{st, 5, 3, 3, 5, 0, false, nil}, {st, 4, 1, 1, 4, 0, false, mailbox.ErrRolledBack}},
-		"two of one opening":           {{st, 5, 3, 3, 5, 0, false, nil}, {st, 5, 4, 4, 1, 0, false, mailbox.ErrIdentityInUse}},
-		"we have gone back":            {{st, 5, 3, 3, 5, 8, false, mailbox.ErrRolledBack}},
-		"we have not":                  {{st, 5, 3, 3, 5, 7, false, nil}},
-		"a connection in between":      {{st, 1, 0, 0, 1, 0, false, nil}, {st, 2, 4, 0, 0, 0, true, nil}, {st, 3, 6, 6, 1, 0, false, nil}, {st, 2, 4, 3, 1, 0, false, nil}},
-		"a backup from before one":     {{st, 2, 4, 0, 0, 0, true, nil}, {st, 3, 2, 2, 1, 0, false, mailbox.ErrRolledBack}},
-		"a connection with a backup":   {{st, 5, 3, 3, 5, 0, false, nil}, {st, 6, 4, 0, 0, 0, true, mailbox.ErrRolledBack}},
-		"a connection with a stranger": {{st, 5, 3, 3, 5, 0, false, nil}, {st, 5, 4, 0, 0, 0, true, mailbox.ErrIdentityInUse}},
+		"restarts":                            {{of(st, 1, 0), 0, 3, 0, false, nil}, {of(st, 2, 3), 3, 2, 0, false, nil}, {of(st, 4, 5), 5, 1, 0, false, nil}},
+		"late letters":                        {{of(st, 2, 3), 3, 2, 0, false, nil}, {of(st, 1, 0), 0, 3, 0, false, nil}, {of(st, 2, 3), 0, 5, 0, false, nil}},
+		"not stored":                          {{of([16]byte{}, 0, 0), 0, 3, 0, false, nil}, {of([16]byte{}, 0, 0), 0, 5, 0, false, nil}},
+		"another store":                       {{of(st, 1, 0), 0, 3, 0, false, nil}, {of([16]byte{2}, 2, 3), 3, 2, 0, false, mailbox.ErrRolledBack}},
+		"a backup, opened often":              {{of(st, 5, 3), 3, 5, 0, false, nil}, {of(st, 6, 4), 4, 1, 0, false, mailbox.ErrRolledBack}},
+		"a backup, opened seldom":             {{of(st, 5, 3), 3, 5, 0, false, nil}, {of(st, 4, 1), 1, 4, 0, false, mailbox.ErrRolledBack}},
+		"two of one opening":                  {{of(st, 5, 3), 3, 5, 0, false, nil}, {of(st, 5, 4), 4, 1, 0, false, mailbox.ErrIdentityInUse}},
+		"we have gone back":                   {{of(st, 5, 3), 3, 5, 8, false, mailbox.ErrRolledBack}},
+		"we have not":                         {{of(st, 5, 3), 3, 5, 7, false, nil}},
+		"a connection in between":             {{of(st, 1, 0), 0, 1, 0, false, nil}, {of(st, 2, 4), 0, 0, 0, true, nil}, {of(st, 3, 6), 6, 1, 0, false, nil}, {of(st, 2, 4), 3, 1, 0, false, nil}},
+		"a backup from before one":            {{of(st, 2, 4), 0, 0, 0, true, nil}, {of(st, 3, 2), 2, 1, 0, false, mailbox.ErrRolledBack}},
+		"a backup after a connection":         {{of(st, 2, 1), 0, 0, 0, true, nil}, {of(st, 3, 2), 2, 1, 0, false, mailbox.ErrRolledBack}},
+		"a connection with a backup":          {{of(st, 5, 3), 3, 5, 0, false, nil}, {of(st, 6, 4), 0, 0, 0, true, mailbox.ErrRolledBack}},
+		"a connection with a stranger":        {{of(st, 5, 3), 3, 5, 0, false, nil}, {of(st, 5, 4), 0, 0, 0, true, mailbox.ErrIdentityInUse}},
+		"two of one opening that began alike": {{of(st, 5, 3), 3, 5, 0, false, nil}, {mailbox.Life{Store: st, Opening: [16]byte{9}, Epoch: 5, Base: 3}, 3, 1, 0, false, mailbox.ErrIdentityInUse}},
+		"a connection with a copy":            {{of(st, 5, 3), 3, 5, 0, false, nil}, {mailbox.Life{Store: st, Opening: [16]byte{9}, Epoch: 5, Base: 3}, 0, 0, 0, true, mailbox.ErrIdentityInUse}},
 	} {
 		x, err := mailbox.NewExchange(mailbox.ExchangeConfig{
-			Link: [32]byte{5}, Role: sturdyref.Acceptor, Peer: bob.static(), Sealer: alice.sealer(), Epoch: 7,
+			Link: [32]byte{5}, Role: sturdyref.Acceptor, Peer: bob.static(), Sealer: alice.sealer(), Life: mailbox.Life{Epoch: 7},
 			Frames: func(uint64, uint64) ([][]byte, error) { return frames, nil },
 		}, new(mailbox.Outbox), mailbox.NewInbox[int](3, 3))
 		if err != nil {
@@ -513,12 +521,14 @@ func TestLives(t *testing.T) {
 		for i, s := range lives {
 			var err error
 			if s.met {
-				if err = x.Met(s.store, s.epoch, s.base); err == nil && !x.Known().Heard {
+				if err = x.Met(s.Life); err == nil && !x.Known().Heard {
 					t.Errorf("%s: a peer that was met was not heard", name)
 				}
+				x.Came(s.Epoch + 1) // perhaps a later one: nothing follows
+				x.Came(s.Epoch)
 			} else {
 				_, err = x.Take(&mailbox.Letter{Sender: bob.static(), Message: mailbox.Message{
-					Link: [32]byte{5}, From: sturdyref.Dialler, Store: s.store, Epoch: s.epoch, Base: s.base, Seen: s.seen, First: s.first, Frames: make([][]byte, s.count),
+					Link: [32]byte{5}, From: sturdyref.Dialler, Life: s.Life, Seen: s.seen, First: s.first, Frames: make([][]byte, s.count),
 				}}, 0)
 			}
 			if errors.Is(err, mailbox.ErrReplayed) {

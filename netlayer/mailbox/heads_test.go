@@ -48,7 +48,7 @@ func TestHeads(t *testing.T) {
 		d := sha256.Sum256(one)
 		return handmade{map[int]any{
 			1: uint64(1), 2: to[:], 3: fill(7, 32), 4: uint64('d'), 5: uint64(0), 6: uint64(0), 7: uint64(1), 8: uint64(0),
-			9: uint64(start.Add(day).Unix()), 10: uint64(len(one)), 11: d[:], 20: fill(0, 16),
+			9: uint64(start.Add(day).Unix()), 10: uint64(len(one)), 11: d[:], 20: fill(0, 16), 23: fill(0, 16),
 		}, one}
 	}
 	with := func(changes ...any) handmade {

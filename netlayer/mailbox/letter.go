@@ -55,16 +55,25 @@ const (
 	fixed        = 4 + 64 + 32 // length of the head, signature, MAC
 )
 
+// Life is one opening of the store that a link is in. The zero value is that of a link that is not stored.
+type Life struct {
+	// Store is the store, as it is said to this peer: the same as long as it is that store.
+	Store [16]byte
+	// Opening is the opening, by chance; Epoch counts them, from 1.
+	Opening [16]byte
+	Epoch   uint64
+	// Base is how many frames of the direction from its owner there were when the store was opened.
+	Base uint64
+}
+
 // Message is what a letter says: from one end of a link to the other.
 type Message struct {
 	// Link names the link, for both ends: 32 bytes that chance has chosen and nobody else knows.
 	Link [32]byte
 	// From is which end of the link the sender is: the one that began it is the dialler.
 	From sturdyref.Role
-	// Store is the sender's store, as it says it to this peer: the same as long as it is that store. Epoch counts its openings from 1,
-	// and Base is how many frames of this direction there were when it was opened last. Zeros for a link that is not stored.
-	Store       [16]byte
-	Epoch, Base uint64
+	// Life is the sender's.
+	Life
 	// Seen is the highest Epoch that the sender has had a letter of from the recipient, on this link.
 	Seen uint64
 	// Opens says that the sender has not heard from the recipient on this link, which may be new to it.
@@ -112,6 +121,7 @@ type head struct {
 	Store    [16]byte `cbor:"20,keyasint"`
 	Base     uint64   `cbor:"21,keyasint,omitempty"`
 	Seen     uint64   `cbor:"22,keyasint,omitempty"`
+	Opening  [16]byte `cbor:"23,keyasint"`
 }
 
 // check returns why a head is none.

@@ -14,29 +14,33 @@ func (x *Exchange[T]) succeeds(m *Message) error {
 		return nil
 	case k.Epoch != 0 && m.Store != k.Store:
 		return fmt.Errorf("%w: the peer has another store than before", ErrRolledBack)
-	case m.Epoch == k.Epoch && m.Base != k.Base:
+	case m.Epoch == k.Epoch && m.Life != k.Life:
 		return ErrIdentityInUse
 	case m.Epoch < k.Epoch && end > k.Base:
 		return fmt.Errorf("%w: frame %d is from before there were so many", ErrRolledBack, end-1)
-	case m.Epoch > k.Epoch && m.Base < k.End:
-		return fmt.Errorf("%w: the peer begins again with %d frames, and has had %d", ErrRolledBack, m.Base, k.End)
+	case m.Epoch > k.Epoch && m.Base < max(k.Base, k.End):
+		return fmt.Errorf("%w: the peer begins again with %d frames, and has had %d", ErrRolledBack, m.Base, max(k.Base, k.End))
 	}
 	if m.Epoch > k.Epoch {
-		k.Store, k.Epoch, k.Base = m.Store, m.Epoch, m.Base
+		k.Life = m.Life
 	}
 	k.End = max(k.End, end)
 	return nil
 }
 
-// Met says at the beginning and at the end of a connection which life of the peer it is with: what Message has of it, as the two have
-// told each other. Its errors are those of Take. A link that does not call it notices less of a peer that has gone back.
-func (x *Exchange[T]) Met(store [16]byte, epoch, base uint64) error {
-	if err := x.succeeds(&Message{Store: store, Epoch: epoch, Base: base}); err != nil {
+// Met says which life of the peer there is, or was, a connection with, as the peer has told. Its errors are those of Take.
+func (x *Exchange[T]) Met(l Life) error {
+	if err := x.succeeds(&Message{Life: l}); err != nil {
 		return err
 	}
 	x.c.Known.Heard = true
-	if x.c.Known.Epoch == epoch {
-		x.c.Known.End = max(x.c.Known.End, x.In.Next())
-	}
 	return nil
+}
+
+// Came says that what has come by connections is from openings of the peer's store up to the one with that number, 0 if that is not known
+// of any. A link that does not call it, or Met, notices less of a peer that has gone back.
+func (x *Exchange[T]) Came(epoch uint64) {
+	if k := &x.c.Known; k.Epoch > 0 && epoch <= k.Epoch {
+		k.End = max(k.End, x.In.Next())
+	}
 }

@@ -166,7 +166,7 @@ func (o *Opener) read(b, others []byte, rest *noisehs.Transport, l *Letter, late
 		return nil, err
 	}
 	l.Message = Message{
-		Link: h.Link, From: e.From, Store: h.Store, Epoch: h.Epoch, Base: h.Base, Seen: h.Seen, Opens: h.Opens, First: h.First, Frames: l.Frames, Part: int(h.Part), Parts: int(h.Parts),
+		Link: h.Link, From: e.From, Life: Life{h.Store, h.Opening, h.Epoch, h.Base}, Seen: h.Seen, Opens: h.Opens, First: h.First, Frames: l.Frames, Part: int(h.Part), Parts: int(h.Parts),
 		Next: h.Next, Over: h.Over, Reason: h.Reason, Reply: h.Reply, AcceptBy: acceptBy,
 	}
 	return l, nil

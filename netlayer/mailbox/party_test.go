@@ -129,7 +129,7 @@ func (p *party) publishes(t testing.TB) mailbox.Secret {
 }
 
 func message(first uint64, frames ...string) *mailbox.Message {
-	m := &mailbox.Message{Link: sha256.Sum256([]byte("a link")), From: sturdyref.Dialler, Epoch: 7, First: first, Next: 3}
+	m := &mailbox.Message{Link: sha256.Sum256([]byte("a link")), From: sturdyref.Dialler, Life: mailbox.Life{Epoch: 7}, First: first, Next: 3}
 	for _, f := range frames {
 		m.Frames = append(m.Frames, []byte(f))
 	}

@@ -100,7 +100,7 @@ func (s *Sealer) content(to [32]byte, m *Message, proof Secret, until time.Time,
 		Version: version, To: to, Link: m.Link, From: uint64(m.From), Epoch: m.Epoch, First: m.First, Count: uint64(len(m.Frames)),
 		Next: m.Next, AcceptBy: seconds(until), Length: uint64(len(frames)), Digest: sha256.Sum256(frames),
 		Part: uint64(m.Part), Parts: uint64(m.Parts), Opens: m.Opens, Over: m.Over, Reason: m.Reason, Reply: m.Reply,
-		Store: m.Store, Base: m.Base, Seen: m.Seen,
+		Store: m.Store, Base: m.Base, Seen: m.Seen, Opening: m.Opening,
 	}
 	if introduce && s.Record != nil {
 		h.Record = s.Record.Encoded()

@@ -67,6 +67,7 @@ type letterVector struct {
 	Link       hexBytes   `json:"link"`
 	Role       string     `json:"role"`
 	Store      hexBytes   `json:"store"`
+	Opening    hexBytes   `json:"opening"`
 	Epoch      uint64     `json:"epoch"`
 	Base       uint64     `json:"base"`
 	Seen       uint64     `json:"seen"`
@@ -190,7 +191,7 @@ func (v *letterVector) write(from, to partyVector, key, id []byte) {
 	v.Head = cborMap(1, uint64(1), 2, []byte(to.Public), 3, []byte(v.Link), 4, uint64(v.Role[0]), 5, v.Epoch, 6, v.First, 7, uint64(len(v.Frames)),
 		8, v.Next, 9, uint64(v.AcceptBy), 10, uint64(len(body)), 11, hashOf(body), 14, opt(v.Opens, true), 15, opt(v.Over, true),
 		16, opt(v.Reason != "", v.Reason), 17, opt(v.Reply != "", v.Reply), 18, opt(v.ToStatic || v.Opens || v.Proof, []byte(from.Record)), 19, []byte(from.Bundle),
-		20, []byte(v.Store), 21, opt(v.Base > 0, v.Base), 22, opt(v.Seen > 0, v.Seen))
+		20, []byte(v.Store), 21, opt(v.Base > 0, v.Base), 22, opt(v.Seen > 0, v.Seen), 23, []byte(v.Opening))
 	v.Signature = ed25519.Sign(ed25519.NewKeyFromSeed(from.Seed), noisetest.Join([]byte("hawser/letter/1\x00"), v.Head))
 	v.MAC = make([]byte, 32)
 	if v.Proof {
@@ -259,7 +260,7 @@ func generate() vectors {
 	}
 	v.ID, v.Key = noisetest.HKDF(v.Swiss, "hawser/swiss/1", "id")[:16], noisetest.HKDF(v.Swiss, "hawser/swiss/1", "mail")
 	link := fill(0x77, 32)
-	base := letterVector{From: "alice", To: "bob", Role: "d", Link: link, AcceptBy: 1_700_500_000, Epoch: 3, Store: fill(0x5d, 16)}
+	base := letterVector{From: "alice", To: "bob", Role: "d", Link: link, AcceptBy: 1_700_500_000, Epoch: 3, Store: fill(0x5d, 16), Opening: fill(0x0e, 16)}
 	for i, change := range []func(l *letterVector){
 		func(l *letterVector) {
 			l.Name, l.ToStatic, l.Opens, l.Frames, l.Reply = "first contact", true, true, []hexBytes{[]byte("start"), []byte("fetch")}, "ocapn://box"
@@ -346,8 +347,9 @@ func TestVectors(t *testing.T) {
 	for _, l := range v.Letters {
 		from, to := parties[l.From], parties[l.To]
 		m := &mailbox.Message{
-			Link: [32]byte(l.Link), From: sturdyref.Role(l.Role[0]), Store: [16]byte(l.Store), Epoch: l.Epoch, Base: l.Base, Seen: l.Seen, Opens: l.Opens, First: l.First, Next: l.Next, Over: l.Over,
+			Link: [32]byte(l.Link), From: sturdyref.Role(l.Role[0]), Seen: l.Seen, Opens: l.Opens, First: l.First, Next: l.Next, Over: l.Over,
 			Reason: l.Reason, Reply: l.Reply, AcceptBy: time.Unix(l.AcceptBy, 0),
+			Life: mailbox.Life{Store: [16]byte(l.Store), Opening: [16]byte(l.Opening), Epoch: l.Epoch, Base: l.Base},
 		}
 		for _, f := range l.Frames {
 			if l.Length > 0 {
