@@ -34,10 +34,11 @@ torture: ## durable objects under kills at every instant: TORTURE times what CI 
 	go test -count=1 -v -timeout 60m -run '^TestCrash$$' ./store/bolt -args -crashes $$((15 * $${TORTURE:-20}))
 	go test -count=1 -timeout 60m -run '^Test(LastingTorture|ScenesTorture|Parts|Forwarded|Hop|PassedPromise|AskedByCode|PromiseInAnswer)$$' ./captp -args -rounds $$((20 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestThreeProcesses$$' . -args -deaths $$((9 * $${TORTURE:-20}))
+	go test -count=1 -v -timeout 60m -run '^TestStrangersKilled$$' . -args -contacts $$((3 * $${TORTURE:-20}))
 
 .PHONY: scene
-scene: ## two processes that are never both on, and their mail: with kill -9, of the mailbox server too
-	go test -count=1 -v -run '^TestScene$$' . -args -scenes 3
+scene: ## two processes that are never both on, and their mail: with kill -9, of the mailbox server too, and with nothing but a sturdyref
+	go test -count=1 -v -run '^TestScene$$|^TestFirstContact$$' . -args -scenes 3
 
 .PHONY: vet
 vet: ## go vet, of the benchmarks too
