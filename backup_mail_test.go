@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser"
-	"github.com/hawser-go/hawser/mailroom"
-	"github.com/hawser-go/hawser/netlayer/mem"
 )
 
 // A node whose directory was put back to an earlier state, or that is a copy, writes letters: its peer, who has what was said since over a
@@ -31,18 +29,7 @@ func TestBackupByMail(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
-				net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
-				server := onSimulated(t, net, hawser.Config{Kinds: mailroom.Kinds()})
-				host := keepsMail(t, server)
-				alice, bob := withAccount(t, net, host, "alice"), withAccount(t, net, host, "bob")
-				uri, err := bob.Publish(ctx, "account", bob.own.Ref)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := meet(ctx, alice.Node, alice.own, []string{uri.URI()}); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(time.Minute)
+				net, server, alice, bob := correspondents(t)
 				reopen := func() {
 					t.Helper()
 					var err error

@@ -94,6 +94,25 @@ func (c *correspondent) report() account {
 	return r
 }
 
+// correspondents returns two nodes that have met, and the server of their boxes.
+func correspondents(t *testing.T) (net *mem.Network, server, alice, bob *correspondent) {
+	t.Helper()
+	ctx := context.Background()
+	net = mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
+	server = onSimulated(t, net, hawser.Config{Kinds: mailroom.Kinds()})
+	host := keepsMail(t, server)
+	alice, bob = withAccount(t, net, host, "alice"), withAccount(t, net, host, "bob")
+	uri, err := bob.Publish(ctx, "account", bob.own.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := meet(ctx, alice.Node, alice.own, []string{uri.URI()}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Minute)
+	return net, server, alice, bob
+}
+
 // Frames move between a connection and mail whenever the one or the other is there: each question is asked once, in order, and
 // answered once.
 func TestMailAndConnection(t *testing.T) {
@@ -102,18 +121,7 @@ func TestMailAndConnection(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
-		server := onSimulated(t, net, hawser.Config{Kinds: mailroom.Kinds()})
-		host := keepsMail(t, server)
-		alice, bob := withAccount(t, net, host, "alice"), withAccount(t, net, host, "bob")
-		uri, err := bob.Publish(ctx, "account", bob.own.Ref)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := meet(ctx, alice.Node, alice.own, []string{uri.URI()}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
+		net, server, alice, bob := correspondents(t)
 		if len(alice.Correspondents()) != 1 || len(bob.Correspondents()) != 1 {
 			t.Fatal("they do not know where each other's letters are dropped")
 		}

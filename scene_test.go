@@ -85,115 +85,110 @@ func (p mailPublisher) Publish(ctx context.Context, name string, ref vat.Ref) (s
 
 func (p mailPublisher) Revoke(ctx context.Context, name string) error { return p.n.Revoke(ctx, name) }
 
-// Alice calls an object of Bob's while Bob is off. Alice is killed. Bob starts, executes, answers, is killed. Alice starts: what waited
-// for the answer runs, once. At no time were both on. In the second scene the mailbox server is killed in between, each time.
+// scene is Alice, Bob and the server of their boxes.
+type scene struct {
+	t                  *testing.T
+	server, alice, bob *trader
+	kills              bool // the server is killed in between, each time
+}
+
+func newScene(t *testing.T, kills bool) *scene {
+	t.Helper()
+	s := &scene{
+		t: t, server: &trader{t: t, dir: t.TempDir(), mode: "mail"}, alice: &trader{t: t, dir: t.TempDir()}, bob: &trader{t: t, dir: t.TempDir()}, kills: kills,
+	}
+	for _, c := range []*trader{s.server, s.alice, s.bob} {
+		t.Cleanup(c.kill)
+	}
+	s.server.start()
+	s.alice.box, s.bob.box = s.server.tell("box alice"), s.server.tell("box bob")
+	return s
+}
+
+// letters waits until a box has as many.
+func (s *scene) letters(of, want string) {
+	s.t.Helper()
+	until(s.t, func() bool { return s.server.tell("letters "+of) == want })
+	if s.kills {
+		s.server.kill()
+		s.server.start()
+	}
+}
+
+// round has Alice call Bob, who is off, and be killed; Bob start, execute, answer, be killed; Alice start, and what waited for the answer
+// run, once. At no time are both on.
+func (s *scene) round(n int64) {
+	t, server, alice, bob := s.t, s.server, s.alice, s.bob
+	t.Helper()
+	if got := alice.tell("inquire"); got != "done" {
+		t.Fatal(got)
+	}
+	until(t, func() bool { return server.tell("letters bob") != "0" })
+	s.letters("alice", "0")
+	alice.kill()
+	bob.start()
+	until(t, func() bool { return bob.report().Seen[alice.dir+" inquires"] == n })
+	until(t, func() bool { return server.tell("letters alice") != "0" })
+	s.letters("bob", "0")
+	bob.kill()
+	alice.start()
+	until(t, func() bool { return alice.report().Told == n })
+	if r := alice.report(); r.Asked != n || len(r.Wrong) > 0 {
+		t.Errorf("round %d: asked %d, told %d, %q", n, r.Asked, r.Told, r.Wrong)
+	}
+}
+
+// seen checks how often Bob was asked.
+func (s *scene) seen(want int64) {
+	s.t.Helper()
+	if r := s.bob.report(); r.Seen[s.alice.dir+" inquires"] != want || len(r.Wrong) > 0 {
+		s.t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
+	}
+}
+
+// Two who have met are never both on when it matters.
 func TestScene(t *testing.T) {
-	for _, kills := range []bool{false, true} {
-		name := "never both on"
-		if kills {
-			name += ", and the server is killed"
-		}
+	for name, kills := range map[string]bool{"never both on": false, "never both on, and the server is killed": true} {
 		t.Run(name, func(t *testing.T) {
-			server := &trader{t: t, dir: t.TempDir(), mode: "mail"}
-			alice, bob := &trader{t: t, dir: t.TempDir()}, &trader{t: t, dir: t.TempDir()}
-			for _, c := range []*trader{server, alice, bob} {
-				t.Cleanup(c.kill)
-			}
-			server.start()
-			alice.box, bob.box = server.tell("box alice"), server.tell("box bob")
-			alice.start()
-			bob.start()
-			if got := alice.tell("meet " + bob.home); got != "met" {
+			s := newScene(t, kills)
+			s.alice.start()
+			s.bob.start()
+			if got := s.alice.tell("meet " + s.bob.home); got != "met" {
 				t.Fatal(got)
 			}
-			until(t, func() bool { return alice.tell("correspondents") == "1" && bob.tell("correspondents") == "1" })
-			letters := func(of, want string) {
-				t.Helper()
-				until(t, func() bool { return server.tell("letters "+of) == want })
-				if kills {
-					server.kill()
-					server.start()
-				}
+			until(t, func() bool { return s.alice.tell("correspondents") == "1" && s.bob.tell("correspondents") == "1" })
+			s.letters("alice", "0")
+			for n := int64(1); n <= *scenes; n++ {
+				s.bob.kill()
+				s.round(n)
+				s.bob.start() // and the two meet, for as long as that takes
+				until(t, func() bool { return s.bob.tell("correspondents") == "1" })
 			}
-			letters("alice", "0")
-			for round := int64(1); round <= *scenes; round++ {
-				bob.kill()
-				if got := alice.tell("inquire"); got != "done" {
-					t.Fatal(got)
-				}
-				until(t, func() bool { return server.tell("letters bob") != "0" })
-				letters("alice", "0")
-				alice.kill()
-				bob.start()
-				until(t, func() bool { return bob.report().Seen[alice.dir+" inquires"] == round })
-				until(t, func() bool { return server.tell("letters alice") != "0" })
-				letters("bob", "0")
-				bob.kill()
-				alice.start()
-				until(t, func() bool { return alice.report().Told == round })
-				if r := alice.report(); r.Asked != round || len(r.Wrong) > 0 {
-					t.Errorf("round %d: asked %d, told %d, %q", round, r.Asked, r.Told, r.Wrong)
-				}
-				bob.start() // and the two meet, for as long as that takes
-				until(t, func() bool { return bob.tell("correspondents") == "1" })
-			}
-			if r := bob.report(); r.Seen[alice.dir+" inquires"] != *scenes || len(r.Wrong) > 0 {
-				t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
-			}
+			s.seen(*scenes)
 		})
 	}
 }
 
-// Alice has a sturdyref of Bob's and has never met him. She calls the object while Bob is off, and is killed. The rest is as in TestScene: at
-// no time, from the beginning, are both on.
+// Alice has a sturdyref of Bob's and has never met him: at no time, from the beginning, are both on.
 func TestFirstContact(t *testing.T) {
-	server := &trader{t: t, dir: t.TempDir(), mode: "mail"}
-	alice, bob := &trader{t: t, dir: t.TempDir()}, &trader{t: t, dir: t.TempDir()}
-	for _, c := range []*trader{server, alice, bob} {
-		t.Cleanup(c.kill)
-	}
-	server.start()
-	alice.box, bob.box = server.tell("box alice"), server.tell("box bob")
-	bob.drop = server.tell("public " + bob.box)
-	bob.start()
-	bob.kill()
-	alice.start()
-	if got := alice.tell("begin " + bob.home); got != "done" {
+	s := newScene(t, true)
+	s.bob.drop = s.server.tell("public " + s.bob.box)
+	s.bob.start()
+	s.bob.kill()
+	s.alice.start()
+	if got := s.alice.tell("begin " + s.bob.home); got != "done" {
 		t.Fatal(got)
 	}
-	letters := func(of, want string) {
-		t.Helper()
-		until(t, func() bool { return server.tell("letters "+of) == want })
-		server.kill()
-		server.start()
+	for n := int64(1); n <= *scenes; n++ {
+		s.round(n)
 	}
-	for round := int64(1); round <= *scenes; round++ {
-		if got := alice.tell("inquire"); got != "done" {
-			t.Fatal(got)
-		}
-		until(t, func() bool { return server.tell("letters bob") != "0" })
-		letters("alice", "0")
-		alice.kill()
-		bob.start()
-		until(t, func() bool { return bob.report().Seen[alice.dir+" inquires"] == round })
-		until(t, func() bool { return server.tell("letters alice") != "0" })
-		letters("bob", "0")
-		bob.kill()
-		alice.start()
-		until(t, func() bool { return alice.report().Told == round })
-		if r := alice.report(); r.Asked != round || len(r.Wrong) > 0 {
-			t.Errorf("round %d: asked %d, told %d, %q", round, r.Asked, r.Told, r.Wrong)
-		}
-	}
-	bob.start() // and now the two meet
-	until(t, func() bool { return bob.tell("correspondents") == "1" && alice.tell("correspondents") == "1" })
-	if got := alice.tell("inquire"); got != "done" {
+	s.bob.start() // and now the two meet
+	until(t, func() bool { return s.bob.tell("correspondents") == "1" && s.alice.tell("correspondents") == "1" })
+	if got := s.alice.tell("inquire"); got != "done" {
 		t.Fatal(got)
 	}
-	until(t, func() bool { return alice.report().Told == *scenes+1 })
-	if r := bob.report(); r.Seen[alice.dir+" inquires"] != *scenes+1 || len(r.Wrong) > 0 {
-		t.Errorf("bob has seen %v, %q", r.Seen, r.Wrong)
-	}
+	until(t, func() bool { return s.alice.report().Told == *scenes+1 })
+	s.seen(*scenes + 1)
 }
 
 // report returns the state of a child's account.
