@@ -83,7 +83,11 @@ func listPeers(path string, stdout, stderr io.Writer) int {
 		if s.Doomed {
 			note = "to be forgotten"
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%d frames, %d bytes\t%d\t%d\t%s\n", s.Peer, l.Contact.UTC().Format(time.DateTime), l.Frames, l.Bytes, s.Exports, s.Imports, note)
+		contact := l.Contact.UTC().Format(time.DateTime)
+		if l.Unheard {
+			contact = "not yet, by letter"
+		}
+		fmt.Fprintf(tab, "%s\t%s\t%d frames, %d bytes\t%d\t%d\t%s\n", s.Peer, contact, l.Frames, l.Bytes, s.Exports, s.Imports, note)
 	}
 	_ = tab.Flush()
 	return 0

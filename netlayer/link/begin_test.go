@@ -7,6 +7,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/store"
 )
 
 // beginning is a link from a to b, as one of the two sees it.
@@ -76,6 +77,20 @@ func TestBegin(t *testing.T) {
 		if !a.desk.all()[0].Info().Posted {
 			t.Error("after a restart it is a link that a handshake has begun")
 		}
+		unheard := func() (yes bool) {
+			err := a.store.View(func(r store.Reader) error {
+				all, err := link.StoredLinks(r)
+				yes = len(all) == 1 && all[0].Unheard
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return yes
+		}
+		if !unheard() {
+			t.Error("in the store the peer was heard")
+		}
 		w.Partition(a.host, b.host)
 		b.begin(beginning(a, b, false))
 		time.Sleep(time.Second)
@@ -87,6 +102,9 @@ func TestBegin(t *testing.T) {
 		}
 		w.Heal(a.host, b.host)
 		talk(t, out, in, 400) // over the connection that a finds now
+		if unheard() {
+			t.Error("in the store the peer was never heard")
+		}
 	})
 }
 

@@ -12,8 +12,10 @@ type Stored struct {
 	// Name is what it is stored under, Local and Remote are its ends.
 	Name          [16]byte
 	Local, Remote sturdyref.PeerID
-	// Contact is when the peer was connected last.
+	// Contact is when the peer was connected, or heard by letter, last. Unheard says that it never was: this side has begun the link by a
+	// letter, then.
 	Contact time.Time
+	Unheard bool
 	// Frames and Bytes are what waits for the peer.
 	Frames, Bytes uint64
 }
@@ -28,7 +30,7 @@ func StoredLinks(r store.Reader) (all []Stored, err error) {
 		}
 		lk := &l.lk
 		all = append(all, Stored{
-			Name: lk.id, Local: l.info.Local.ID(), Remote: l.info.Remote.ID(), Contact: lk.contact, Frames: lk.taken - lk.deleted, Bytes: lk.put - lk.freed,
+			Name: lk.id, Local: l.info.Local.ID(), Remote: l.info.Remote.ID(), Contact: lk.contact, Unheard: l.unheard(), Frames: lk.taken - lk.deleted, Bytes: lk.put - lk.freed,
 		})
 		return true
 	})
