@@ -28,7 +28,7 @@ model: ## the exhaustive model of order, to its end (minutes, 1 GB)
 	go test -count=1 -v -timeout 60m ./conformance/model -args -full
 
 .PHONY: torture
-torture: ## durable objects under kills at every instant: TORTURE times what CI does (20), half an hour
+torture: ## durable objects under kills and full disks at every instant: TORTURE times what CI does (20), half an hour
 	go test -count=1 -v -timeout 60m -run '^TestTorture$$|^TestApes$$' ./vat -args -torture $$((10 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestKill$$' . -args -kills $$((8 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestCrash$$' ./store/bolt -args -crashes $$((15 * $${TORTURE:-20}))

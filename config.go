@@ -14,6 +14,8 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -76,6 +78,8 @@ type Config struct {
 	Logger hclog.Logger
 	// Tracer is told of every message and turn. Default: nobody.
 	Tracer vat.Tracer
+
+	openStore func(path string) (*store.Store, error) // bolt.Open; tests have it fail
 }
 
 // Door says who may have a session with a node, and how many.
@@ -134,6 +138,9 @@ func (c *Config) validated() (Config, error) {
 	}
 	if k, ok := v.Identity.(sturdyref.KeyPair); ok && k.IsZero() {
 		return v, errNoKeys
+	}
+	if v.openStore == nil {
+		v.openStore = bolt.Open
 	}
 	v.Advertise, v.Kinds = append([]string(nil), v.Advertise...), append([]vat.Kind(nil), v.Kinds...)
 	if v.Logger == nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/store"
-	"github.com/hawser-go/hawser/store/bolt"
 	"github.com/hawser-go/hawser/store/memory"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -48,7 +47,7 @@ func (s *shared) openDurables(c Config) error {
 		if _, e := os.Stat(path); len(c.Kinds) == 0 && errors.Is(e, fs.ErrNotExist) {
 			return nil
 		}
-		st, err = bolt.Open(path)
+		st, err = c.openStore(path)
 	}
 	if err != nil {
 		return err

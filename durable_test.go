@@ -33,6 +33,8 @@ type account struct {
 	Asked   int64
 	Told    int64
 	Wrong   []string
+	Made    int64 // parcels
+	Held    map[string]held
 }
 
 type Account interface {
@@ -41,6 +43,9 @@ type Account interface {
 	Take(from string, n, amount int64) int64
 	Heard(o promise.Outcome[int64])
 	Inquire(ctx context.Context)
+	Trade(ctx context.Context, left int) error
+	Hold(from string, n int64, name string, p parcelRef, maker accountRef)
+	Visit(ctx context.Context)
 	Report() account
 }
 

@@ -18,6 +18,16 @@ import (
 // store.ErrLocked if another process has it open, with store.ErrForeign if it is no store or damaged, and with
 // store.ErrNewer if a later version has written it; the file is not touched then.
 func Open(path string) (*store.Store, error) {
+	b, err := OpenBackend(path)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(b)
+}
+
+// OpenBackend opens what Open makes a store of, and fails as it does, for those who put something between the file and its store. It is
+// the caller's to close until it is given to store.Open.
+func OpenBackend(path string) (store.Backend, error) {
 	if err := inspect(path); err != nil {
 		return nil, err
 	}
@@ -25,7 +35,7 @@ func Open(path string) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(&backend{db})
+	return &backend{db}, nil
 }
 
 // lockTime is how long another process is waited for, which may just be closing the file.
