@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/netlayer/link"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -211,5 +214,89 @@ func TestRestoredBackup(t *testing.T) {
 	}
 	if _, err := r.Others[0].Send(context.Background(), "report").Await(context.Background()); err == nil {
 		t.Error("a reference of a session that has ended works")
+	}
+}
+
+// doorNode opens a node with a door and a published account.
+func doorNode(t *testing.T, dir string, door hawser.Door) (*hawser.Node, sturdyref.Ref) {
+	t.Helper()
+	n, err := hawser.Open(context.Background(), &hawser.Config{
+		Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{ListKind, accountKind}, Door: door, Logger: hclog.NewNullLogger(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	uri, err := n.Publish(context.Background(), "account", durableAccount(t, n).Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, uri
+}
+
+// visits has somebody with a new identity become an acquaintance of a host, so that their session lasts, and go away.
+func visits(t *testing.T, uri sturdyref.Ref) {
+	t.Helper()
+	ctx := context.Background()
+	guest := durableNode(t, t.TempDir())
+	far, err := guest.Enliven(uri).Await(ctx)
+	if err == nil {
+		_, err = vat.Result[any](far.Send(ctx, "meet", []accountRef{durableAccount(t, guest)})).Await(ctx)
+	}
+	if err == nil {
+		_, err = vat.Result[any](durableAccount(t, guest).Send(ctx, "meet", []accountRef{{far}})).Await(ctx)
+	}
+	if err := errors.Join(err, guest.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever makes up identities fills no node up: from one place so many have sessions that outlive processes, and the others are served as
+// long as theirs last.
+func TestLastingPerSource(t *testing.T) {
+	dir, door := t.TempDir(), hawser.Door{MaxLastingPerSource: 2}
+	host, uri := doorNode(t, dir, door)
+	want := func(n int) {
+		t.Helper()
+		visits(t, uri)
+		if got := len(host.Lasting()); got != n {
+			t.Errorf("%d sessions are stored, want %d", got, n)
+		}
+	}
+	want(1)
+	want(2)
+	want(2)
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	host, uri = doorNode(t, dir, door)
+	want(2)
+	if err := host.Forget(host.Lasting()[0]); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return len(host.Lasting()) == 1 })
+	want(2)
+	want(2)
+}
+
+// Who is away, with a session that outlives processes, takes no room at the door.
+func TestAwayAndNotAtTheDoor(t *testing.T) {
+	host, uri := doorNode(t, t.TempDir(), hawser.Door{MaxPerSource: 2})
+	for range 3 { // one after the other
+		visits(t, uri)
+	}
+	if n := len(host.Lasting()); n != 3 {
+		t.Errorf("%d sessions are stored, want 3", n)
+	}
+	for i := range 3 { // then two get in who have nothing that lasts
+		guest, err := hawser.Open(context.Background(), quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = guest.Close() })
+		_, err = guest.Enliven(uri).Await(context.Background())
+		if i < 2 && err != nil || i == 2 && !errors.Is(err, hawser.ErrRefused) {
+			t.Errorf("guest %d: %v", i+1, err)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // A Layer is one network a node is on.
@@ -45,7 +46,11 @@ func (c *Config) networks(nc NetworkConfig, st *store.Store, post *home.Post) ([
 	if err != nil {
 		return nil, err
 	}
-	lc := link.Config{Grace: c.Grace, Store: st, Allow: c.Handoffs.Allow(), Logger: c.Logger.Named("link")}
+	known := slices.Clone(c.Door.Known)
+	lc := link.Config{
+		Grace: c.Grace, Store: st, Allow: c.Handoffs.Allow(), Logger: c.Logger.Named("link"), MaxLastingPerSource: c.Door.MaxLastingPerSource,
+		Trust: func(p sturdyref.PeerID) bool { return slices.Contains(known, p) },
+	}
 	if c.Locator != nil {
 		lc.Locate = c.Locator.Locate
 	}

@@ -123,7 +123,9 @@ func (s *Session) update(rows func(*vat.Tx, *locked), fn func(*vat.Tx)) {
 	case err != nil:
 		s.leave(err)
 	case refused != nil:
-		s.log.Warn("a session will not survive a restart", "peer", s.peer(), "error", refused)
+		if n := s.cfg.Ledger.refused.Add(1); n&(n-1) == 0 { // a flood must not fill the log
+			s.log.Warn("a session will not survive a restart", "peer", s.peer(), "error", refused, "refused so far", n)
+		}
 	}
 }
 

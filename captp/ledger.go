@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -20,6 +21,8 @@ type Ledger struct {
 	store  *store.Store
 	limits Limits
 	depot  *vat.Depot
+
+	refused atomic.Uint64 // sessions that were not stored, since there were too many
 
 	mu      sync.Mutex
 	dormant map[[16]byte]*dormant // sessions from before that have no connection yet

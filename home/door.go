@@ -28,6 +28,11 @@ type Door struct {
 	MaxAnonymous int
 	// MaxPerSource bounds those of them that come from one source, an IP address or the /64 of an IPv6 one (default 512).
 	MaxPerSource int
+	// MaxLastingPerSource bounds the sessions dialled by others from one source, or opened by letters that were sent by one sturdyref, that
+	// outlive the process (default 64): these may be many over the time that they are kept. There may be four times as many from the /24 of
+	// an address, or the /48 of an IPv6 one, and by letters.
+	// Beyond, a session ends with the process. Who is in Known is not counted.
+	MaxLastingPerSource int
 }
 
 // maxOfPeer bounds the sessions a peer that says who it is may have while its earlier ones are coming to their ends.
@@ -39,7 +44,7 @@ func (d Door) validated() (Door, error) {
 		name  string
 		value *int
 		usual int
-	}{{"MaxSessions", &d.MaxSessions, 4096}, {"MaxAnonymous", &d.MaxAnonymous, 1024}, {"MaxPerSource", &d.MaxPerSource, 512}} {
+	}{{"MaxSessions", &d.MaxSessions, 4096}, {"MaxAnonymous", &d.MaxAnonymous, 1024}, {"MaxPerSource", &d.MaxPerSource, 512}, {"MaxLastingPerSource", &d.MaxLastingPerSource, 64}} {
 		if *l.value < 0 {
 			return d, fmt.Errorf("home: Door.%s is %d: give a positive number, or 0 for %d", l.name, *l.value, l.usual)
 		}
@@ -62,26 +67,64 @@ func (h *Home) admissible(info netlayer.Info, introduced bool) error {
 	if known {
 		return nil
 	}
-	full := ""
-	// A peer that comes again replaces the session it has.
-	p := h.peers[info.Remote.ID()]
-	again := identified(info) && p != nil && p.sessions > 0
-	switch {
-	case again && p.sessions >= maxOfPeer:
-		full = "this peer has too many that are not over yet"
-	case again:
-	case h.crowd.total >= d.MaxSessions:
-		full = fmt.Sprintf("there are %d, which is Door.MaxSessions", h.crowd.total)
-	case !identified(info) && h.crowd.anonymous >= d.MaxAnonymous:
-		full = fmt.Sprintf("there are %d anonymous ones, which is Door.MaxAnonymous", h.crowd.anonymous)
-	case info.Source != "" && h.crowd.sources[info.Source] >= d.MaxPerSource:
-		full = fmt.Sprintf("there are %d from %s, which is Door.MaxPerSource", h.crowd.sources[info.Source], info.Source)
+	full := h.full(info)
+	if full != "" {
+		h.excuse()
+		full = h.full(info)
 	}
 	if full != "" {
 		h.crowd.refused++
 		return &crowdedError{full, h.crowd.refused}
 	}
 	return nil
+}
+
+// full says why there is no room for a dialler, "" if there is. Called with mu held.
+func (h *Home) full(info netlayer.Info) string {
+	d := h.cfg.Door
+	// A peer that comes again replaces the session it has.
+	p := h.peers[info.Remote.ID()]
+	again := identified(info) && p != nil && p.sessions > 0
+	switch {
+	case again && p.sessions >= maxOfPeer && h.passing(p) >= maxOfPeer:
+		return "this peer has too many that are not over yet"
+	case again:
+	case h.crowd.total >= d.MaxSessions:
+		return fmt.Sprintf("there are %d, which is Door.MaxSessions", h.crowd.total)
+	case !identified(info) && h.crowd.anonymous >= d.MaxAnonymous:
+		return fmt.Sprintf("there are %d anonymous ones, which is Door.MaxAnonymous", h.crowd.anonymous)
+	case info.Source != "" && h.crowd.sources[info.Source] >= d.MaxPerSource:
+		return fmt.Sprintf("there are %d from %s, which is Door.MaxPerSource", h.crowd.sources[info.Source], info.Source)
+	}
+	return ""
+}
+
+// abides reports whether a session outlives this process, and so takes no room at the door: its peer may be away for months, and how many
+// of these there are is bounded by what is stored. One that ends takes room until it is over.
+func (l *link) abides() bool { return l.started && l.session.Lasts() && l.session.Err() == nil }
+
+// passing counts the sessions dialled by a peer that do not outlive this process. Called with mu held.
+func (h *Home) passing(p *peer) (n int) {
+	for l := range h.links {
+		if l.peer == p.id && !l.info().Outbound && !l.abides() {
+			n++
+		}
+	}
+	return n
+}
+
+// excuse has the crowd count those sessions that do not outlive this process, which it cannot know when they begin. Called with mu held.
+func (h *Home) excuse() {
+	for l := range h.links {
+		if abides := l.abides(); abides != l.excused && !l.info().Outbound {
+			l.excused = abides
+			if abides {
+				h.crowd.add(l.info(), -1)
+			} else {
+				h.crowd.add(l.info(), 1)
+			}
+		}
+	}
 }
 
 // crowdedError refuses one session too many. The dialler is told what every other one is told that is refused.

@@ -26,10 +26,9 @@ type link struct {
 	// What follows is guarded by the Home's mu.
 	since   time.Time // when it got its connection
 	started bool
-	// restored says that it is from an earlier process, and so takes no room at the door: how many of those there are is bounded by
-	// what is stored.
-	restored bool
-	doubted  time.Time // when what a live reference leads to was looked at last
+	// excused says that it is not counted at the door, since it outlives this process, or has outlived an earlier one: see abides.
+	excused bool
+	doubted time.Time // when what a live reference leads to was looked at last
 	// reacher is the connection, if it waits for its peer when that is gone.
 	reacher netlayer.Reacher
 	// stay ends the session of a guest who has not withdrawn anything.
@@ -112,7 +111,7 @@ func (h *Home) enter(l *link, info netlayer.Info) {
 	if info.AdmittedBy != ([16]byte{}) {
 		l.shown[info.AdmittedBy] = struct{}{}
 	}
-	if !l.restored {
+	if !l.excused {
 		h.crowd.add(info, 1)
 	}
 	if identified(info) {
@@ -126,7 +125,7 @@ func (h *Home) leave(l *link) []Layer {
 	if _, ok := h.links[l]; ok {
 		delete(h.links, l)
 		if info := l.info(); !info.Outbound {
-			if !l.restored {
+			if !l.excused {
 				h.crowd.add(info, -1)
 			}
 			if identified(info) {

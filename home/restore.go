@@ -57,7 +57,7 @@ func (h *Home) revive(conn netlayer.Lasting) (*link, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l.restored = true
+	l.excused = true
 	h.enter(l, info)
 	p := h.peer(l.peer)
 	g, met := l.session.Greeting()

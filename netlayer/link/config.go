@@ -38,8 +38,14 @@ type Config struct {
 	// there or not. An anonymous dialler, which does not outlive its own, is waited for as ever.
 	Lease time.Duration
 	// MaxLasting bounds the links that outlive their process (default 4096), and MaxLastingPerPeer those of one peer, or of one
-	// source if it is anonymous (default 8). Beyond, [netlayer.Lasting.Last] refuses: none of those that are there has to go.
-	MaxLasting, MaxLastingPerPeer int
+	// source if it is anonymous (default 8). MaxLastingPerSource bounds those that peers have dialled, or begun by a letter, from one
+	// source (default 64), also from before a restart; from one network, an IPv4 /24 or an IPv6 /48, or by letters, there may be four times as
+	// many, and all that peers have dialled are at most three fourths of MaxLasting. Beyond, [netlayer.Lasting.Last] refuses: none of those
+	// that are there has to go.
+	MaxLasting, MaxLastingPerPeer, MaxLastingPerSource int
+	// Trust, if not nil, says which peers are not counted by where they come from. It may be called by any goroutine, and must return at
+	// once.
+	Trust func(sturdyref.PeerID) bool
 	// Allow says which addresses may be dialled after a restart for links whose Dial.Allow was not nil, which cannot be
 	// stored. Default: none of them is; the peer is waited for.
 	Allow func(netip.Addr) bool
@@ -106,6 +112,7 @@ func (c *Config) validated() (Config, error) {
 		{"MaxSuspendedBytes", &v.MaxSuspendedBytes, 64 << 20},
 		{"MaxLasting", &v.MaxLasting, 4096},
 		{"MaxLastingPerPeer", &v.MaxLastingPerPeer, 8},
+		{"MaxLastingPerSource", &v.MaxLastingPerSource, 64},
 	} {
 		if *n.value < 0 {
 			return v, fmt.Errorf("link: Config.%s is %d: give a positive number, or 0 for %d", n.name, *n.value, n.usual)

@@ -120,12 +120,13 @@ func (n *Netlayer) revive(r store.Reader, id []byte) (*link, error) {
 
 // keep enters a link of an earlier process.
 func (n *Netlayer) keep(l *link) error {
+	shares := l.shares()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
 		return errClosed
 	}
-	n.lasting.enter(l)
+	n.lasting.enter(l, shares)
 	if l.lk.ended == nil {
 		n.links[l] = struct{}{}
 		n.byID[l.name] = l
@@ -149,48 +150,5 @@ func sweep(r store.Reader, tx *store.Batch) {
 				tx.Drop(bucket)
 			}
 		}
-	}
-}
-
-// shelves counts the links that last. It is guarded by the mu of the Netlayer.
-type shelves struct {
-	all   map[*link]struct{}
-	peers map[string]int
-}
-
-func (s *shelves) enter(l *link) {
-	s.all[l] = struct{}{}
-	who, _ := l.who()
-	s.peers[who]++
-}
-
-// admitLasting counts a link that is to last, or refuses it.
-func (n *Netlayer) admitLasting(l *link) error {
-	who, _ := l.who()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case n.closed:
-		return errClosed
-	case len(n.lasting.all) >= n.cfg.MaxLasting:
-		return fmt.Errorf("%w: %d are stored, forget some", ErrCrowded, n.cfg.MaxLasting)
-	case n.lasting.peers[who] >= n.cfg.MaxLastingPerPeer:
-		return fmt.Errorf("%w: %d of %s are stored, forget some", ErrCrowded, n.cfg.MaxLastingPerPeer, who)
-	}
-	n.lasting.enter(l)
-	return nil
-}
-
-// dismissLasting takes out one that was forgotten. If it has ended, those who ask for it are told that it is gone.
-func (n *Netlayer) dismissLasting(l *link, ended bool) {
-	who, _ := l.who()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.lasting.all, l)
-	if n.lasting.peers[who]--; n.lasting.peers[who] <= 0 {
-		delete(n.lasting.peers, who)
-	}
-	if ended && l.named && n.byID[l.name] == l {
-		delete(n.byID, l.name)
 	}
 }

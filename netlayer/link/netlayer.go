@@ -47,7 +47,7 @@ func New(inner netlayer.Netlayer, cfg *Config) (*Netlayer, error) {
 		Netlayer: inner, cfg: c, answering: make(chan struct{}, maxAnswering), over: make(chan struct{}),
 		links: make(map[*link]struct{}), byID: make(map[name]*link),
 		crowd:   crowd{members: make(map[*link]*place)},
-		lasting: shelves{make(map[*link]struct{}), make(map[string]int)},
+		lasting: shelves{make(map[*link][]share), make(map[share]int)},
 	}
 	_, _ = rand.Read(n.process[:])
 	n.ctx, n.cancel = context.WithCancel(context.Background())
