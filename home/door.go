@@ -28,8 +28,8 @@ type Door struct {
 	MaxAnonymous int
 	// MaxPerSource bounds those of them that come from one source, an IP address or the /64 of an IPv6 one (default 512).
 	MaxPerSource int
-	// MaxLastingPerSource bounds the sessions dialled by others from one source, or opened by letters that were sent by one sturdyref, that
-	// outlive the process (default 64): these may be many over the time that they are kept. There may be four times as many from the /24 of
+	// MaxLastingPerSource bounds the sessions that outlive the process with strangers from one source (default 64): peers that have dialled,
+	// that others have handed to this node, or that have sent a letter by one sturdyref. These may be many over the time that they are kept. There may be four times as many from the /24 of
 	// an address, or the /48 of an IPv6 one, and by letters.
 	// Beyond, a session ends with the process. Who is in Known is not counted.
 	MaxLastingPerSource int

@@ -38,9 +38,10 @@ type Config struct {
 	// there or not. An anonymous dialler, which does not outlive its own, is waited for as ever.
 	Lease time.Duration
 	// MaxLasting bounds the links that outlive their process (default 4096), and MaxLastingPerPeer those of one peer, or of one
-	// source if it is anonymous (default 8). MaxLastingPerSource bounds those that peers have dialled, or begun by a letter, from one
-	// source (default 64), also from before a restart; from one network, an IPv4 /24 or an IPv6 /48, or by letters, there may be four times as
-	// many, and all that peers have dialled are at most three fourths of MaxLasting. Beyond, [netlayer.Lasting.Last] refuses: none of those
+	// source if it is anonymous (default 8). MaxLastingPerSource bounds those of strangers at one
+	// source (default 64), also from before a restart: of peers that have dialled, or begun a link by a letter, or were dialled with a
+	// Dial.Allow, as another peer had said where they are. In one network, an IPv4 /24 or an IPv6 /48, or by letters, there may be four times
+	// as many, and all of strangers are at most three fourths of MaxLasting. Beyond, [netlayer.Lasting.Last] refuses: none of those
 	// that are there has to go.
 	MaxLasting, MaxLastingPerPeer, MaxLastingPerSource int
 	// Trust, if not nil, says which peers are not counted by where they come from. It may be called by any goroutine, and must return at

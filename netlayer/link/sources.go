@@ -9,7 +9,8 @@ import (
 )
 
 // A store is filled up by whoever can have links that last, and they stay for as long as the lease, so nobody may have more than a share.
-// An identity costs nothing: strangers, who have dialled, are counted by where they come from. What this side has dialled is its own wish.
+// An identity costs nothing: strangers, who have dialled, or are dialled because somebody said so, are counted by where they are. What else
+// this side dials is its own wish.
 
 // ofNetwork is how many times MaxLastingPerSource there may be from a network of many sources: an IPv4 /24, or an IPv6 /48, which
 // anybody can have; or from all letters.
@@ -54,7 +55,7 @@ func (l *link) shares() []share {
 	who, _ := l.who()
 	all := []share{{sharePeer, who}}
 	i := &l.info
-	if i.Outbound || l.n.cfg.Trust != nil && l.n.cfg.Trust(i.Remote.ID()) {
+	if i.Outbound && !l.sent() || l.n.cfg.Trust != nil && l.n.cfg.Trust(i.Remote.ID()) {
 		return all
 	}
 	all = append(all, share{of: shareStrangers})
@@ -67,7 +68,10 @@ func (l *link) shares() []share {
 	return all
 }
 
-// networkOf returns the network of many sources that a dialler's is in, "" if it is not known.
+// sent reports whether this side has dialled because another peer has said so, who may have made the whole peer up: such a dial is guarded.
+func (l *link) sent() bool { return l.lk.to != nil && l.lk.to.allow != nil }
+
+// networkOf returns the network of many sources that a peer's is in, "" if it is not known.
 func networkOf(i *netlayer.Info) string {
 	if strings.HasPrefix(i.Source, "mail ") {
 		return "mail"
@@ -125,7 +129,7 @@ func (s share) full(most int) string {
 	case sharePeer:
 		return fmt.Sprintf("%d of %s are stored", most, s.name)
 	case shareStrangers:
-		return fmt.Sprintf("%d that others have dialled are stored", most)
+		return fmt.Sprintf("%d of strangers are stored", most)
 	default:
 		return fmt.Sprintf("%d from %s are stored", most, s.name)
 	}

@@ -3,6 +3,7 @@ package link_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -78,9 +79,17 @@ func TestSourcesShare(t *testing.T) {
 		fill("192.0.2.1/32", 1)
 		fill("203.0.113.1/32", 1) // eighteen of twenty-four are there
 		for range 3 {
-			out := victim.dial(other)
-			last(t, out)
+			last(t, victim.dial(other))
 		}
+		victim.guard = func(netip.Addr) bool { return true }
+		host := &node{t: t, net: w, name: "made up elsewhere", addr: "192.0.2.4/32", dir: new(memory.Backend)}
+		host.start()
+		if err := victim.dial(host).last(); !errors.Is(err, link.ErrCrowded) {
+			t.Errorf("where another has sent the node: %v", err)
+		}
+		victim.guard = nil
+		last(t, victim.dial(host))
+		host.stop()
 	})
 }
 
