@@ -42,33 +42,50 @@ func (n *Network) connect(dialler, acceptor *Host, infos [2]netlayer.Info, early
 	return w
 }
 
-func (w *wire) stall() {
+// both changes the two directions at one instant: who has read that it is over finds that it cannot write, either.
+func (w *wire) both(change func()) {
 	for _, p := range w.from {
-		p.stall()
+		p.mu.Lock()
+		defer p.mu.Unlock()
 	}
+	change()
+}
+
+func (w *wire) stall() {
+	w.both(func() {
+		for _, p := range w.from {
+			p.stall()
+		}
+	})
 }
 
 func (w *wire) resume() {
-	shutAt := [2]time.Duration{w.from[0].resume(), w.from[1].resume()}
-	for i, p := range w.from {
-		p.hear(shutAt[1-i])
-	}
+	w.both(func() {
+		shutAt := [2]time.Duration{w.from[0].resume(), w.from[1].resume()}
+		for i, p := range w.from {
+			p.hear(shutAt[1-i])
+		}
+	})
 }
 
 func (w *wire) lose() {
-	for _, p := range w.from {
-		p.lose(errLost)
-	}
+	w.both(func() {
+		for _, p := range w.from {
+			p.lose(errLost)
+		}
+	})
 }
 
 // vanish loses the wire for one of its hosts alone.
 func (w *wire) vanish(h *Host) {
-	for i, p := range w.from {
-		if w.hosts[i] == h {
-			p.fallSilent(errLost)
-			w.from[1-i].fallDeaf(errLost)
+	w.both(func() {
+		for i, p := range w.from {
+			if w.hosts[i] == h {
+				p.fallSilent(errLost)
+				w.from[1-i].fallDeaf(errLost)
+			}
 		}
-	}
+	})
 }
 
 // between returns the connections between two hosts. It is called with the network's mutex held.
@@ -108,7 +125,7 @@ func (c *conn) Close(reason string) error {
 		return nil
 	}
 	said := closedThere(reason)
-	c.in.closeRead(c.out.closeWrite(said), said)
+	c.wire.both(func() { c.in.closeRead(c.out.closeWrite(said), said) })
 	if c.wire.ends[1-c.side].closed.Load() {
 		c.wire.net.mu.Lock()
 		delete(c.wire.net.wires, c.wire)

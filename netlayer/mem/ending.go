@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
+// The methods of this file are called with the mutex held, those that both directions are about with that of the other, too: see wire.both.
+
 // closeWrite ends the pipe after what was sent and returns when the reader will learn of it.
 func (p *pipe) closeWrite(said error) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.lk.shut, p.lk.shutAt, p.lk.shutSaid = true, p.arrival(), said
 	p.wakeReader()
 	p.wakeWriter()
@@ -17,8 +17,6 @@ func (p *pipe) closeWrite(said error) time.Duration {
 
 // closeRead drops what has not arrived and makes the writer's sends fail from the given time on.
 func (p *pipe) closeRead(from time.Duration, said error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.drop(p.arrived())
 	p.lk.deaf, p.lk.deafAt, p.lk.deafSaid = true, from, said
 	p.wakeReader()
@@ -27,8 +25,6 @@ func (p *pipe) closeRead(from time.Duration, said error) {
 
 // lose breaks the pipe: of what was sent and not taken, a part that chance decides is dropped and the rest arrives now.
 func (p *pipe) lose(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.lk.lost != nil {
 		return
 	}
@@ -45,8 +41,6 @@ func (p *pipe) lose(err error) {
 
 // fallSilent breaks the pipe for its writer: what has arrived can be read, and then nothing comes.
 func (p *pipe) fallSilent(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.drop(p.arrived())
 	p.lk.silent = err
 	p.wakeWriter()
@@ -54,8 +48,6 @@ func (p *pipe) fallSilent(err error) {
 
 // fallDeaf breaks the pipe for its reader: what has arrived can be read, and what is written goes nowhere.
 func (p *pipe) fallDeaf(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.drop(p.arrived())
 	p.lk.deaf, p.lk.deafAt, p.lk.deafHere = true, never, err
 	p.wakeReader()
@@ -63,8 +55,6 @@ func (p *pipe) fallDeaf(err error) {
 
 // stall holds back what has not arrived, and all that is sent, until resume.
 func (p *pipe) stall() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	now := p.net.now()
 	hold := func(due time.Duration) time.Duration {
 		if due > now {
@@ -79,8 +69,6 @@ func (p *pipe) stall() {
 
 // resume sends on what was held back, as if it were sent now, and returns when the reader learns that it was the last.
 func (p *pipe) resume() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.lk.stalled = false
 	release := func(due time.Duration) time.Duration {
 		if due == never {
@@ -96,16 +84,12 @@ func (p *pipe) resume() time.Duration {
 
 // hear sets when the writer learns that the reader has closed: when the reader's own pipe ends.
 func (p *pipe) hear(at time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.lk.deafHere != nil {
 		return // there is nobody to hear from
 	}
 	p.lk.deafAt = at
 	p.wakeWriter()
 }
-
-// The methods below are called with the mutex held.
 
 // drop loses all that was sent and not taken but for the first n frames.
 func (p *pipe) drop(n int) {

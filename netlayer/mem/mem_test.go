@@ -648,3 +648,31 @@ func TestSilentLoss(t *testing.T) {
 		}
 	})
 }
+
+// Who has read that the connection is over finds that it cannot write, either: the two directions end at one instant.
+func TestEndsAtOnce(t *testing.T) {
+	n := mem.New(nil)
+	defer n.Close()
+	a, b := n.Host(mem.HostConfig{Name: "a"}), n.Host(mem.HostConfig{Name: "b"})
+	for i := range 5000 {
+		out, in := connect(t, a, b)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if i%2 == 0 {
+				out.Close("")
+			} else {
+				n.Lose(a, b)
+			}
+		}()
+		if _, err := in.Read(); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if err := in.Write([][]byte{[]byte("too late")}); !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("end %d: Write after it: %v", i, err)
+		}
+		<-ended
+		out.Close("")
+		in.Close("")
+	}
+}
