@@ -42,20 +42,11 @@ func onSimulated(t *testing.T, net *mem.Network, cfg hawser.Config) *corresponde
 	return c
 }
 
-// keepsMail makes a node a mailbox server.
+// keepsMail is servesMail in a test.
 func keepsMail(t *testing.T, server *correspondent) mailroom.HostRef {
 	t.Helper()
-	ctx := context.Background()
-	v, err := server.DurableVat("mailboxes")
+	host, err := servesMail(context.Background(), server.Node)
 	if err != nil {
-		t.Fatal(err)
-	}
-	host, err := mailroom.Open(ctx, v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := mailroom.PublisherFacet.SpawnIn(server.Vat("publisher"), mailPublisher{server.Node})
-	if _, err := host.Attach(ctx, vat.As[mailroom.PublisherRef](p)).Await(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return host

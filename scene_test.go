@@ -28,24 +28,7 @@ func childKeepsMail(dir string) int {
 		fmt.Println(err)
 		return 1
 	}
-	v, err := n.DurableVat("mailboxes")
-	var host mailroom.HostRef
-	if err == nil {
-		host, err = mailroom.Open(ctx, v)
-	}
-	var all []mailroom.Publication
-	if err == nil {
-		all, err = host.Publications(ctx).Await(ctx)
-	}
-	p := mailPublisher{n}
-	for _, each := range all {
-		if err == nil {
-			_, err = p.Publish(ctx, each.Name, each.Ref)
-		}
-	}
-	if err == nil {
-		_, err = host.Attach(ctx, vat.As[mailroom.PublisherRef](mailroom.PublisherFacet.SpawnIn(n.Vat("publisher"), p))).Await(ctx)
-	}
+	host, err := servesMail(ctx, n)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -73,6 +56,29 @@ func childKeepsMail(dir string) int {
 		fmt.Println(answer)
 	}
 	return 0
+}
+
+// servesMail makes a node the mailbox server that it was before, if it was.
+func servesMail(ctx context.Context, n *hawser.Node) (host mailroom.HostRef, err error) {
+	v, err := n.DurableVat("mailboxes")
+	if err != nil {
+		return host, err
+	}
+	if host, err = mailroom.Open(ctx, v); err != nil {
+		return host, err
+	}
+	all, err := host.Publications(ctx).Await(ctx)
+	if err != nil {
+		return host, err
+	}
+	p := mailPublisher{n}
+	for _, each := range all {
+		if _, err := p.Publish(ctx, each.Name, each.Ref); err != nil {
+			return host, err
+		}
+	}
+	_, err = host.Attach(ctx, vat.As[mailroom.PublisherRef](mailroom.PublisherFacet.SpawnIn(n.Vat("publisher"), p))).Await(ctx)
+	return host, err
 }
 
 // mailPublisher publishes what a mailbox server gives out.
