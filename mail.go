@@ -16,6 +16,9 @@ var errNoMail = errors.New("hawser: Config.Mailbox is for a node with a Dir and 
 
 var errNoBox = errors.New("hawser: Config.PublicDrop is a drop of the box in Config.Mailbox, which is not set: set it to the owner's sturdyref")
 
+var errOwnersDrop = errors.New("hawser: Config.PublicDrop is the same as Config.Mailbox, the owner's sturdyref, which is for nobody else: " +
+	"set it to what hawser mailbox new calls public")
+
 // Correspondents lists the peers that can get letters of this node and write to it: each side has told the other where its letters are
 // dropped. It is empty without a Config.Mailbox.
 func (n *Node) Correspondents() []sturdyref.PeerID { return n.home.Correspondents() }
@@ -27,6 +30,8 @@ func (s *shared) post(c Config, id sturdyref.Identity, keep home.Keeper) (*home.
 		return nil, errNoBox
 	case c.Mailbox.IsZero() || keep == nil && s.durables.book() != nil:
 		return nil, nil
+	case c.PublicDrop.Swiss.Equal(c.Mailbox.Swiss):
+		return nil, errOwnersDrop
 	case s.durables.book() == nil:
 		return nil, errNoMail
 	}

@@ -155,7 +155,7 @@ func (h *Home) letIn(info netlayer.Info, begin func() (netlayer.Conn, error)) (*
 	if err != nil {
 		h.mu.Unlock()
 		h.refusing(err, l.peer)
-		return nil, errLeft
+		return nil, err
 	}
 	h.enter(l, info)
 	if p := h.peer(l.peer); p.live == nil && p.dial == nil {
@@ -183,9 +183,16 @@ func (h *Home) settled(a arrival) {
 	l := a.link
 	var waiting []*request
 	h.mu.Lock()
+	old := a.old
 	if p := h.peers[l.peer]; p != nil && p.live == l {
 		waiting, p.waiting = p.waiting, nil
 		h.cameUp(l.peer)
+		if old != nil && old.info().Posted { // the peer may not have had a letter yet
+			if _, ok := h.links[old]; ok && p.posted == nil {
+				p.posted = old
+			}
+			old = nil
+		}
 	}
 	h.mu.Unlock()
 	if a.mine != nil {
@@ -193,9 +200,9 @@ func (h *Home) settled(a arrival) {
 		h.handOver(a.mine, l)
 	}
 	h.serve(waiting, l)
-	if a.old != nil && !a.old.info().Posted {
-		// The peer proved who it is and has no session with us: it was restarted. It may not have had a letter yet.
-		h.goroutine(func() { a.old.session.Close("superseded by a new session") })
+	if old != nil {
+		// The peer proved who it is and has no session with us: it was restarted.
+		h.goroutine(func() { old.session.Close("superseded by a new session") })
 	}
 }
 

@@ -26,7 +26,8 @@ type Door struct {
 	MaxSessions int
 	// MaxAnonymous bounds those of them whose dialler does not say who it is (default 1024).
 	MaxAnonymous int
-	// MaxPerSource bounds those of them that come from one source, an IP address or the /64 of an IPv6 one (default 512).
+	// MaxPerSource bounds those of them that come from one source, an IP address or the /64 of an IPv6 one (default 512), and those that
+	// letters sent by one sturdyref open within 30 days, whatever becomes of them.
 	MaxPerSource int
 	// MaxLastingPerSource bounds the sessions that outlive the process with strangers from one source (default 64): peers that have dialled,
 	// that others have handed to this node, or that have sent a letter by one sturdyref. These may be many over the time that they are kept. There may be four times as many from the /24 of
@@ -73,8 +74,26 @@ func (h *Home) admissible(info netlayer.Info, introduced bool) error {
 		full = h.full(info)
 	}
 	if full != "" {
-		h.crowd.refused++
-		return &crowdedError{full, h.crowd.refused}
+		return h.crowd.refuse(full)
+	}
+	return nil
+}
+
+// frequent says whether letters with the secret that admits a peer have opened too many sessions already. They count for as long as they
+// are remembered, whatever has become of them: each has cost this node room on its disk, and a drop.
+func (h *Home) frequent(info netlayer.Info, opened func() (int, error)) error {
+	if h.known(info.Remote.ID()) {
+		return nil
+	}
+	n, err := opened()
+	if err == nil && n >= h.cfg.Door.MaxPerSource {
+		h.mu.Lock()
+		err = h.crowd.refuse(fmt.Sprintf("letters have opened %d from %s within 30 days, which is Door.MaxPerSource", n, info.Source))
+		h.mu.Unlock()
+		h.refusing(err, info.Remote.ID())
+	}
+	if err != nil {
+		return errLeft
 	}
 	return nil
 }
@@ -166,6 +185,12 @@ func (c *crowd) add(info netlayer.Info, n int) {
 			delete(c.sources, info.Source)
 		}
 	}
+}
+
+// refuse counts a session that is not to be, and says why.
+func (c *crowd) refuse(why string) error {
+	c.refused++
+	return &crowdedError{why, c.refused}
 }
 
 // credit records that the peer of l has shown the secret with the public name id, which may have been revoked meanwhile.

@@ -35,8 +35,11 @@ func letterFeatures() []string {
 
 // secretFor returns what the secret of a sturdyref is worth in mail, zero if no letter can open a session by it. p may be nil.
 func (p *Post) secretFor(ref sturdyref.Ref, keys sturdyref.Keys) mailbox.Secret {
-	if p == nil || ref.Peer.Hints["mailbox"] == "" {
+	if p == nil {
 		return mailbox.Secret{}
+	}
+	if drop, err := sturdyref.Parse(ref.Peer.Hints["mailbox"]); err != nil || drop.Peer.ID() == ref.Peer.ID() {
+		return mailbox.Secret{} // there is none, or it is where nobody was found
 	}
 	door, _ := ref.Door()
 	for _, swiss := range []sturdyref.SwissNum{ref.Swiss, door} {
@@ -52,7 +55,9 @@ func (p *Post) public() string {
 	if p == nil || p.cfg.Public.Swiss.IsZero() {
 		return ""
 	}
-	return p.cfg.Public.URI()
+	public := p.cfg.Public
+	public.Peer = withoutMailbox(public.Peer)
+	return public.URI()
 }
 
 // byLetter has a session opened by a letter for what a dial was for that has come to err: nobody was found. It reports false if that is
@@ -60,18 +65,21 @@ func (p *Post) public() string {
 func (h *Home) byLetter(d *dial, err error) bool {
 	found := errors.Is(err, netlayer.ErrRefused) || errors.Is(err, netlayer.ErrLost) || errors.Is(err, netlayer.ErrCrossed)
 	nobody := errors.Is(err, netlayer.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
-	if found || !nobody || d.req.secret.IsZero() || d.req.gifter != nil || h.ctx.Err() != nil {
+	if found || !nobody || d.req.gifter != nil || h.ctx.Err() != nil {
 		return false
 	}
 	h.mu.Lock()
 	posted, yields := d.peer.posted, d.yields
+	met := posted != nil && posted.greeting != nil
 	h.mu.Unlock()
 	switch {
-	case yields:
+	case yields, d.req.secret.IsZero() && !met:
 		return false
 	case posted != nil && posted.session.Err() == nil:
 		h.joins(d, posted, err)
 		return true
+	case d.req.secret.IsZero():
+		return false
 	}
 	conn, err := h.cfg.Post.begin(d)
 	if err != nil {
@@ -107,17 +115,25 @@ func (h *Home) joins(d *dial, posted *link, err error) {
 // unless there is another. It returns what has waited for one. Called with mu held.
 func (h *Home) heard(l *link) (waiting []*request) {
 	p := h.peers[l.peer]
-	if p == nil || !l.info().Posted {
+	if p == nil || !l.info().Posted || p.live == l {
 		return nil
 	}
-	if p.posted == l {
-		p.posted = nil
+	if p.posted == nil {
+		p.posted = l
 	}
-	if p.live == nil && p.dial == nil {
-		p.live = l
-		waiting, p.waiting = p.waiting, nil
-		h.cameUp(l.peer)
+	return h.promote(p)
+}
+
+// promote has a session that a letter has opened be where a peer is sent to, if the peer was heard on it and there is, and will be, no other.
+// It returns what has waited for one. Called with mu held.
+func (h *Home) promote(p *peer) (waiting []*request) {
+	l := p.posted
+	if l == nil || l.greeting == nil || p.live != nil || p.dial != nil {
+		return nil
 	}
+	p.live, p.posted = l, nil
+	waiting, p.waiting = p.waiting, nil
+	h.cameUp(p.id)
 	return waiting
 }
 
@@ -145,16 +161,17 @@ func (p *Post) begin(d *dial) (netlayer.Lasting, error) {
 		Local: over.Location(), Remote: d.req.peer.Clone(), Authenticated: true, Outbound: true, Binding: mailbox.Binding(id, self, peer),
 		Features: letterFeatures(), AdmittedBy: d.req.name,
 	}
-	return p.link(over, info, id, time.Now(), d.req.secret, d.req.secret.Link(id, self, peer), d.req.peer.Hints["mailbox"])
+	return p.link(over, info, d.req.secret, d.req.peer.Hints["mailbox"], links.Beginning{
+		ID: id, At: time.Now(), Secret: d.req.secret.Link(id, self, peer),
+	})
 }
 
-// link makes a connection that a letter begins.
-func (p *Post) link(
-	over beginner, info netlayer.Info, id [32]byte, at time.Time, secret mailbox.Secret, shared [32]byte, drop string,
-) (netlayer.Lasting, error) {
-	note, err := mailCodec.Marshal(&letterNote{Secret: secret.Encode(), Drop: []byte(drop)})
-	if err != nil {
+// link makes a connection that a letter begins. drop is where the first letter goes, if this side writes it.
+func (p *Post) link(over beginner, info netlayer.Info, secret mailbox.Secret, drop string, b links.Beginning) (netlayer.Lasting, error) {
+	var err error
+	if b.Note, err = mailCodec.Marshal(&letterNote{Secret: secret.Encode(), Drop: []byte(drop)}); err != nil {
 		return nil, err
 	}
-	return over.Begin(links.Beginning{Info: info, ID: id, At: at, Secret: shared, Note: note})
+	b.Info = info
+	return over.Begin(b)
 }

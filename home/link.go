@@ -164,13 +164,13 @@ func (h *Home) start(l *link, conn netlayer.Conn) error {
 	return err
 }
 
-// reach has a session whose peer is gone look for it where r does, if r is this node's own: where peers send this node is not
-// where it dials under the name of another.
+// reach has a session whose peer is gone look for it where r does, if r is this node's own: where peers send this node, by certificates
+// or as the place of a mailbox, is not where it dials under the name of another.
 func (h *Home) reach(l *link, r *request) {
 	h.mu.Lock()
 	to := l.reacher
 	h.mu.Unlock()
-	if to != nil && r.gifter == nil {
+	if to != nil && r.gifter == nil && r.allow == nil {
 		to.Reach(r.peer, r.allow)
 	}
 }

@@ -31,7 +31,7 @@ type peer struct {
 	id       sturdyref.PeerID
 	live     *link
 	dial     *dial
-	posted   *link      // a session that this node has opened by a letter, and of which the peer has not been heard
+	posted   *link      // a session that a letter has opened, and that is not live: the peer was not heard, or there is another
 	waiting  []*request // enlivenings that cannot share the dial under way
 	sessions int        // dialled by the peer, those that are ending included
 }
@@ -349,6 +349,14 @@ func (h *Home) proceed(id sturdyref.PeerID) {
 	for {
 		h.mu.Lock()
 		p := h.peers[id]
+		if !h.closed && p != nil {
+			if waiting := h.promote(p); len(waiting) > 0 {
+				l := p.live
+				h.mu.Unlock()
+				h.serve(waiting, l)
+				return
+			}
+		}
 		if h.closed || p == nil || p.live != nil || p.dial != nil || len(p.waiting) == 0 {
 			h.mu.Unlock()
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -167,22 +168,36 @@ func (p *Post) spawn(fn func()) {
 // Enter implements link.Mail.
 func (p *Post) Enter(l links.Mailed) {
 	b, err := p.open(l)
+	if err == nil {
+		err = p.enter(b)
+	}
 	if err != nil {
 		p.log.Error("a session has no mail", "peer", l.Info().Remote.ID().String(), "error", err)
 		return
 	}
+	p.spawn(b.run)
+}
+
+// enter takes up a pouch. What letters call a link its peer may have chosen, and only its own: no other can be in the way.
+func (p *Post) enter(b *pouch) error {
 	p.mu.Lock()
-	p.pouches[l.ID()] = b
-	p.entered(l.Name())
+	defer p.mu.Unlock()
+	p.entered(b.l.Name())
+	if p.pouches[b.cfg.Link] != nil {
+		b.cancel()
+		return errSameName
+	}
+	p.pouches[b.cfg.Link] = b
 	if c, ok := p.told[b.peer]; ok {
 		b.learn(c)
 	}
-	if coming := p.coming[l.ID()]; coming != nil {
+	if coming := p.coming[b.cfg.Link]; coming != nil {
 		coming <- b
 	}
-	p.mu.Unlock()
-	p.spawn(b.run)
+	return nil
 }
+
+var errSameName = errors.New("home: another session with the peer goes by the same name in letters")
 
 // Stir implements link.Mail.
 func (p *Post) Stir(l links.Mailed) {
@@ -195,11 +210,10 @@ func (p *Post) Stir(l links.Mailed) {
 func (p *Post) Leave(l links.Mailed) {
 	id := l.ID()
 	p.mu.Lock()
-	b := p.pouches[id]
-	delete(p.pouches, id)
+	defer p.mu.Unlock()
 	p.entered(l.Name())
-	p.mu.Unlock()
-	if b != nil {
+	if b := p.pouches[id]; b != nil && b.l.Name() == l.Name() {
+		delete(p.pouches, id)
 		b.cancel()
 	}
 }

@@ -3,12 +3,14 @@ package home
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/hawser-go/hawser/mailroom"
 	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -37,8 +39,22 @@ func (p *Post) pause(tries int) bool {
 
 // box returns this node's box.
 func (p *Post) box(ctx context.Context) (mailroom.BoxRef, error) {
-	ref, err := p.h.Enliven(p.cfg.Box).Await(ctx)
+	ref, err := p.server(p.cfg.Box, nil).Await(ctx)
 	return mailroom.BoxRef{Ref: ref}, err
+}
+
+// server returns what a mailbox server has, which is dialled: no letter opens a session with it, or whoever writes to this node could have
+// it store one after the other.
+func (p *Post) server(at sturdyref.Ref, allow func(netip.Addr) bool) vat.Ref {
+	at.Peer = withoutMailbox(at.Peer)
+	return p.h.enliven(at, allow)
+}
+
+// withoutMailbox returns a peer that no first letter goes to.
+func withoutMailbox(p sturdyref.Peer) sturdyref.Peer {
+	p = p.Clone()
+	delete(p.Hints, "mailbox")
+	return p
 }
 
 // drain takes letters out of the box until the Post is shut.

@@ -9,7 +9,6 @@ import (
 
 	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
-	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -26,12 +25,13 @@ type pouch struct {
 	x     *mailbox.Exchange[mailbox.Delivery]
 	cfg   mailbox.ExchangeConfig // of x
 	rec   pouchRecord
-	last  []byte   // rec as it was last stored
-	first bool     // a letter has begun the link, or is to
-	shown string   // where the sturdyref says that letters are dropped, by which this side has begun it
-	held  [][]byte // frames that are in order, and that the link did not take yet
-	from  uint64   // the number of the first
-	told  bool     // the peer knows our drop
+	last  []byte             // rec as it was last stored
+	first bool               // a letter has begun the link, or is to
+	shown string             // where the sturdyref says that letters are dropped, by which this side has begun it
+	held  [][]byte           // frames that are in order, and that the link did not take yet
+	from  uint64             // the number of the first
+	told  bool               // the peer knows our drop
+	spent []mailbox.Delivery // letters of which all is taken, if rec is on the disk
 	// busy counts how often in a row the server, or the peer, has not done what was asked; until then nothing is asked again.
 	busy  int
 	until time.Time
@@ -113,7 +113,7 @@ func (p *Post) open(l links.Mailed) (*pouch, error) {
 	return b, nil
 }
 
-// begins reads what is kept with a link that a letter has begun. Letters that would begin it again are refused from then on.
+// begins reads what is kept with a link that a letter has begun.
 func (b *pouch) begins(note []byte) (mailbox.Secret, error) {
 	var n letterNote
 	if err := mailCodec.Unmarshal(note, &n); err != nil {
@@ -123,17 +123,6 @@ func (b *pouch) begins(note []byte) (mailbox.Secret, error) {
 		b.rec.Drop = n.Drop
 	}
 	b.shown = string(n.Drop)
-	if !b.l.Dialled() {
-		over, err := b.post.opened.Has(b.l.ID())
-		if err == nil && !over {
-			tx := new(store.Batch)
-			b.post.opened.Add(tx, b.l.ID(), time.Now())
-			err = b.post.cfg.Store.Submit(tx, nil)
-		}
-		if err != nil {
-			return mailbox.Secret{}, err
-		}
-	}
 	return mailbox.DecodeSecret(n.Secret)
 }
 
@@ -211,10 +200,20 @@ func (b *pouch) step() {
 		b.take(o)
 		b.catchUp()
 	}
-	if time.Now().After(b.until) {
+	switch now := time.Now(); {
+	case b.x.Unheard(now):
+		b.l.Expire(mailbox.ErrUnheard.Error())
+	case now.After(b.until):
 		b.failed(errors.Join(b.introduce(), b.send()))
 	}
-	b.save()
+	if err := b.save(); err != nil {
+		b.post.log.Debug("what letters have said is not on the disk: they stay in the box", "peer", b.peer.String(), "error", err)
+		return
+	}
+	for _, d := range b.spent {
+		d.Done()
+	}
+	b.spent = nil
 }
 
 // maxHeld is how many bytes of frames that the link has no room for may wait here before more letters are looked at.
@@ -243,9 +242,6 @@ func (b *pouch) failed(err error) {
 	}
 	b.until = time.Now().Add(backoff(b.busy, serverPause, longestPause))
 	b.busy++
-	if errors.Is(err, mailbox.ErrUnheard) {
-		b.l.Expire(err.Error())
-	}
 	for _, refusal := range []error{mailbox.ErrFull, mailbox.ErrExpired, mailbox.ErrRevoked, mailbox.ErrTooLarge} {
 		if errors.Is(err, refusal) && b.why != refusal { //nolint:errorlint // the same one
 			b.why = refusal
@@ -296,9 +292,7 @@ func (b *pouch) catchUp() {
 		b.held, b.from = b.held[n:], b.from+uint64(n)
 	}
 	b.x.In.Consumed(st.Consumed)
-	for _, d := range b.x.In.Done() {
-		d.Done()
-	}
+	b.spent = append(b.spent, b.x.In.Done()...)
 }
 
 // unbelievable ends the link if err says that the peer is not who it was, and reports that; what is only forged ends nothing.

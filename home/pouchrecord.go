@@ -83,8 +83,11 @@ var mailCodec = func() *detcbor.Codec {
 	return c
 }()
 
-// save stores what has changed.
-func (b *pouch) save() {
+// maxOutbox bounds what is stored of what is on its way. Who does not know it sends more than is needed.
+const maxOutbox = 512 << 10
+
+// save has what has changed be on the disk.
+func (b *pouch) save() error {
 	k := b.x.Known()
 	b.rec.Heard, b.rec.Epoch, b.rec.Base, b.rec.End = k.Heard, k.Epoch, k.Base, k.End
 	if k.Store != [16]byte{} {
@@ -98,17 +101,20 @@ func (b *pouch) save() {
 	}
 	b.rec.Told = b.rec.Told || b.told
 	var err error
-	if b.rec.Outbox, err = b.x.Out.Encode(); err != nil {
+	if b.rec.Outbox, err = b.x.Out.Encode(); err != nil || len(b.rec.Outbox) > maxOutbox {
 		b.rec.Outbox = nil
 	}
 	now, err := mailCodec.Marshal(&b.rec)
 	if err != nil || bytes.Equal(now, b.last) {
-		return
+		return err
 	}
-	b.last = now
-	b.ready.Store(b.isReady())
 	name := b.l.Name()
 	tx := new(store.Batch)
 	tx.Put(bucketMail, name[:], now)
-	_ = b.post.cfg.Store.Submit(tx, nil)
+	if err := b.post.cfg.Store.Write(tx); err != nil {
+		return err
+	}
+	b.last = now
+	b.ready.Store(b.isReady())
+	return nil
 }

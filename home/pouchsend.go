@@ -3,7 +3,6 @@ package home
 import (
 	"context"
 	"encoding/hex"
-	"net/netip"
 	"time"
 
 	"github.com/hawser-go/hawser/mailroom"
@@ -62,9 +61,12 @@ func (b *pouch) outOfReach(st links.MailState) time.Duration {
 // silence is how long a peer to which there is a connection may acknowledge nothing, before what is sent goes by mail, too.
 const silence = 5 * time.Second
 
+// canSend reports whether it is known where the peer's letters are dropped and, if each says it, where this side's are.
+func (b *pouch) canSend() bool { return len(b.rec.Drop) > 0 && (!b.first || len(b.rec.Own) > 0) }
+
 // send drops what is due, if the peer is out of reach and has a box.
 func (b *pouch) send() error {
-	if b.outOfReach(b.l.Mail()) < b.post.cfg.Patience || len(b.rec.Drop) == 0 || b.first && len(b.rec.Own) == 0 {
+	if !b.canSend() || b.outOfReach(b.l.Mail()) < b.post.cfg.Patience {
 		return nil
 	}
 	if _, _, due := b.x.Out.Due(time.Now()); !due {
@@ -87,7 +89,14 @@ func (b *pouch) dropper(ctx context.Context) (mailbox.Dropper, error) {
 	if err != nil {
 		return nil, err
 	}
-	ref, err := b.post.h.enliven(uri, b.allowed(uri)).Await(ctx)
+	allow := b.post.h.cfg.Handoffs.Allow()
+	switch own := b.post.cfg.Box.Peer; {
+	case uri.Peer.ID() == own.ID():
+		uri.Peer, allow = own, nil // it is where its owner says, whatever a peer says
+	case b.shown != "" && string(b.rec.Drop) == b.shown:
+		allow = nil
+	}
+	ref, err := b.post.server(uri, allow).Await(ctx)
 	return mailroom.NewDropper(mailroom.DropRef{Ref: ref}), err
 }
 
@@ -105,28 +114,18 @@ func (b *pouch) farewell() error {
 	return b.x.End(ctx, to, "", time.Now())
 }
 
-// allowed says at which addresses the server may be dialled that a peer has named, nil for all: this node's own is where its owner says, and
-// so is what was in a sturdyref.
-func (b *pouch) allowed(drop sturdyref.Ref) func(netip.Addr) bool {
-	if drop.Peer.ID() == b.post.cfg.Box.Peer.ID() || b.shown != "" && string(b.rec.Drop) == b.shown {
-		return nil
-	}
-	return b.post.h.cfg.Handoffs.Allow()
-}
-
 // rest returns how long to wait if nothing happens.
 func (b *pouch) rest() time.Duration {
 	wait := time.Hour
-	if at, ok := b.x.Wake(time.Now()); ok {
-		wait = min(wait, time.Until(at))
-	}
-	st := b.l.Mail()
-	switch {
+	switch st := b.l.Mail(); {
 	case b.busy > 0:
 		wait = min(wait, time.Until(b.until))
-	case !st.Connected || st.Acked < st.Written:
+	case !b.canSend(), st.Connected && st.Acked == st.Written: // until there is a Stir, or news
+	default:
 		if left := b.post.cfg.Patience - b.outOfReach(st); left > 0 {
 			wait = min(wait, left)
+		} else if at, ok := b.x.Wake(time.Now()); ok {
+			wait = min(wait, time.Until(at))
 		}
 	}
 	return max(wait, 10*time.Millisecond)

@@ -62,9 +62,12 @@ func (h *Home) revive(conn netlayer.Lasting) (*link, error) {
 	p := h.peer(l.peer)
 	g, met := l.session.Greeting()
 	switch {
-	case !met:
+	case !met && p.posted == nil, met && info.Posted && p.live != nil:
 		p.posted = l
-	case p.live == nil || !info.Posted:
+	case met:
+		if p.live != nil && p.live.info().Posted {
+			p.posted = p.live
+		}
 		p.live = l
 	}
 	if met {

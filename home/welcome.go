@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
+	links "github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/netlayer/mailbox"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -26,11 +28,23 @@ func (p *Post) welcome(l *mailbox.Letter) (*pouch, error) {
 	if over == nil || secret.IsZero() {
 		return nil, mailbox.ErrUnknownLink
 	}
-	self := p.cfg.Identity.Public().Static
+	self, now := p.cfg.Identity.Public().Static, time.Now()
 	info := netlayer.Info{
 		Local: over.Location(), Remote: sturdyref.Peer{Transport: over.Transport(), Designator: sturdyref.Designator(l.Sender)},
 		Authenticated: true, Source: "mail " + hex.EncodeToString(l.Secret[:4]), Binding: mailbox.Binding(l.Link, l.Sender, self),
 		Features: letterFeatures(), Identity: l.Record, AdmittedBy: l.Secret, Posted: true,
+	}
+	if err := p.h.frequent(info, func() (int, error) { return p.opened.Count(l.Secret, now) }); err != nil {
+		return nil, err
+	}
+	also := func(tx *store.Batch) { p.opened.Add(tx, l.Link, l.Secret, now) }
+	if l.Over { // it was given up before it was heard of here
+		tx := new(store.Batch)
+		also(tx)
+		if err := p.cfg.Store.Write(tx); err != nil {
+			return nil, errLeft
+		}
+		return nil, mailbox.ErrEnded
 	}
 	coming := make(chan *pouch, 1)
 	p.mu.Lock()
@@ -42,10 +56,13 @@ func (p *Post) welcome(l *mailbox.Letter) (*pouch, error) {
 		p.mu.Unlock()
 	}()
 	session, err := p.h.letIn(info, func() (netlayer.Conn, error) {
-		return p.link(over, info, l.Link, time.Now(), secret, secret.Link(l.Link, l.Sender, self), "")
+		return p.link(over, info, secret, "", links.Beginning{
+			ID: l.Link, At: now, Secret: secret.Link(l.Link, l.Sender, self), Also: also,
+		})
 	})
 	if err != nil {
-		return nil, err
+		p.log.Debug("no session can be opened by a letter", "peer", info.Remote.ID().String(), "error", err)
+		return nil, errLeft
 	}
 	late := time.NewTimer(mailTimeout)
 	defer late.Stop()

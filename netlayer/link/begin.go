@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/store"
 )
 
 // A Beginning is what a link is made of that begins without a connection, by a letter: what a handshake would have found out.
@@ -22,6 +23,8 @@ type Beginning struct {
 	Secret [32]byte
 	// Note is kept with the link, for whoever carries its mail.
 	Note []byte
+	// Also, if not nil, adds to the transaction that stores the link. It must return soon, and not use the link.
+	Also func(tx *store.Batch)
 }
 
 // opening is what a link has that was begun by a letter. It does not change.
@@ -29,6 +32,7 @@ type opening struct {
 	id   [32]byte
 	at   time.Time
 	note []byte
+	also func(tx *store.Batch)
 }
 
 // begunRecord is that as it is stored.
@@ -56,7 +60,7 @@ func (n *Netlayer) Begin(b Beginning) (netlayer.Lasting, error) {
 	b.Info.Posted = true
 	l := newLink(n, b.Info)
 	s := secret(b.Secret)
-	l.opening = &opening{id: b.ID, at: b.At, note: b.Note}
+	l.opening = &opening{id: b.ID, at: b.At, note: b.Note, also: b.Also}
 	l.name, l.named = name{s.id(), b.Info.Outbound}, true
 	l.mu.Lock()
 	defer l.mu.Unlock()

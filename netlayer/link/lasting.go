@@ -78,6 +78,9 @@ func (l lasting) Last(tx *store.Batch) (taken, mark uint64, err error) {
 	tx.Put(bucketNotes, bytes.Clone(lk.id[:]), stored(l.note()))
 	if l.opening != nil {
 		tx.Put(bucketBegun, bytes.Clone(lk.id[:]), l.opening.stored())
+		if also := l.opening.also; also != nil {
+			also(tx)
+		}
 	}
 	mark = l.marked(tx)
 	lk.saved = lk.marks[0].consumed

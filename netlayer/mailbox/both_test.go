@@ -232,13 +232,19 @@ func TestOpened(t *testing.T) {
 		}
 	}
 	var tx store.Batch
-	e.Add(&tx, [32]byte{1}, start)
-	e.Add(&tx, [32]byte{2}, start.Add(day))
+	e.Add(&tx, [32]byte{1}, [16]byte{7}, start)
+	e.Add(&tx, [32]byte{2}, [16]byte{7}, start.Add(day))
+	e.Add(&tx, [32]byte{4}, [16]byte{8}, start.Add(day))
 	if err := s.Write(&tx); err != nil {
 		t.Fatal(err)
 	}
 	has(1, true)
 	has(3, false)
+	for at, want := range map[time.Time]int{start: 2, start.Add(mailbox.FirstContact + day/2): 1, start.Add(mailbox.FirstContact + 2*day): 0} {
+		if n, err := e.Count([16]byte{7}, at); n != want || err != nil {
+			t.Errorf("at %v it was %d links that one secret has opened, %v, want %d", at, n, err, want)
+		}
+	}
 	// The sender's clock may be ahead by Skew, and its letters are taken until Skew after they say.
 	last := start.Add(mailbox.FirstContact + 2*mailbox.Skew)
 	for _, c := range []struct {

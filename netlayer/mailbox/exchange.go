@@ -201,12 +201,14 @@ func (x *Exchange[T]) seal(p *Parcel, m *Message, now time.Time) (err error) {
 	m.Life, m.Seen = x.c.Life, k.Epoch
 	if m.Opens {
 		// Who takes it remembers the link for as long as a letter may come that would open it again.
-		if m.AcceptBy = x.c.Begun.Add(FirstContact); !now.Before(m.AcceptBy.Add(-enough)) {
-			return ErrUnheard
-		}
+		m.AcceptBy = x.c.Begun.Add(FirstContact)
 	}
 	switch {
-	case x.good(now):
+	case x.Unheard(now):
+		return ErrUnheard
+	case m.Opens && x.late(now):
+		return fmt.Errorf("%w: the other end was heard by a connection alone, and does not know where to answer", ErrRetired)
+	case x.good(now) && (!m.Opens || x.c.Secret.IsZero()): // one that may open the link is sealed with what admits it
 		var proof Secret
 		if x.c.Role == sturdyref.Acceptor && !x.known {
 			proof = x.c.Secret
@@ -228,6 +230,16 @@ const (
 	// enough is how long a prekey is to have left for a letter to be sealed to it.
 	enough = 2 * time.Hour
 )
+
+// Unheard reports whether the link is over because the other end was not heard in time: neither in a letter nor by a connection.
+func (x *Exchange[T]) Unheard(now time.Time) bool {
+	return x.c.Role == sturdyref.Dialler && !x.c.Known.Heard && x.Out.acked == 0 && x.In.Next() == 0 && x.late(now)
+}
+
+// late reports whether no letter goes out any more that would open the link.
+func (x *Exchange[T]) late(now time.Time) bool {
+	return !now.Before(x.c.Begun.Add(FirstContact - enough))
+}
 
 // good reports whether there is a prekey to seal to.
 func (x *Exchange[T]) good(now time.Time) bool {
