@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -299,6 +300,41 @@ func TestHeardByConnection(t *testing.T) {
 		time.Sleep(time.Hour)
 		s.told("by another", 2)
 	})
+}
+
+// However much there is to be said before the peer was heard, it goes by the drop for anybody as far as that takes it, and the rest when the peer
+// has said where else its letters are dropped.
+func TestMuchToBeginWith(t *testing.T) {
+	for _, size := range []int{1000, 100_000, 700_000} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+				s.stop(s.bob)
+				s.net.Partition(s.alice.host, s.server.host)
+				ref, from := s.begin(ctx), strings.Repeat("x", size)
+				n := max(3, 500_000/size)
+				for i := range n {
+					if err := ref.SendOnly(ctx, "take", from, i+1, 0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Minute)
+				s.net.Heal(s.alice.host, s.server.host)
+				time.Sleep(time.Hour)
+				s.resume(s.bob)
+				s.publish(ctx)
+				time.Sleep(time.Hour)
+				s.told("beside it", 1)
+				if got := s.bob.report().Seen[from]; got != int64(n) {
+					t.Errorf("%d of %d have come", got, n)
+				}
+				for _, l := range s.drop.letters {
+					if len(l) > mailroom.Public.Longest {
+						t.Fatalf("a letter of %d bytes was to go by it", len(l))
+					}
+				}
+			})
+		})
+	}
 }
 
 // The owner's sturdyref of a box must not go into what is published.

@@ -241,10 +241,13 @@ func (p *Post) newcomer(about mailbox.Envelope) error {
 		return mailbox.ErrUnknownLink
 	}
 	over, err := p.opened.Has(about.Link)
-	if over {
+	switch {
+	case err != nil:
+		return errors.Join(errLeft, err)
+	case over:
 		return mailbox.ErrEnded
 	}
-	return err
+	return nil
 }
 
 // life returns which life of the store this is to the peer of a link, who cannot tell from it which others this node writes to.

@@ -128,7 +128,7 @@ func (x *Exchange[T]) Send(ctx context.Context, to Dropper, now time.Time) error
 }
 
 // Next returns the letter that is to be dropped next, nil if nothing is due. The error is ErrRetired if there is nothing that it could
-// be sealed to now, ErrUnheard if the link is over, or what Frames has said.
+// be sealed to now, ErrTooLong if a frame has to wait until the other end was heard, ErrUnheard if the link is over, or what Frames has said.
 func (x *Exchange[T]) Next(now time.Time) (*Parcel, error) {
 	first, next, due := x.Out.Due(now)
 	if !due && !x.owed(now) {
@@ -144,9 +144,16 @@ func (x *Exchange[T]) Next(now time.Time) (*Parcel, error) {
 		if n := uint64(len(frames)); n == 0 || n > next-first {
 			return nil, fmt.Errorf("mailbox: ExchangeConfig.Frames has returned %d frames, wanted were 1 to %d", n, next-first)
 		}
-		if fit := FitOf(frames); fit.Frames > 0 {
+		size := room
+		if x.opens() {
+			size = openingRoom
+		}
+		switch fit := fitOf(frames, size); {
+		case fit.Frames > 0:
 			m.Frames, p.next = frames[:fit.Frames], first+uint64(fit.Frames)
-		} else {
+		case x.opens():
+			return nil, fmt.Errorf("%w: one of %d bytes waits until the other end was heard", ErrTooLong, len(frames[0]))
+		default:
 			p.next, p.parts = first+1, fit.Parts
 			if x.half != nil && x.half.first == first && x.half.until.After(now) {
 				p.part = x.half.part + 1
@@ -197,7 +204,7 @@ func (x *Exchange[T]) End(ctx context.Context, to Dropper, reason string, now ti
 // seal makes the letter of a parcel.
 func (x *Exchange[T]) seal(p *Parcel, m *Message, now time.Time) (err error) {
 	k := &x.c.Known
-	m.Link, m.From, m.Opens, m.Reply = x.c.Link, x.c.Role, !k.Heard && x.c.Role == sturdyref.Dialler, x.c.Reply
+	m.Link, m.From, m.Opens, m.Reply = x.c.Link, x.c.Role, x.opens(), x.c.Reply
 	m.Life, m.Seen = x.c.Life, k.Epoch
 	if m.Opens {
 		// Who takes it remembers the link for as long as a letter may come that would open it again.
@@ -231,9 +238,12 @@ const (
 	enough = 2 * time.Hour
 )
 
+// opens reports whether a letter may be the one that opens the link.
+func (x *Exchange[T]) opens() bool { return !x.c.Known.Heard && x.c.Role == sturdyref.Dialler }
+
 // Unheard reports whether the link is over because the other end was not heard in time: neither in a letter nor by a connection.
 func (x *Exchange[T]) Unheard(now time.Time) bool {
-	return x.c.Role == sturdyref.Dialler && !x.c.Known.Heard && x.Out.acked == 0 && x.In.Next() == 0 && x.late(now)
+	return x.opens() && x.Out.acked == 0 && x.In.Next() == 0 && x.late(now)
 }
 
 // late reports whether no letter goes out any more that would open the link.

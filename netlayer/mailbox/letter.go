@@ -190,8 +190,14 @@ type Fit struct {
 // room is what frames may take in a letter however long the rest of it is.
 const room = MaxLetter - staticHeader - 9*noisehs.XOverhead - fixed - maxHead
 
+// openingRoom is what they may take in one that may open a link: where anybody may drop letters longer ones than 2^16 bytes are refused.
+var openingRoom = capacity(staticHeader, 1<<16) - fixed - maxHead
+
 // FitOf returns how many of the frames go into one letter. There is at least one.
-func FitOf(frames [][]byte) (f Fit) {
+func FitOf(frames [][]byte) Fit { return fitOf(frames, room) }
+
+// fitOf is FitOf for a letter in which frames may take so much.
+func fitOf(frames [][]byte, room int) (f Fit) {
 	size := 0
 	for _, b := range frames[:min(len(frames), MaxFrames)] {
 		if size += 4 + len(b); size > room {
