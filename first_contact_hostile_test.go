@@ -19,6 +19,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer/mailbox"
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // stranger writes letters to Bob as it likes.
@@ -75,6 +76,20 @@ func (w *watched) Connect(ctx context.Context, d netlayer.Dial) (netlayer.Conn, 
 	return w.Netlayer.Connect(ctx, d)
 }
 
+// watch notes where Bob is to dial from now on.
+func (s *strangers) watch(ctx context.Context) *watched {
+	s.t.Helper()
+	s.stop(s.bob)
+	inner, w := s.bob.cfg.Network, new(watched)
+	s.bob.cfg.Network = func(nc hawser.NetworkConfig) (n netlayer.Netlayer, err error) {
+		w.Netlayer, err = inner(nc)
+		return w, err
+	}
+	s.resume(s.bob)
+	s.publish(ctx)
+	return w
+}
+
 // elsewhere is the sturdyref of something at a peer that there is not.
 func elsewhere(t *testing.T, mailbox string) sturdyref.Ref {
 	t.Helper()
@@ -93,14 +108,7 @@ func elsewhere(t *testing.T, mailbox string) sturdyref.Ref {
 // be at its own server, or at another peer's place, changes nothing about where it looks for those.
 func TestHostileReply(t *testing.T) {
 	estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
-		s.stop(s.bob)
-		inner, w := s.bob.cfg.Network, new(watched)
-		s.bob.cfg.Network = func(nc hawser.NetworkConfig) (n netlayer.Netlayer, err error) {
-			w.Netlayer, err = inner(nc)
-			return w, err
-		}
-		s.resume(s.bob)
-		s.publish(ctx)
+		w := s.watch(ctx)
 		drop := s.parse(s.uri.Peer.Hints["mailbox"], nil)
 		moved := drop
 		moved.Peer = moved.Peer.Clone()
@@ -140,6 +148,74 @@ func TestHostileReply(t *testing.T) {
 		}
 		if !tried {
 			t.Error("nobody has looked for where the answer goes")
+		}
+	})
+}
+
+// A stranger who says in each letter that answers go to another server has this node dial one.
+func TestReplyMoves(t *testing.T) {
+	estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+		w := s.watch(ctx)
+		x := s.stranger()
+		for range 5 {
+			x.writes(ctx, mailbox.Message{Link: [32]byte{1}, Reply: elsewhere(t, "").URI()})
+			time.Sleep(5 * time.Minute)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		places := make(map[string]bool)
+		for _, d := range w.dials {
+			if d.Peer.Hints["addr"] == "nowhere" {
+				places[d.Peer.Designator] = true
+			}
+		}
+		if len(places) != 1 {
+			t.Errorf("%d servers were dialled, want one", len(places))
+		}
+	})
+}
+
+// Two strangers write to each other at once, and each has its answer: over two sessions, until either is over.
+func TestStrangersAtOnce(t *testing.T) {
+	estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+		s.stop(s.alice)
+		box := mailroom.BoxRef{Ref: s.server.Enliven(s.alice.cfg.Mailbox)}
+		s.alice.cfg.PublicDrop = s.parse(box.NewDrop(ctx, "public", mailroom.Public).Await(ctx))
+		s.resume(s.alice)
+		uri, err := s.alice.Publish(ctx, "account", s.alice.own.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*correspondent{s.alice, s.bob} {
+			s.net.Partition(c.host, s.server.host)
+		}
+		s.begin(ctx)
+		ref := s.bob.Enliven(uri)
+		time.Sleep(time.Minute)
+		if _, err := vat.Result[any](s.bob.own.Send(ctx, "meet", []accountRef{{ref}})).Await(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.bob.own.SendOnly(ctx, "inquire"); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*correspondent{s.alice, s.bob} {
+			s.net.Heal(c.host, s.server.host)
+		}
+		for i := range int64(4) {
+			time.Sleep(time.Hour)
+			if a, b := s.alice.report(), s.bob.report(); a.Told != 1+i || b.Told != 1+i || len(a.Wrong)+len(b.Wrong) > 0 {
+				t.Errorf("%d: told %d and %d, wrong: %q %q", i, a.Told, b.Told, a.Wrong, b.Wrong)
+			}
+			s.restart(s.alice)
+			s.restart(s.bob)
+			if i == 2 {
+				s.net.Heal(s.alice.host, s.bob.host)
+			}
+			s.inquire(ctx)
+			_ = s.bob.own.SendOnly(ctx, "inquire")
+		}
+		if a, b := len(s.alice.Lasting()), len(s.bob.Lasting()); a != 2 || b != 2 {
+			t.Errorf("%d and %d sessions last, want 2 each", a, b)
 		}
 	})
 }

@@ -25,13 +25,16 @@ type pouch struct {
 	x     *mailbox.Exchange[mailbox.Delivery]
 	cfg   mailbox.ExchangeConfig // of x
 	rec   pouchRecord
-	last  []byte             // rec as it was last stored
-	first bool               // a letter has begun the link, or is to
-	shown string             // where the sturdyref says that letters are dropped, by which this side has begun it
-	held  [][]byte           // frames that are in order, and that the link did not take yet
-	from  uint64             // the number of the first
-	told  bool               // the peer knows our drop
-	spent []mailbox.Delivery // letters of which all is taken, if rec is on the disk
+	last  []byte   // rec as it was last stored
+	first bool     // a letter has begun the link, or is to
+	shown string   // where the sturdyref says that letters are dropped, by which this side has begun it
+	held  [][]byte // frames that are in order, and that the link did not take yet
+	from  uint64   // the number of the first
+	told  bool     // the peer knows our drop
+	// server is where the peer's letters are dropped, as far as it has said so in the life of this process, and moved since when.
+	server sturdyref.PeerID
+	moved  time.Time
+	spent  []mailbox.Delivery // letters of which all is taken, if rec is on the disk
 	// busy counts how often in a row the server, or the peer, has not done what was asked; until then nothing is asked again.
 	busy  int
 	until time.Time
@@ -253,7 +256,7 @@ func (b *pouch) failed(err error) {
 
 // know has the exchange know where the peer's letters are dropped, and its keys, which it may have been without.
 func (b *pouch) know(c *correspondence) {
-	b.rec.Drop = []byte(c.drop)
+	b.answersGo(c.drop)
 	known := b.x.Known()
 	known.Signing = c.signing
 	b.renew(known)
@@ -264,6 +267,24 @@ func (b *pouch) know(c *correspondence) {
 	b.mu.Lock()
 	b.sender = b.x.Correspondent()
 	b.mu.Unlock()
+}
+
+// moveAgain is how often a peer may have its letters dropped at another server. Each is dialled, and a session with it may live on.
+const moveAgain = time.Hour
+
+// answersGo takes the peer's word for where its letters are dropped.
+func (b *pouch) answersGo(drop string) {
+	uri, err := sturdyref.Parse(drop)
+	if err != nil || len(drop) > maxDropURI {
+		return
+	}
+	if at, now := uri.Peer.ID(), time.Now(); at != b.server {
+		if now.Sub(b.moved) < moveAgain {
+			return
+		}
+		b.server, b.moved = at, now
+	}
+	b.rec.Drop = []byte(drop)
 }
 
 // renew makes the exchange anew with what is known of the peer; what is on its way stays that.
@@ -325,9 +346,7 @@ func (b *pouch) take(o opened) {
 		o.d.Done()
 		return
 	}
-	if o.l.Reply != "" && len(o.l.Reply) <= maxDropURI {
-		b.rec.Drop = []byte(o.l.Reply)
-	}
+	b.answersGo(o.l.Reply)
 	b.held = append(b.held, ready...)
 	if err := b.l.Acked(o.l.Next); err != nil {
 		return
