@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/store/memory"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -444,5 +445,38 @@ func TestDeadQuestionOfTwo(t *testing.T) {
 		if c := b.tables(); c.Answers != 0 {
 			t.Errorf("b still has %v", c)
 		}
+	})
+}
+
+// What is asked of a session from before that does not go on yet is a question like any other: its position is not given back, and the next start
+// finds it.
+func TestAskedBeforeItGoesOn(t *testing.T) {
+	machines(t, func(t *testing.T, a, b *machine) {
+		b.root("b")
+		call[any](t, a.root("a"), "link", a.dial(b, "b"))
+		time.Sleep(time.Second)
+		b.kill()
+		var asked vat.Ref
+		a.early = func(s *captp.Session) { asked = s.Bootstrap().Send(context.Background(), "fetch", "b") }
+		a.crash()
+		a.early = nil
+		time.Sleep(time.Second)
+		if c := a.tables(); c.Questions != 1 || c.Resolvers != 1 {
+			t.Errorf("a has %v", c)
+		}
+		kept := asked
+		b.start()
+		b.root("b")
+		time.Sleep(time.Minute)
+		if _, err := kept.Await(context.Background()); err != nil {
+			t.Error(err)
+		}
+		b.kill()
+		a.early = func(s *captp.Session) { asked = s.Bootstrap().Send(context.Background(), "fetch", "b") }
+		a.crash()
+		a.early = nil
+		time.Sleep(time.Second)
+		a.crash()
+		b.start()
 	})
 }

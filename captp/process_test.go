@@ -32,6 +32,8 @@ type machine struct {
 	disk diskOf
 	log  hclog.Logger
 	hint string // of where it is
+	// early, if set, gets sessions from before that do not go on yet.
+	early func(*captp.Session)
 	// limits are those of sessions from the next start on.
 	limits captp.Limits
 
@@ -129,6 +131,9 @@ func (m *machine) tryStart() (err error) {
 		}
 		conn.(netlayer.KeepAliver).KeepAlive(true)
 		m.add(s)
+		if m.early != nil {
+			m.early(s)
+		}
 		if err := s.Resume(); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ type restoring struct {
 	t *tables
 	// questions and promises are those of the peer's that are not to be given back yet, by position.
 	questions, promises map[msg.Pos]*far
+	before              []msg.Pos // of the questions from before
 	claims              []*claim
 	waits               []*wait
 	cut                 []*wait // whose outcome went by way of a vat when the process ended
@@ -134,6 +135,7 @@ func (r *restoring) question(e entry, b []byte) error {
 		return err
 	}
 	r.t.questions.set(e.n, question{stored: true})
+	r.before = append(r.before, e.n)
 	return decode(b, &questionRow{})
 }
 
@@ -361,8 +363,8 @@ func (s *Session) abandonOrphans(r *restoring) {
 			}
 		}
 		// What has settled was about to be given back.
-		for i := range l.t.questions.entries {
-			if pos := msg.Pos(i); i > 0 && l.t.questions.entries[i].used && r.questions[pos] == nil {
+		for _, pos := range r.before {
+			if r.questions[pos] == nil {
 				l.t.gcAnswers = append(l.t.gcAnswers, pos)
 			}
 		}
