@@ -33,6 +33,7 @@ torture: ## durable objects under kills and full disks at every instant: TORTURE
 	go test -count=1 -v -timeout 60m -run '^TestKill$$' . -args -kills $$((8 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestCrash$$' ./store/bolt -args -crashes $$((15 * $${TORTURE:-20}))
 	go test -count=1 -timeout 60m -run '^Test(LastingTorture|ScenesTorture|Parts|Forwarded|Hop|PassedPromise|AskedByCode|PromiseInAnswer)$$' ./captp -args -rounds $$((20 * $${TORTURE:-20}))
+	go test -count=1 -timeout 60m -run '^Test(HandedWhoeverDies|HopWhoeverDies|HandoffTorture)$$' ./home -args -every-write
 	go test -count=1 -v -timeout 60m -run '^TestThreeProcesses$$' . -args -deaths $$((30 * $${TORTURE:-20}))
 	go test -count=1 -v -timeout 60m -run '^TestStrangersKilled$$' . -args -contacts $$((3 * $${TORTURE:-20}))
 

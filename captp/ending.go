@@ -41,10 +41,14 @@ func (s *Session) fail(end *EndError) {
 		return
 	}
 	close(s.stop)
+	if s.cfg.Ledger != nil {
+		s.cfg.Ledger.over(s)
+	}
 	if lasting != nil {
 		s.erase(rows, lasting)
 	}
 	left.end(end)
+	s.follow(left.then)
 	s.trace()
 	s.log.Debug("session ended", "peer", end.Peer, "kind", end.Kind.String(), "reason", end.Reason, "error", end.Err)
 	if started {
@@ -100,6 +104,8 @@ type leftovers struct {
 	crowded  []*vat.Vow // on which more waits than may be left behind
 	refused  []refusal
 	watches  []*watch
+	then     sequel
+	given    []*Withdrawal
 }
 
 // takeAll empties the tables of a session that ends.
@@ -123,6 +129,10 @@ func (l *locked) takeAll(end *EndError) leftovers {
 					left.crowded = append(left.crowded, w)
 				}
 			}
+		}
+		if left.then = l.follows(); end.Kind == Suspended {
+			left.then.owed = nil // neither have the certificates gone out, nor is it known that others have come in
+			left.given, left.then.start = left.then.start, nil
 		}
 		out, ends := l.t.out, l.t.ends
 		l.t = newTables(l.s, l.t.info)
@@ -165,5 +175,8 @@ func (left leftovers) end(end *EndError) {
 	}
 	for _, w := range left.watches {
 		w.fire(end)
+	}
+	for _, w := range left.given {
+		w.Settle(vat.Ref{}, end)
 	}
 }

@@ -18,11 +18,16 @@ import (
 // deposits the object at the exporter, and the receiver goes and gets it there. Sessions write and read certificates;
 // connecting to exporters, and the gifts deposited here, are the node's: see [Handoffs].
 
-// Handoffs is how a node takes part in handoffs as their receiver.
+// Handoffs is how a node takes part in handoffs as their receiver, and as their exporter in sessions that may last.
 type Handoffs interface {
-	// Receive returns the reference that a certificate stands for which came over s. It is called on the reader's
-	// goroutine, and returns at once: a promise, as a rule. Whether the certificate is any good is for Receive to find out.
-	Receive(s *Session, give *msg.SigEnvelope) vat.Ref
+	// Receive returns the reference that a certificate stands for. It is called on the reader's goroutine, and returns at
+	// once. Whether the certificate is any good is for Receive to find out. If what it stands for is to be fetched Receive returns
+	// the withdrawal's promise, or another for what that comes to, and a Redeemer, which is told to Redeem at once, or when the frame
+	// with the certificate has been recorded; else nil.
+	Receive(w *Withdrawal) (vat.Ref, Redeemer)
+	// Errand returns what a message to the bootstrap object asks for that is to be recorded with it, nil if the object itself
+	// is to get the message. It is called on the reader's goroutine.
+	Errand(s *Session, selector passable.Symbol, args []any) Errand
 }
 
 // FeatureRelaysGifts is announced by peers that, as gifters, go on forwarding where the receiver cannot reach the
@@ -49,6 +54,8 @@ type gift struct {
 	at   *Session // with the exporter
 	env  *msg.SigEnvelope
 	when time.Time
+	to   [16]byte // the name of at, of a gift from before
+	debt debt     // paid by the deposit, if any
 }
 
 // given is what a session remembers of the gifts made to its peer.
@@ -143,7 +150,7 @@ func (l *locked) takeDue() []gift {
 			l.given.gifts[due[i].id] = due[i]
 		}
 	}
-	return due
+	return l.owe(due)
 }
 
 // forget drops the gifts that were made long enough ago.
@@ -175,10 +182,14 @@ func (s *Session) deposit(due []gift) {
 			switch {
 			case l.state != live:
 				err = l.ending()
-			case len(l.t.out) > most:
+			case due[i].debt.of == nil && len(l.t.out) > most:
 				err = vat.ErrOverloaded // the receiver must not fill this node because the exporter does not read
 			default:
 				err = l.t.say(msg.Desc{Kind: msg.Export}, "deposit-gift", due[i].id[:], due[i].ref)
+				if err == nil && due[i].debt.of != nil && l.t.journal != nil {
+					l.t.sequel.paid = append(l.t.sequel.paid, due[i].debt)
+					due[i].debt = debt{}
+				}
 				more = l.takeDue()
 				at.budget.full.Store(len(l.t.out) > most)
 			}
@@ -187,6 +198,7 @@ func (s *Session) deposit(due []gift) {
 			// The receiver's withdrawal comes to nothing, which is what it is told.
 			s.log.Debug("a gift could not be deposited", "exporter", at.peer(), "error", err)
 		}
+		due[i].debt.forgive()
 		at.poke()
 		at.deposit(more)
 		s.traceHandoff("handoff-give", at.peer())
@@ -201,7 +213,7 @@ func (s *Session) traceHandoff(kind, exporter string) {
 }
 
 // Relay returns the reference behind a gift made to this session's peer, which cannot reach the exporter, and forwards
-// everything of that exporter's from now on. If the session that the reference leads into has ended it is a promise that
+// everything of that exporter's from now on. In a session that lasts the gift stays remembered for its minute. If the session that the reference leads into has ended it is a promise that
 // is broken because of that. Relay reports false for a gift that is not, or no longer, remembered.
 func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
 	if len(id) != 32 {
@@ -209,7 +221,7 @@ func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
 	}
 	var g gift
 	s.withLock(func(l *locked) {
-		if g, ok = l.given.gifts[[32]byte(id)]; ok {
+		if g, ok = l.given.gifts[[32]byte(id)]; ok && s.lastable() != vat.LastsNow { // else the peer may have to ask again
 			delete(l.given.gifts, g.id)
 		}
 	})
@@ -287,8 +299,11 @@ func (r *reader) certificate(env *msg.SigEnvelope) (any, error) {
 	if !r.started {
 		return nil, violation("op:start-session", "must come first, got a message with a certificate")
 	}
-	r.given = h.Receive(r.s, env)
-	r.s.withdrawing(env, r.given)
+	w := &Withdrawal{s: r.s, env: env, vow: vat.NewVow(nil)}
+	if r.given, w.redeemer = h.Receive(w); w.redeemer != nil {
+		r.certified = true
+		r.s.withdrawing(w, r.given)
+	}
 	return r.given, nil
 }
 

@@ -33,6 +33,10 @@ func (s *Session) read(conn netlayer.Conn) {
 		err = r.handle(frame.Bytes)
 		r.received()
 		s.step.Unlock()
+		if r.certified {
+			r.certified = false
+			s.start()
+		}
 		if s.lastable() == vat.LastsNow {
 			s.poke()
 		}
@@ -99,11 +103,12 @@ type reader struct {
 	dec  *wire.Decoder
 	in   func(msg.Desc) (passable.Reference, error)
 	// fresh are promises the message being read brought in, to be listened to.
-	fresh   []*far
-	given   vat.Ref   // what a certificate in it stands for
-	held    int64     // by promises, when the collector last looked
-	started bool      // the peer's op:start-session has come
-	seen    wire.Seen // shapes the peer has used
+	fresh     []*far
+	given     vat.Ref   // what a certificate in it stands for
+	certified bool      // there is one to be redeemed
+	held      int64     // by promises, when the collector last looked
+	started   bool      // the peer's op:start-session has come
+	seen      wire.Seen // shapes the peer has used
 	// ordinal and space name the messages received, in traces.
 	ordinal, space uint64
 	frame          netlayer.Frame // the one being read,
@@ -195,6 +200,12 @@ func (r *reader) deliver(op *msg.Deliver, size int) error {
 			a.vow.Resolve(passable.Undefined{}) // nobody needs the answer of a resolver, but whoever asks gets one
 		}
 		return nil
+	}
+	if op.To.Kind == msg.Export && op.To.Pos == 0 && s.lastable() != vat.LastsNot && s.cfg.Handoffs != nil {
+		if e := s.cfg.Handoffs.Errand(s, m.Selector, m.Args); e != nil {
+			r.run(e, &m, a)
+			return nil
+		}
 	}
 	return r.post(to, m, size+weighAll(m.Args))
 }

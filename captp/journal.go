@@ -30,6 +30,8 @@ const (
 	rowListen   = 'l'
 	rowWait     = 'w'
 	rowGiven    = 'g'
+	rowAsked    = 'p' // what was asked about a rowGiven: a pin only
+	rowOwed     = 'd'
 	rowValue    = 'v' // what a rowWait leads to: a pin only
 )
 

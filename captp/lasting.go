@@ -82,6 +82,7 @@ func (s *Session) update(rows func(*vat.Tx, *locked), fn func(*vat.Tx)) {
 	var conn netlayer.Lasting
 	var mark uint64
 	var refused error
+	var then sequel
 	err := s.cfg.Ledger.depot.Update(func(tx *vat.Tx) {
 		var pins []pin
 		s.withLock(func(l *locked) {
@@ -98,6 +99,7 @@ func (s *Session) update(rows func(*vat.Tx, *locked), fn func(*vat.Tx)) {
 					}
 				}
 				conn, mark = l.lasting, l.record(tx)
+				then = l.follows()
 			}
 			pins, l.pins = l.pins, nil
 		})
@@ -107,6 +109,7 @@ func (s *Session) update(rows func(*vat.Tx, *locked), fn func(*vat.Tx)) {
 				s.log.Warn("a reference cannot be stored: it will be lost at a restart", "peer", s.peer(), "error", err)
 			}
 		}
+		then.store(tx)
 		if fn != nil {
 			fn(tx)
 		}
@@ -126,7 +129,9 @@ func (s *Session) update(rows func(*vat.Tx, *locked), fn func(*vat.Tx)) {
 		if n := s.cfg.Ledger.refused.Add(1); n&(n-1) == 0 { // a flood must not fill the log
 			s.log.Warn("a session will not survive a restart", "peer", s.peer(), "error", refused, "refused so far", n)
 		}
+		s.withLock(func(l *locked) { then = l.follows() })
 	}
+	s.follow(then)
 }
 
 // promote has the session last, of which so far nothing is stored.

@@ -26,6 +26,7 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	dormant map[[16]byte]*dormant // sessions from before that have no connection yet
+	revived map[[16]byte]*Session // and those that have
 }
 
 // dormant is a session from before.
@@ -40,7 +41,7 @@ type dormant struct {
 // OpenLedger reads which sessions there are in a store. limits bound what is sent to sessions before they go on. The next thing is
 // to open the depot, with the Ledger as its Outside, and to call Use.
 func OpenLedger(s *store.Store, limits Limits) (*Ledger, error) {
-	g := &Ledger{store: s, limits: limits, dormant: make(map[[16]byte]*dormant)}
+	g := &Ledger{store: s, limits: limits, dormant: make(map[[16]byte]*dormant), revived: make(map[[16]byte]*Session)}
 	var bad error
 	err := s.View(func(r store.Reader) error {
 		r.Scan(bucketSessions, nil, func(key, value []byte) bool {
@@ -196,6 +197,7 @@ func (g *Ledger) Restore(conn netlayer.Lasting, cfg Config) (*Session, error) {
 	}
 	g.mu.Lock()
 	delete(g.dormant, conn.Name())
+	g.revived[conn.Name()] = d.session
 	g.mu.Unlock()
 	return d.session, nil
 }
@@ -219,3 +221,22 @@ func (r *sessionRecord) greeting(s *Session) *Greeting {
 	g.ID = wire.SessionID(g.Ours, g.Theirs)
 	return g
 }
+
+// revivedAs returns the session from before that is stored under a name, nil if there is none.
+func (g *Ledger) revivedAs(name [16]byte) *Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.revived[name]
+}
+
+// over forgets a session that has ended.
+func (g *Ledger) over(s *Session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.revived[s.name] == s {
+		delete(g.revived, s.name)
+	}
+}
+
+// View reads the store.
+func (g *Ledger) View(fn func(store.Reader) error) error { return g.store.View(fn) }

@@ -15,6 +15,8 @@ type outgoing struct {
 	late func(netlayer.Info) (any, error)
 	// over, if set, is the handover that the message is part of.
 	over *handover
+	// asks, if set, is what the answer is for.
+	asks *inquiry
 }
 
 // refusal is a message that cannot go out, to be refused when mu is released.
@@ -211,6 +213,10 @@ func (l *locked) transmit(o *outgoing) error {
 func (l *locked) sent(o *outgoing) {
 	if o.m.Stored() {
 		l.t.taken = append(l.t.taken, o.m)
+		l.s.want()
+	}
+	if o.asks != nil {
+		l.t.sequel.asked = append(l.t.sequel.asked, o.asks)
 		l.s.want()
 	}
 	o.m.Taken()

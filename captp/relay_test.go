@@ -10,13 +10,16 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
 
 // gifter is a receiver of handoffs that is given nothing.
 type gifter struct{}
 
-func (gifter) Receive(*captp.Session, *msg.SigEnvelope) vat.Ref { return vat.Ref{} }
+func (gifter) Receive(*captp.Withdrawal) (vat.Ref, captp.Redeemer) { return vat.Ref{}, nil }
+
+func (gifter) Errand(*captp.Session, passable.Symbol, []any) captp.Errand { return nil }
 
 // handed takes an answer, and returns the id of the gift if it is a certificate, else the position at which it is forwarded.
 func (r *raw) handed() (id []byte, at msg.Desc) {

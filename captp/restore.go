@@ -23,7 +23,9 @@ type restoring struct {
 	claims              []*claim
 	waits               []*wait
 	cut                 []*wait // whose outcome went by way of a vat when the process ended
-	withdrawals         []*withdrawal
+	withdrawals         []*Withdrawal
+	owed                []*owed   // by this session
+	deposits            []gift    // of others, here
 	lost                []msg.Pos // of objects that went with an earlier process
 }
 
@@ -51,7 +53,7 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 		s.introduced.Store(true)
 	}
 	rows := d.sorted()
-	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal} {
+	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal, r.owe} {
 		for _, e := range rows {
 			if e.n > maxPosition && (e.sort == rowExport || e.sort == rowQuestion) {
 				return fmt.Errorf("%w: position %d", errDamaged, e.n)
@@ -299,12 +301,13 @@ func (s *Session) Resume() error {
 	s.parts.Store(3)
 	var conn netlayer.Conn
 	var refused []refusal
+	var due []gift
 	s.withLock(func(l *locked) {
 		l.state, conn = live, l.conn
 		l.deadline = time.AfterFunc(time.Hour, func() {})
 		l.deadline.Stop()
 		l.sayLost(r.lost)
-		refused = l.catchUp(0)
+		refused, due = l.catchUp(0), l.takeDue()
 		s.budget.full.Store(l.unsent() > s.cfg.Limits.MaxUnsent)
 		s.dormant.Store(false)
 	})
@@ -336,8 +339,11 @@ func (s *Session) Resume() error {
 	s.abandonOrphans(r)
 	go s.read(conn)
 	go s.write(conn)
-	for _, g := range r.withdrawals {
-		g.again()
+	s.deposit(due)
+	s.deposit(r.deposits)
+	s.owes(r.owed)
+	for _, w := range r.withdrawals {
+		w.again()
 	}
 	s.trace()
 	s.poke()

@@ -129,6 +129,11 @@ func (l *locked) writeRow(tx *vat.Tx, e entry, stored bool) {
 			row, d = x.row(), &x.durable
 			l.pinOnce(d, e, x.vow.Ref(), true)
 		}
+	case rowOwed:
+		if x := t.owed[e.n]; x != nil {
+			row, d = x.row(), &x.durable
+			l.pinOnce(d, e, x.ref, false)
+		}
 	case rowWait:
 		if x := t.waits[e.n]; x != nil {
 			row, d = l.waitRow(e, x), &x.durable
@@ -149,8 +154,11 @@ func (l *locked) writeRow(tx *vat.Tx, e entry, stored bool) {
 func eraseRow(tx *vat.Tx, name [16]byte, e entry) {
 	tx.Batch().Delete(bucketTables, e.key(name))
 	tx.Unpin(string(e.key(name)))
-	if e.sort == rowWait {
+	switch e.sort {
+	case rowWait:
 		tx.Unpin(string(entry{rowValue, e.n}.key(name)))
+	case rowGiven:
+		tx.Unpin(string(entry{rowAsked, e.n}.key(name)))
 	}
 }
 
@@ -223,6 +231,9 @@ func (t *tables) touchAll() {
 	}
 	for n, g := range t.withdrawals {
 		t.touch(rowGiven, n, g.stored)
+	}
+	for n, o := range t.owed {
+		t.touch(rowOwed, n, o.stored)
 	}
 	for n, w := range t.waits {
 		t.touch(rowWait, n, w.stored)

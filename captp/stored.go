@@ -79,6 +79,8 @@ func (s *StoredSession) count(e entry, value []byte) error {
 		return decode(value, new(waitRow))
 	case rowGiven:
 		return decode(value, new(givenRow))
+	case rowOwed:
+		return decode(value, new(owedRow))
 	}
 	return fmt.Errorf("%w: a row of the sort %q", errDamaged, e.sort)
 }

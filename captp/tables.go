@@ -34,8 +34,10 @@ type tables struct {
 	listened    uint64           // how many there were
 	waits       map[uint64]*wait // of a session that lasts
 	waited      uint64
-	withdrawals map[uint64]*withdrawal
+	withdrawals map[uint64]*Withdrawal
 	withdrawn   uint64
+	owed        map[uint64]*owed // gifts that certificates were given for and that are not deposited
+	owes        uint64
 	answerBytes int
 	replies     int // outcomes the peer waits for
 
@@ -57,6 +59,7 @@ type tables struct {
 	due      []gift        // those of operations that have been encoded: to be deposited
 	taken    []vat.Message // stored messages that have been encoded: their depot keeps them until these frames are stored
 	once     bool          // its gifts are nobody's that were given before
+	sequel   sequel        // of the frames that wait
 
 	journal *journal // of a session that lasts
 }
@@ -93,7 +96,7 @@ func emptyTables(s *Session) *tables {
 	t := &tables{
 		s: s, byRef: make(map[vat.Ref]msg.Pos), imports: make(map[msg.Pos]*imported), answers: make(map[msg.Pos]*answer),
 		listens: make(map[uint64]*claim), waits: make(map[uint64]*wait),
-		withdrawals: make(map[uint64]*withdrawal),
+		withdrawals: make(map[uint64]*Withdrawal), owed: make(map[uint64]*owed),
 	}
 	t.describe = t.descriptor
 	t.questions.put(question{}) // position 0 is not used: some peers take it for false

@@ -148,7 +148,13 @@ func (b *lobby) DepositGift(_ context.Context, id any, gift vat.Ref) error {
 	if gift.IsNull() || !ok {
 		return vat.ErrBadArgs
 	}
-	return b.h.deposit(k, gift)
+	var err error
+	var then func()
+	b.h.storing(func() bool { return b.h.keeps(k.session) }, func(tx *vat.Tx) { then, err = b.h.deposit(tx, k, gift) })
+	if then != nil {
+		then()
+	}
+	return err
 }
 
 // WithdrawGift returns what the peer shows certificates for, or a promise if that has not been deposited yet.

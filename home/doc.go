@@ -36,7 +36,8 @@
 //     ProofKey(static, static), where static is this side's static key.
 //   - challenge(): the key to which proofs of capability keys are bound in this session, made when first asked for.
 //   - deposit-gift(id, reference), withdraw-gift(certificate): the exporter's part in handoffs, as in the CapTP
-//     Specification. A gift can be withdrawn as often as it was deposited, and a withdrawal may come first.
+//     Specification. A gift can be withdrawn as often as it was deposited, and a withdrawal may come first. Over sessions
+//     that last these are stored with the frames that say them.
 //   - relay-gift(id): what the peer was given under that id, by way of this node; for peers that announce
 //     captp.FeatureRelaysGifts.
 //
@@ -48,7 +49,7 @@
 // What a peer sends of a third party's comes with a certificate, which the Home takes to that party: it dials it if there
 // is no session, where [HandoffPolicy] allows, and gives way to what this node itself wants of the same peer. Messages
 // wait meanwhile. What cannot be had so comes by way of the one who sent it, if it announces that; else the reference
-// breaks. A certificate opens a closed door.
+// breaks or, if its session lasts, is tried again. A certificate opens a closed door.
 //
 // # Limits
 //

@@ -1,9 +1,11 @@
 package home
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/vat"
@@ -15,12 +17,13 @@ import (
 const (
 	// maxGifts bounds the gifts of one session that were not withdrawn, those waited for included.
 	maxGifts = 1 << 14
+	// maxStored bounds those of one session that are stored, and maxAllStored those of all.
+	maxStored, maxAllStored = 1 << 12, 1 << 16
 	// maxGiftID is how long the id of a gift may be; the specification has 32 bytes.
 	maxGiftID = 256
-	// giftFor is how long a gift, or who waits for it, stays.
-	giftFor = 5 * time.Minute
-	// countWindow is how far back handoff-counts are remembered; earlier ones count as used.
-	countWindow = 1024
+	// giftFor is how long a gift, or who waits for it, stays, and storedFor how long if it is stored.
+	giftFor   = 5 * time.Minute
+	storedFor = 30 * 24 * time.Hour
 )
 
 var (
@@ -29,7 +32,9 @@ var (
 	errGifterGone = vat.NewError("home.handoff", "home: the handoff is refused: the gifter's session has ended")
 	errManyGifts  = vat.NewError("home.overloaded", "home: too many gifts wait to be withdrawn: try again later")
 	errTakerGone  = vat.NewError("home.handoff", "home: the handoff is refused: the session that asks for the gift has ended")
-	errGiftLate   = vat.NewError("home.handoff", "home: the gift has not been deposited in time")
+	// errLeaving is for who may ask again, when this node is there again.
+	errLeaving  = vat.NewError(errClosed.ErrorCode(), "home: the node is about to close: try again later")
+	errGiftLate = vat.NewError("home.handoff", "home: the gift has not been deposited in time")
 )
 
 // giftKey names a gift: ids are the gifter's to choose, in its session with this node.
@@ -38,19 +43,23 @@ type giftKey struct {
 	id      string
 }
 
-// present is a gift that waits for its receiver, or, with a vow, a receiver that waits for its gift, in the session by.
+// present is a gift that waits for its receiver or, without a ref, a receiver that was faster than the gift.
 type present struct {
 	ref   vat.Ref
-	times int // it was deposited and can be withdrawn
-	vow   *vat.Vow
+	times int      // it was deposited and can be withdrawn, or was withdrawn and is to be deposited
+	vow   *vat.Vow // for the gift, if the receiver waits for it, in the session by
 	by    *link
-	since time.Time
+	until time.Time
+	// stored says that it is in the store: then it changes, and comes and goes, in transactions only. pinned is what is pinned for it.
+	stored bool
+	pinned vat.Ref
 }
 
 // gifts are guarded by the Home's mu. They are found by session, so that the end of one costs what is there and no more.
 type gifts struct {
-	all   map[[32]byte]map[string]*present
-	timer *time.Timer
+	all    map[[32]byte]map[string]*present
+	timer  *time.Timer
+	stored int
 }
 
 // newGiftKey reports false for what is no gift's id.
@@ -73,7 +82,7 @@ func (g *gifts) of(k giftKey) *present { return g.all[k.session][k.id] }
 // add keeps a present.
 func (g *gifts) add(k giftKey, p *present, sweep func()) error {
 	own := g.all[k.session]
-	if len(own) >= maxGifts {
+	if len(own) >= maxGifts || p.stored && (len(own) >= maxStored || g.stored >= maxAllStored) {
 		return errManyGifts
 	}
 	if g.all == nil {
@@ -86,21 +95,59 @@ func (g *gifts) add(k giftKey, p *present, sweep func()) error {
 		own = make(map[string]*present)
 		g.all[k.session] = own
 	}
-	p.since = time.Now()
+	g.keep(p)
 	own[k.id] = p
-	if p.by != nil {
-		if p.by.awaits == nil {
-			p.by.awaits = make(map[giftKey]struct{})
-		}
-		p.by.awaits[k] = struct{}{}
+	if p.stored {
+		g.stored++
 	}
 	return nil
 }
 
+// awaited returns the promise for a gift that is not there, for which the peer of by waits from now on.
+func (g *gifts) awaited(k giftKey, by *link) vat.Ref {
+	p := g.of(k)
+	if p.vow == nil {
+		p.vow = vat.NewVow(nil)
+	}
+	if p.by = by; by.awaits == nil {
+		by.awaits = make(map[giftKey]struct{})
+	}
+	by.awaits[k] = struct{}{}
+	return p.vow.Ref()
+}
+
+// answered notes that nobody waits any more.
+func (g *gifts) answered(k giftKey) {
+	p := g.of(k)
+	delete(p.by.awaits, k)
+	p.vow, p.by = nil, nil
+}
+
+// lessen counts one deposit less that can be withdrawn, or one withdrawal less that is ahead.
+func (g *gifts) lessen(k giftKey) {
+	if p := g.of(k); p.times > 1 {
+		p.times--
+	} else {
+		p.times = 0
+		g.remove(k)
+	}
+}
+
+// keep has a present stay for as long as there is time for from now on.
+func (*gifts) keep(p *present) {
+	if p.until = time.Now().Add(giftFor); p.stored {
+		p.until = time.Now().Add(storedFor)
+	}
+}
+
 func (g *gifts) remove(k giftKey) {
 	own := g.all[k.session]
-	if p := own[k.id]; p.by != nil {
+	p := own[k.id]
+	if p.by != nil {
 		delete(p.by.awaits, k)
+	}
+	if p.stored {
+		g.stored--
 	}
 	if delete(own, k.id); len(own) == 0 {
 		delete(g.all, k.session)
@@ -110,121 +157,205 @@ func (g *gifts) remove(k giftKey) {
 	}
 }
 
-// drop removes what belongs to a session, as the gifter's or as the receiver's, and returns those who waited.
-func (g *gifts) drop(l *link) (waited []*present) {
+// with returns those that belong to a session, as the gifter's or as the receiver's.
+func (g *gifts) with(l *link) (keys []giftKey) {
 	for k := range l.awaits {
-		waited = append(waited, g.of(k))
-		g.remove(k)
+		keys = append(keys, k)
 	}
-	if l.greeting == nil {
-		return waited
+	if l.greeting != nil {
+		for id := range g.all[l.greeting.ID] {
+			keys = append(keys, giftKey{l.greeting.ID, id})
+		}
 	}
-	return append(waited, g.dropIf(l.greeting.ID, func(*present) bool { return true })...)
+	return keys
 }
 
-// dropIf removes what was given in a session, or is waited for, and is over, and returns those who waited.
-func (g *gifts) dropIf(session [32]byte, over func(*present) bool) (waited []*present) {
-	for id, p := range g.all[session] {
-		if !over(p) {
+// late returns those whose time is over.
+func (g *gifts) late() (keys []giftKey) {
+	now := time.Now()
+	for session, own := range g.all {
+		for id, p := range own {
+			if !now.Before(p.until) {
+				keys = append(keys, giftKey{session, id})
+			}
+		}
+	}
+	return keys
+}
+
+// drop removes presents, those that are stored in tx, and returns those who waited, to be told err. Without tx what is stored stays so.
+func (h *Home) drop(tx *vat.Tx, which func() []giftKey, err error) (waited []*vat.Vow) {
+	var gone []*present
+	h.mu.Lock()
+	for _, k := range which() {
+		p := h.gifts.of(k)
+		if p == nil {
+			continue // it is named twice
+		}
+		h.gifts.remove(k)
+		if gone = append(gone, p); p.stored && tx != nil {
+			eraseGift(tx, k)
+		}
+	}
+	h.mu.Unlock()
+	for _, p := range gone {
+		if p.vow == nil || p.stored && tx == nil {
 			continue
 		}
-		g.remove(giftKey{session, id})
-		if p.vow != nil {
-			waited = append(waited, p)
+		if waited = append(waited, p.vow); p.stored {
+			tx.Settle(p.vow.Ref(), nil, err)
 		}
 	}
 	return waited
 }
 
+func breakAll(all []*vat.Vow, err error) {
+	for _, w := range all {
+		w.Break(err)
+	}
+}
+
 // sweepGifts drops what has waited too long.
 func (h *Home) sweepGifts() {
+	var waited []*vat.Vow
+	h.storing(func() bool { return h.gifts.stored > 0 }, func(tx *vat.Tx) { waited = h.drop(tx, h.gifts.late, errGiftLate) })
+	breakAll(waited, errGiftLate)
 	h.mu.Lock()
-	var waited []*present
-	for session := range h.gifts.all {
-		waited = append(waited, h.gifts.dropIf(session, func(p *present) bool { return time.Since(p.since) >= giftFor })...)
-	}
+	defer h.mu.Unlock()
 	if len(h.gifts.all) > 0 && !h.closed {
 		h.gifts.timer.Reset(giftFor)
 	}
-	h.mu.Unlock()
-	for _, p := range waited {
-		p.vow.Break(errGiftLate)
+}
+
+// dropGifts drops what belongs to a session that has ended. If that goes on after a restart so do its gifts.
+func (h *Home) dropGifts(l *link) {
+	var waited []*vat.Vow
+	err := errGifterGone
+	drop := func(tx *vat.Tx) {
+		waited = h.drop(tx, func() []giftKey { return h.gifts.with(l) }, err)
+		if tx != nil {
+			h.eraseCounts(tx, l)
+		}
 	}
+	switch {
+	case suspended(l):
+		err = errLeaving
+		drop(nil)
+	case l.session.Lasts():
+		h.storing(func() bool { return true }, drop)
+	default:
+		drop(nil)
+	}
+	breakAll(waited, err)
+}
+
+func suspended(l *link) bool {
+	end, ok := errors.AsType[*captp.EndError](l.session.Err())
+	return ok && end.Kind == captp.Suspended
 }
 
 // deposit keeps a gift, or hands it to who waits for it. A gifter that mentions one thing several times deposits it as
 // often, under one id, and so often it can be withdrawn: a receiver that has lost the session in which it has withdrawn it
-// may come again with the certificate of a later mention.
-func (h *Home) deposit(k giftKey, ref vat.Ref) error {
+// may come again with the certificate of a later mention. With a transaction the gift is stored. Then is called after that.
+func (h *Home) deposit(tx *vat.Tx, k giftKey, ref vat.Ref) (then func(), err error) {
 	h.mu.Lock()
 	p := h.gifts.of(k)
-	var err error
+	var waits *vat.Vow
 	switch {
 	case h.greeted[k.session] == nil:
 		err = errGifterGone // its last words come after its end
 	case p == nil:
-		err = h.gifts.add(k, &present{ref: ref, times: 1}, h.sweepGifts)
-	case p.vow == nil:
-		p.ref, p.times, p.since = ref, p.times+1, time.Now()
+		p = &present{ref: ref, times: 1, stored: tx != nil}
+		err = h.gifts.add(k, p, h.sweepGifts)
+	case p.ref.IsNull():
+		if waits = p.vow; waits != nil {
+			p.by.withdrew = true
+			h.gifts.answered(k)
+		}
+		h.gifts.lessen(k)
 	default:
-		h.gifts.remove(k)
-		p.by.withdrew = true
+		p.ref, p.times = ref, min(p.times+1, maxTimes)
+		h.gifts.keep(p)
 	}
 	h.mu.Unlock()
-	if p != nil && p.vow != nil {
-		p.vow.Resolve(ref)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if waits != nil {
+		if p.stored && tx != nil {
+			tx.Settle(waits.Ref(), ref, nil)
+		}
+		then = func() { waits.Resolve(ref) }
+	}
+	h.writeGift(tx, k, p)
+	return then, nil
 }
 
 // take returns a gift, as often as it was deposited, or a promise for one that has not come yet. A receiver that was given
-// one thing several times may ask as often while it waits. Whoever has something of ours may stay.
-func (h *Home) take(k giftKey, by *link) (vat.Ref, error) {
+// one thing several times may ask as often while it waits. Whoever has something of ours may stay. With a transaction what is taken
+// is so in the store, too, and a receiver whose session lasts waits there.
+func (h *Home) take(tx *vat.Tx, k giftKey, by *link) (ref vat.Ref, err error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch p := h.gifts.of(k); {
+	p := h.gifts.of(k)
+	switch {
+	case h.greeted[k.session] == nil && h.leaving:
+		err = errLeaving
 	case h.greeted[k.session] == nil:
-		return vat.Ref{}, errGifterGone
+		err = errGifterGone
 	case by.lost:
-		return vat.Ref{}, errTakerGone
+		err = errTakerGone
 	case p == nil:
-		w := vat.NewVow(nil)
-		return w.Ref(), h.gifts.add(k, &present{vow: w, by: by}, h.sweepGifts)
-	case p.vow == nil:
-		if p.times--; p.times == 0 {
-			h.gifts.remove(k)
+		p = &present{times: 1, stored: tx != nil && by.session.Lasts()}
+		if err = h.gifts.add(k, p, h.sweepGifts); err == nil {
+			ref = h.gifts.awaited(k, by)
 		}
-		by.withdrew = true
-		return p.ref, nil
-	case p.by == by:
-		return p.vow.Ref(), nil
+	case !p.ref.IsNull():
+		ref, by.withdrew = p.ref, true
+		h.gifts.lessen(k)
+	case p.vow != nil && p.by != by:
+		err = ErrHandoff // somebody else waits for it
 	default:
-		return vat.Ref{}, ErrHandoff // somebody else waits for it
+		p.times = min(p.times+1, maxTimes)
+		ref = h.gifts.awaited(k, by)
 	}
+	h.mu.Unlock()
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	h.writeGift(tx, k, p)
+	return ref, nil
 }
 
 // withdraw checks the certificates that the peer of l redeems, and returns what they stand for.
-func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (vat.Ref, error) {
+func (h *Home) withdraw(l *link, env *msg.SigEnvelope) (ref vat.Ref, err error) {
+	count, k, err := h.withdrawal(l, env)
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	h.storing(func() bool { return h.keeps(k.session) }, func(tx *vat.Tx) {
+		if err = h.useCount(tx, l, count); err == nil {
+			ref, err = h.take(tx, k, l)
+		}
+	})
+	return ref, err
+}
+
+// withdrawal checks the certificates that the peer of l redeems, and returns their handoff-count and the name of the gift.
+func (h *Home) withdrawal(l *link, env *msg.SigEnvelope) (count uint64, k giftKey, err error) {
 	h.mu.Lock()
 	own := l.greeting
 	h.mu.Unlock()
 	if own == nil {
-		return vat.Ref{}, ErrHandoff
+		return 0, k, ErrHandoff
 	}
 	r, _, k, err := h.redeemed(env, own.ID)
+	if err == nil && r.Side != own.Theirs {
+		err = ErrHandoff
+	}
 	if err != nil {
-		return vat.Ref{}, err
+		return 0, k, err
 	}
-	if r.Side != own.Theirs {
-		return vat.Ref{}, ErrHandoff
-	}
-	h.mu.Lock()
-	fresh := l.counts.use(r.Count)
-	h.mu.Unlock()
-	if !fresh {
-		return vat.Ref{}, ErrHandoff
-	}
-	return h.take(k, l)
+	return r.Count, k, nil
 }
 
 // redeemed checks the two certificates by which a receiver redeems a gift in the session with that id, or on the
@@ -250,9 +381,12 @@ func (h *Home) gifted(env *msg.SigEnvelope) (giftKey, *msg.HandoffGive, error) {
 		return giftKey{}, nil, ErrHandoff
 	}
 	h.mu.Lock()
-	gifter := h.greeted[give.Session]
+	gifter, leaving := h.greeted[give.Session], h.leaving
 	h.mu.Unlock()
-	if gifter == nil {
+	switch {
+	case gifter == nil && leaving: // it may well be there again
+		return giftKey{}, nil, errLeaving
+	case gifter == nil:
 		return giftKey{}, nil, errGifterGone
 	}
 	g, _ := gifter.session.Greeting()
@@ -264,32 +398,4 @@ func (h *Home) gifted(env *msg.SigEnvelope) (giftKey, *msg.HandoffGive, error) {
 		return giftKey{}, nil, ErrHandoff
 	}
 	return k, give, nil
-}
-
-// counts remembers which handoff-counts a peer has used in a session, in bounded space.
-type counts struct {
-	used  map[uint64]struct{}
-	floor uint64 // all below count as used
-	top   uint64
-}
-
-// use marks n as used and reports whether it was not before.
-func (c *counts) use(n uint64) bool {
-	if _, used := c.used[n]; used || n < c.floor {
-		return false
-	}
-	if c.used == nil {
-		c.used = make(map[uint64]struct{})
-	}
-	c.used[n] = struct{}{}
-	c.top = max(c.top, n)
-	if len(c.used) > countWindow {
-		c.floor = max(c.floor, c.top-min(c.top, countWindow/2))
-		for used := range c.used {
-			if used < c.floor {
-				delete(c.used, used)
-			}
-		}
-	}
-	return true
 }

@@ -177,19 +177,15 @@ func (h *Home) onceGreeted(l *link, then func(*link) error) vat.Ref {
 
 // gone tells those who waited for a peer's greeting that there will be none, and drops the gifts made in the session.
 func (h *Home) gone(l *link) {
-	var broken []*present
 	h.mu.Lock()
 	l.lost = true
 	waiting := l.waiting
 	l.waiting = nil
-	broken = h.gifts.drop(l)
 	h.mu.Unlock()
 	for _, then := range waiting {
 		then(h.lossOf(l))
 	}
-	for _, g := range broken {
-		g.vow.Break(errGifterGone)
-	}
+	h.dropGifts(l)
 }
 
 // lossOf returns why a session is over.

@@ -6,11 +6,15 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -63,36 +67,34 @@ type receiver struct {
 
 // Receive implements captp.Handoffs. The same gift is the same reference as long as somebody holds it: who gives one thing
 // several times shows that it is one. When it was lost with its session, what is given once more is had anew.
-func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
-	h, give := r.h, env.Signed.(*msg.HandoffGive)
+func (r receiver) Receive(w *captp.Withdrawal) (ref vat.Ref, by captp.Redeemer) {
+	h, s, env := r.h, w.Session(), w.Certificate()
+	give := env.Signed.(*msg.HandoffGive)
 	switch {
 	case give.ReceiverKey != s.PublicKey():
-		return broken(errNotOurs)
+		return broken(errNotOurs), nil
 	case len(env.Encoded) > maxCertificate:
-		return broken(errLongGive)
+		return broken(errLongGive), nil
 	}
 	if h.isOwn(give.Exporter.ID()) {
-		k, _, err := h.gifted(env)
-		var ref vat.Ref
-		if err == nil {
-			ref, err = h.take(k, r.from)
-		}
-		if err != nil {
-			return broken(err)
-		}
-		return ref
+		return r.own(w)
 	}
+	d := &redemption{h: h, from: r.from, give: give, w: w, since: time.Now()}
 	id, ok := give.GiftID.([]byte)
 	if !ok {
-		return r.redeem(env, give)
+		return w.Ref(), d
 	}
 	key := sha256.Sum256(append([]byte(give.Exporter.ID().String()+"\x00"), id...))
 	known, lost := r.known(key)
-	if !known.IsNull() && !lost {
-		return known
+	switch {
+	case known.IsNull() || lost:
+	case s.Lasts():
+		return known, &surplus{d, known}
+	default:
+		return known, nil
 	}
-	ref := r.redeem(env, give)
-	if lost {
+	ref = w.Ref()
+	if lost && !s.Lasts() {
 		ref = orElse(ref, known)
 	}
 	r.remember(key, ref)
@@ -102,37 +104,97 @@ func (r receiver) Receive(s *captp.Session, env *msg.SigEnvelope) vat.Ref {
 			r.remember(key, to)
 		}
 	}))
-	return ref
+	return ref, d
 }
 
-// redeem sets out for what a certificate stands for.
-func (r receiver) redeem(env *msg.SigEnvelope, give *msg.HandoffGive) vat.Ref {
-	d := &redemption{h: r.h, from: r.from, env: env, give: give, vow: vat.NewVow(nil)}
-	if r.h.named() {
+// own returns what a certificate stands for that comes back to its exporter.
+func (r receiver) own(w *captp.Withdrawal) (vat.Ref, captp.Redeemer) {
+	h := r.h
+	k, _, err := h.gifted(w.Certificate())
+	if err != nil {
+		return broken(err), nil
+	}
+	h.mu.Lock()
+	keeps := h.keeps(k.session)
+	h.mu.Unlock()
+	if keeps {
+		return w.Ref(), &homeward{receiver: r, w: w, k: k}
+	}
+	ref, err := h.take(nil, k, r.from)
+	if err != nil {
+		return broken(err), nil
+	}
+	return ref, nil
+}
+
+// homeward is a certificate that has come back to its exporter, of a gift that is stored.
+type homeward struct {
+	receiver
+	w *captp.Withdrawal
+	k giftKey
+}
+
+// Redeem implements captp.Redeemer.
+func (d *homeward) Redeem() {
+	d.w.SettleIn(func(tx *vat.Tx) (ref vat.Ref, err error) {
+		if tx != nil {
+			return d.h.take(tx, d.k, d.from)
+		}
+		d.h.storing(func() bool { return true }, func(tx *vat.Tx) { ref, err = d.h.take(tx, d.k, d.from) })
+		return ref, err
+	})
+}
+
+// Failed implements captp.Redeemer: nobody was asked.
+func (d *homeward) Failed(err error) { d.w.Settle(vat.Ref{}, err) }
+
+// surplus is a certificate for what the receiver has: the gift that was deposited for it is withdrawn as soon as there is occasion, so that it
+// need not wait until it expires.
+type surplus struct {
+	*redemption
+	known vat.Ref
+}
+
+// Redeem implements captp.Redeemer.
+func (d *surplus) Redeem() {
+	d.known.PromiseCell().Subscribe(settled(func(_ any, err error) {
+		l := d.h.usableSession(d.give.Exporter.ID())
+		if err != nil || l == nil || !l.session.Lasts() {
+			return
+		}
+		if env, err := d.receipt(l); err == nil {
+			_ = l.session.Bootstrap().SendOnly(context.Background(), "withdraw-gift", env)
+		}
+	}))
+}
+
+// redemption is a certificate on its way to what it stands for. Messages wait in its promise until there is a session with
+// the exporter, and then go with the withdrawal.
+type redemption struct {
+	h      *Home
+	from   *link
+	give   *msg.HandoffGive
+	w      *captp.Withdrawal
+	dials  *gifter // among whose it counts, nil if it does not
+	tries  int     // dials that the exporter has aborted
+	since  time.Time
+	pauses tries // made between tries, of a certificate that is stored
+}
+
+// Redeem implements captp.Redeemer.
+func (d *redemption) Redeem() {
+	if d.h.named() {
 		d.start()
 	} else {
 		// Another session would be another stranger's, whose references do not pass over this one.
-		d.relay(errAnonymousGift)
+		d.relay(errAnonymousGift, false)
 	}
-	return d.vow.Ref()
-}
-
-// redemption is a certificate on its way to what it stands for. Messages wait in the vow until there is a session with
-// the exporter, and then go with the withdrawal.
-type redemption struct {
-	h     *Home
-	from  *link
-	env   *msg.SigEnvelope
-	give  *msg.HandoffGive
-	vow   *vat.Vow
-	dials *gifter // among whose it counts, nil if it does not
-	tries int     // dials that the exporter has aborted
 }
 
 func (d *redemption) start() {
 	h := d.h
 	if allowed := h.cfg.Handoffs.Transports; allowed != nil && !slices.Contains(allowed, d.give.Exporter.Transport) {
-		d.relay(fmt.Errorf("home: a certificate leads to transport %q, which Config.Handoffs does not allow", d.give.Exporter.Transport))
+		d.relay(fmt.Errorf("home: a certificate leads to transport %q, which Config.Handoffs does not allow", d.give.Exporter.Transport), false)
 		return
 	}
 	if h.usableSession(d.give.Exporter.ID()) == nil {
@@ -140,7 +202,7 @@ func (d *redemption) start() {
 			return
 		}
 		if d.dials == nil {
-			d.relay(errManyDials)
+			d.relay(errManyDials, true)
 			return
 		}
 	}
@@ -157,7 +219,7 @@ func (d *redemption) start() {
 				d.start()
 			})
 		case err != nil:
-			d.relay(err)
+			d.relay(err, !errors.Is(err, netlayer.ErrRefused))
 		}
 		h.redeemQueued(waiting)
 	}))
@@ -166,29 +228,103 @@ func (d *redemption) start() {
 // over withdraws the gift in a session with the exporter, as soon as that has been greeted.
 func (d *redemption) over(l *link) vat.Ref { return d.h.onceGreeted(l, d.withdraw) }
 
-func (d *redemption) withdraw(l *link) error {
+// receipt returns the certificate by which the gift is withdrawn in a session with the exporter, once.
+func (d *redemption) receipt(l *link) (*msg.SigEnvelope, error) {
 	d.h.mu.Lock()
 	count := l.count
 	l.count++
 	d.h.mu.Unlock()
-	env, err := d.from.session.Accept(d.env, l.session, count)
+	return d.from.session.Accept(d.w.Certificate(), l.session, count)
+}
+
+func (d *redemption) withdraw(l *link) error {
+	env, err := d.receipt(l)
 	if err != nil {
 		return err
 	}
-	d.vow.Resolve(l.session.Bootstrap().Send(context.Background(), "withdraw-gift", env))
+	d.w.Ask(l.session, "withdraw-gift", env)
 	return nil
 }
 
-// relay has the gifter go on forwarding, if it is one that does, because of err.
-func (d *redemption) relay(err error) {
+// relay has the gifter go on forwarding, if it is one that does, because of err. If it does not, the exporter is tried again later, provided
+// that worth says that this may be of use.
+func (d *redemption) relay(err error, worth bool) {
 	l := d.from
 	id, ok := d.give.GiftID.([]byte)
 	if !ok || !slices.Contains(l.info().Features, captp.FeatureRelaysGifts) {
-		d.vow.Break(err)
+		d.end(err, worth)
 		return
 	}
 	d.h.log.Debug("a gift comes by way of its gifter", "gifter", l.peer.String(), "exporter", d.give.Exporter.ID().String(), "because", err)
-	d.vow.Resolve(l.session.Bootstrap().Send(context.Background(), "relay-gift", id))
+	if !d.w.Lasts() {
+		d.w.Ask(l.session, "relay-gift", id)
+		return
+	}
+	// What is stored is decided by what the gifter says, and not before: it may have forgotten.
+	answer := l.session.Bootstrap().Send(context.Background(), "relay-gift", id)
+	answer.PromiseCell().Subscribe(settled(func(v any, bad error) {
+		if ref, ok := v.(vat.Ref); ok && bad == nil && !ref.IsNull() {
+			d.w.Settle(ref, nil)
+		} else {
+			d.end(err, worth)
+		}
+	}))
+}
+
+// longestRetry is how long the longest pause is between tries to redeem a certificate that is stored. A session with the exporter ends each.
+const longestRetry = 10 * time.Minute
+
+// awaitPeer returns what is closed when there is a new session with a peer.
+func (h *Home) awaitPeer(id sturdyref.PeerID) chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	up := make(chan struct{})
+	if h.retries[id] == nil {
+		h.retries[id] = make(map[chan struct{}]struct{})
+	}
+	h.retries[id][up] = struct{}{}
+	return up
+}
+
+func (h *Home) awaitNoMore(id sturdyref.PeerID, up chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if delete(h.retries[id], up); len(h.retries[id]) == 0 {
+		delete(h.retries, id)
+	}
+}
+
+// Failed implements captp.Redeemer. What the exporter says of the gift is final; that it could not be asked, or was about to end, is not.
+func (d *redemption) Failed(err error) {
+	e, ok := errors.AsType[*vat.Error](err)
+	d.end(err, !ok || !e.Remote || e.Code == errLeaving.Code || e.Code == errManyGifts.Code || e.Code == vat.ErrOverloaded.Code)
+}
+
+// end breaks the promise because of err or, if the certificate is stored and it may be of use, tries again after a while: the three may all
+// be away for days, and never the same two there at the same time.
+func (d *redemption) end(err error, again bool) {
+	if !again || !d.w.Lasts() || time.Since(d.since) >= storedFor {
+		d.w.Settle(vat.Ref{}, err)
+		return
+	}
+	pause := backoff(int(d.pauses), firstPause, longestRetry)
+	d.pauses++
+	up := d.h.awaitPeer(d.give.Exporter.ID())
+	d.h.goroutine(func() {
+		moment := time.NewTimer(pause/2 + rand.N(pause/2+1))
+		defer moment.Stop()
+		defer d.h.awaitNoMore(d.give.Exporter.ID(), up)
+		select {
+		case <-up:
+			d.start()
+		case <-moment.C:
+			d.start()
+		case <-d.from.session.Ending():
+			d.w.Settle(vat.Ref{}, err)
+		case <-d.h.ctx.Done():
+			d.w.Settle(vat.Ref{}, err)
+		}
+	})
 }
 
 // allowed says which addresses the exporter may be dialled at: a gifter that is elsewhere has no say in what this machine

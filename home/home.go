@@ -76,9 +76,11 @@ type Home struct {
 
 	mu     sync.Mutex
 	closed bool
-	peers  map[sturdyref.PeerID]*peer
-	links  map[*link]struct{} // those that have a connection, or are about to
-	dials  int
+	// leaving says that sessions have begun to end only in this process.
+	leaving bool
+	peers   map[sturdyref.PeerID]*peer
+	links   map[*link]struct{} // those that have a connection, or are about to
+	dials   int
 	// redeeming are those of the dials that peers' certificates have caused, and gifters whose these are.
 	redeeming int
 	gifters   map[any]*gifter
@@ -89,6 +91,8 @@ type Home struct {
 	// lives are the live references by their sturdyrefs, and homecomings those of each peer.
 	lives       map[[32]byte]*living
 	homecomings map[sturdyref.PeerID]*homecoming
+	// retries are the certificates that wait to be tried again, by their exporters, until there is a session.
+	retries map[sturdyref.PeerID]map[chan struct{}]struct{}
 }
 
 // New returns a Home. open is called with the Home's doorkeeper and returns the netlayers it is reached by and dials with,
@@ -112,6 +116,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	h := &Home{cfg: cfg, log: cfg.Logger, peers: make(map[sturdyref.PeerID]*peer), links: make(map[*link]struct{})}
 	h.crowd.sources = make(map[string]int)
 	h.greeted, h.gifters = make(map[[32]byte]*link), make(map[any]*gifter)
+	h.retries = make(map[sturdyref.PeerID]map[chan struct{}]struct{})
 	h.lives, h.homecomings = make(map[[32]byte]*living), make(map[sturdyref.PeerID]*homecoming)
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()

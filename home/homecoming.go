@@ -84,6 +84,10 @@ func (h *Home) cameUp(id sturdyref.PeerID) {
 	if c := h.homecomings[id]; c != nil {
 		c.hasten()
 	}
+	for up := range h.retries[id] {
+		close(up)
+	}
+	delete(h.retries, id)
 }
 
 // bringBack has the live references of a peer tried until none is away.

@@ -16,7 +16,7 @@ func (d *redemption) introduction(info netlayer.Info) []byte {
 	if info.Binding == ([32]byte{}) {
 		return nil
 	}
-	env, err := d.from.session.Introduce(d.env, info.Binding)
+	env, err := d.from.session.Introduce(d.w.Certificate(), info.Binding)
 	if err != nil {
 		return nil
 	}

@@ -180,7 +180,9 @@ func (h *Home) ended(l *link) {
 	if h.cfg.Post != nil && errors.Is(l.session.Err(), links.ErrRolledBack) {
 		h.cfg.Post.retireAll()
 	}
+	leaving := suspended(l)
 	h.mu.Lock()
+	h.leaving = h.leaving || leaving
 	layers, id := h.leave(l), l.peer
 	h.mu.Unlock()
 	if layers != nil {

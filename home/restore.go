@@ -33,6 +33,9 @@ func (h *Home) restore() error {
 			restored = append(restored, l)
 		}
 	}
+	if err := h.restoreGifts(); err != nil {
+		return err
+	}
 	for _, l := range restored { // when all are there, since what waits in one may be about another
 		if err := l.session.Resume(); err != nil {
 			h.log.Error("a session from before does not go on", "peer", l.peer.String(), "error", err)

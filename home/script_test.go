@@ -83,6 +83,7 @@ func (s *script) next() msg.Op {
 	if err != nil {
 		s.t.Fatalf("%v: %q", err, f.Bytes)
 	}
+	f.Done()
 	if d, ok := op.(*msg.Deliver); ok {
 		c := *d
 		return &c

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/hawser-go/hawser/captp"
+	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer/link"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/store/bolt"
@@ -86,6 +87,13 @@ func checkSessions(r store.Reader, stdout io.Writer) error {
 	}
 	if len(sessions) > 0 {
 		fmt.Fprintf(stdout, "%d sessions that outlive the process\n", len(sessions))
+	}
+	gifts, err := home.StoredGifts(r)
+	if err != nil {
+		return err
+	}
+	if gifts > 0 {
+		fmt.Fprintf(stdout, "%d references for others who have not fetched them, or wait for them\n", gifts)
 	}
 	of := make(map[[16]byte]bool)
 	for _, l := range links {
