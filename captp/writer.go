@@ -47,9 +47,13 @@ func (w *writer) flush() error {
 		}
 		var out []byte
 		var ends []int
+		lasts := false
 		w.s.withLock(func(l *locked) {
 			if l.state != live {
 				return
+			}
+			if lasts = l.t.journal != nil; lasts {
+				return // since a moment ago: what is not recorded now goes nowhere
 			}
 			l.handed += uint64(len(l.flying))
 			l.flying = nil
@@ -60,6 +64,9 @@ func (w *writer) flush() error {
 			l.flying = w.cut(out, ends)
 			w.s.budget.full.Store(false)
 		})
+		if lasts {
+			return w.flushLasting()
+		}
 		if len(ends) == 0 {
 			w.keep(out, ends)
 			w.s.keepAlive()
