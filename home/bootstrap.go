@@ -65,6 +65,26 @@ func (b *lobby) Fetch(_ context.Context, secret any) (vat.Ref, error) {
 	return p.caret, nil
 }
 
+// fetched returns what the peer of a session fetches with a proof of its swiss number, nil if it is for Fetch to say: the work is that of
+// Fetch, which is done once more then.
+func (h *Home) fetched(l *link, secret any) *publication {
+	proof, _ := secret.([]byte)
+	id, ok := sturdyref.ProofID(proof)
+	if !ok {
+		return nil
+	}
+	p, b := h.registry.byName(id), &lobby{h: h, link: l}
+	key := h.decoy.proofKey(id)
+	if p != nil && p.lock == nil {
+		key = p.keys.ProofKey()
+	}
+	if fits := b.checks(key, proof); !fits || p == nil || p.lock != nil {
+		return nil
+	}
+	h.credit(l, p.id)
+	return p
+}
+
 // proven returns the publication with the public name id if the proof is of its secret. The work done is the same
 // whether there is such a publication or not, and of which kind it is.
 func (b *lobby) proven(id [16]byte, proof []byte) *publication {

@@ -112,6 +112,10 @@ func (r receiver) Errand(s *captp.Session, selector passable.Symbol, args []any)
 	h, l := r.h, r.from
 	switch {
 	case h.cfg.Ledger == nil:
+	case selector == "fetch" && len(args) == 1 && s.Lasts():
+		if p := h.fetched(l, args[0]); p != nil && vat.IsDurable(p.caret) {
+			return func(*vat.Tx) (any, func(), error) { return p.caret, nil, nil }
+		}
 	case selector == "deposit-gift" && len(args) == 2 && s.Lasts():
 		g, _ := s.Greeting()
 		k, ok := newGiftKey(g.ID, args[0])

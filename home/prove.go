@@ -86,13 +86,25 @@ func (h *Home) prove(r *request, l *link, then func(error)) {
 	}, "prove", r.name[:])
 }
 
-// ask sends a message to the peer's bootstrap object and hands on the bytes it answers.
+// asking is how often a peer is asked that was restarted meanwhile.
+const asking = 4
+
+// ask sends a message to the peer's bootstrap object and hands on the bytes it answers. The message changes nothing there, and is sent again
+// if it went with an earlier process of the peer's, which the session has outlived.
 func ask(l *link, then func([]byte, error), selector string, args ...any) {
-	answer := l.session.Bootstrap().Send(context.Background(), selector, args...)
-	answer.PromiseCell().Subscribe(settled(func(v any, err error) {
-		b, _ := v.([]byte)
-		then(b, err)
-	}))
+	var again func(left int)
+	again = func(left int) {
+		answer := l.session.Bootstrap().Send(context.Background(), selector, args...)
+		answer.PromiseCell().Subscribe(settled(func(v any, err error) {
+			if e, ok := errors.AsType[*vat.Error](err); ok && e.Code == vat.ErrLost.Code && left > 0 {
+				again(left - 1)
+				return
+			}
+			b, _ := v.([]byte)
+			then(b, err)
+		}))
+	}
+	again(asking)
 }
 
 // settled is a promise.Waiter.
