@@ -378,6 +378,58 @@ func TestHeardByConnection(t *testing.T) {
 	})
 }
 
+// A live reference is had by dialling, whatever is written to the peer besides: it must not wait for a letter to be taken.
+func TestLiveBesideALetter(t *testing.T) {
+	for name, before := range map[string]bool{"that waits for the dial": false, "that finds the dial": true} {
+		t.Run(name, func(t *testing.T) {
+			estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+				s.net.Partition(s.bob.host, s.server.host)
+				other, err := s.bob.Publish(ctx, "other", s.bob.own.Ref)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if before {
+					_ = s.alice.Enliven(other)
+				}
+				live := s.alice.Live(other)
+				if !before {
+					time.Sleep(time.Minute)
+					if n := len(s.alice.Lasting()); n != 0 {
+						t.Errorf("it has opened %d sessions by letter", n)
+					}
+					other = s.uri
+				}
+				_ = s.alice.Enliven(other)
+				same := s.alice.Live(other)
+				time.Sleep(time.Minute)
+				if n := len(s.alice.Lasting()); n != 1 {
+					t.Errorf("what was enlivened has opened %d sessions by letter", n)
+				}
+				s.net.Heal(s.alice.host, s.bob.host)
+				time.Sleep(5 * time.Minute)
+				for _, ref := range []vat.Ref{live, same} {
+					answer := ref.Send(ctx, "report")
+					time.Sleep(time.Minute)
+					if !answer.PromiseCell().Settled() {
+						t.Error("Bob is there, and a live reference waits")
+					}
+				}
+			})
+		})
+	}
+}
+
+// What waits for the dial of something that no letter goes for is written when that has found nobody.
+func TestLetterBehindADial(t *testing.T) {
+	estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+		_ = s.alice.Live(s.uri)
+		time.Sleep(100 * time.Millisecond)
+		s.begin(ctx)
+		time.Sleep(time.Minute)
+		s.told("by a first letter", 1)
+	})
+}
+
 // However much there is to be said before the peer was heard, it goes by the drop for anybody as far as that takes it, and the rest when the peer
 // has said where else its letters are dropped.
 func TestMuchToBeginWith(t *testing.T) {

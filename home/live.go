@@ -45,7 +45,7 @@ type living struct {
 // [vat.OnRestore] tell of it, [vat.Live] has the rules. What peers are given is the ordinary reference that it leads to at
 // present ([vat.Present]).
 //
-// A peer that cannot be reached is tried again after a pause that grows to a minute, at all its addresses. A peer that
+// A peer that cannot be reached is tried again after a pause that grows to a minute, at all its addresses; no letter is written for it. A peer that
 // refuses the secret, or gives an answer that is no reference, has the reference break for good, with that error: at once if
 // it has never led anywhere, else when the peer has done so for two minutes, since it may have been restarted and not have
 // published the object yet. So does Close. A reference that nobody holds and on which nothing waits is tried no more.
@@ -109,6 +109,7 @@ func (h *Home) try(w *living) {
 	h.mu.Lock()
 	at := w.at
 	h.mu.Unlock()
+	at.Peer = withoutMailbox(at.Peer) // it would lead nowhere until a letter is taken, though the peer can be dialled before
 	h.Enliven(at).PromiseCell().Subscribe(settled(func(v any, err error) {
 		ref, ok := v.(vat.Ref)
 		switch {

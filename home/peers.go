@@ -90,11 +90,12 @@ func (d *dial) early(info netlayer.Info, limit int) [][]byte {
 	return d.link.session.Early(info, limit)
 }
 
-// serves reports whether r can go out with the dial: it shows the same secret, and looks for the peer at the same places.
+// serves reports whether r can go out with the dial: it shows the same secret, looks for the peer at the same places, and goes on by letter
+// if that does.
 // What peers' certificates want goes out with a dial because of the same gifter's: any other may show no certificate, or a
 // bad one, and be refused, or not be allowed to look everywhere.
 func (d *dial) serves(r *request) bool {
-	return d.req.gifter == r.gifter && d.req.name == r.name && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
+	return d.req.gifter == r.gifter && d.req.name == r.name && d.req.secret.IsZero() == r.secret.IsZero() && d.req.peer.Transport == r.peer.Transport && sameHints(d.req.peer, r.peer)
 }
 
 // unreachable reports whether r would not reach the peer, either, which the dial has not.
@@ -284,7 +285,7 @@ func (h *Home) arrived(d *dial, conn netlayer.Conn) {
 // mu held.
 func (d *dial) alike() (alike []*request) {
 	d.peer.waiting = slices.DeleteFunc(d.peer.waiting, func(r *request) bool {
-		same := r.gifter == nil && d.unreachable(r)
+		same := r.gifter == nil && !r.secret.IsZero() && d.unreachable(r)
 		if same {
 			alike = append(alike, r)
 		}
@@ -316,7 +317,7 @@ func (h *Home) gaveUp(d *dial, err error) {
 			var rest, last []*request
 			for _, r := range d.peer.waiting {
 				switch {
-				case d.unreachable(r):
+				case d.unreachable(r) && (r.secret.IsZero() || !d.req.secret.IsZero()): // else a letter may go
 					alike = append(alike, r)
 				case r.gifter != nil && r.gifter == d.req.gifter:
 					last = append(last, r)
