@@ -72,7 +72,7 @@ func childTrades(dir string) int {
 			answer, err = handOn(ctx, n, own, words[1], words[2], words[3], words[4])
 		case "step":
 			own.Step(ctx, 20)
-			if cfg.Handoffs.Local { // what is handed on by way of another does not survive that one's death yet
+			if cfg.Handoffs.Local { // what one relays is in its memory only (ADR 41)
 				own.Send(ctx, "trade", 20)
 			}
 			if disk.failed.Load() {
