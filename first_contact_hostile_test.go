@@ -430,6 +430,26 @@ func TestLetterBehindADial(t *testing.T) {
 	})
 }
 
+// What is said over a connection that was quiet for long goes by no letter besides.
+func TestQuietConnection(t *testing.T) {
+	estranged(t, hawser.Config{}, func(ctx context.Context, s *strangers) {
+		s.begin(ctx)
+		time.Sleep(time.Minute)
+		s.net.Heal(s.alice.host, s.bob.host)
+		time.Sleep(20 * time.Minute)
+		s.told("by a letter", 1)
+		s.net.Partition(s.bob.host, s.server.host)
+		time.Sleep(time.Hour)
+		s.inquire(ctx)
+		time.Sleep(time.Minute)
+		s.told("by a connection", 2)
+		usage, err := mailroom.BoxRef{Ref: s.server.Enliven(s.bob.cfg.Mailbox)}.Usage(ctx).Await(ctx)
+		if err != nil || usage.Letters != 0 {
+			t.Errorf("%d letters are in Bob's box, %v", usage.Letters, err)
+		}
+	})
+}
+
 // However much there is to be said before the peer was heard, it goes by the drop for anybody as far as that takes it, and the rest when the peer
 // has said where else its letters are dropped.
 func TestMuchToBeginWith(t *testing.T) {

@@ -39,7 +39,9 @@ type pouch struct {
 	busy  int
 	until time.Time
 	why   error // the last refusal that was logged
-	// acked is what the peer had acknowledged when that was last all, or more than before, and since when it has been no more.
+	// waits says that the peer had not acknowledged everything when it was looked at last, acked how much it had, and since is when it was
+	// found to have acknowledged more, or something began to wait.
+	waits bool
 	acked uint64
 	since time.Time
 

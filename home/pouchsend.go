@@ -49,9 +49,11 @@ const mailTimeout = 30 * time.Second
 // outOfReach returns how long the peer has been: since the connection was lost, or, as long as that looks as if it were there, since the
 // peer has acknowledged anything of what waits for it. A peer that was switched off is missed by its connection a minute later.
 func (b *pouch) outOfReach(st links.MailState) time.Duration {
-	if st.Acked != b.acked || st.Acked == st.Written || b.since.IsZero() {
+	waits := st.Acked < st.Written
+	if st.Acked != b.acked || !waits || !b.waits {
 		b.acked, b.since = st.Acked, time.Now()
 	}
+	b.waits = waits
 	if st.Connected {
 		return time.Since(b.since) - silence
 	}
