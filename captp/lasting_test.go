@@ -348,6 +348,41 @@ func TestTooMuchForAPeer(t *testing.T) {
 	}
 }
 
+// What a turn has sent, and the disk has, is not refused for want of room when the process has died before the session had taken it.
+func TestStoredIsNotRefused(t *testing.T) {
+	const many = 200
+	var want []string
+	for n := range many {
+		want = append(want, fmt.Sprint(n))
+	}
+	for at, over, all := int64(1), false, 0; !over; at++ {
+		machines(t, func(t *testing.T, a, b *machine) {
+			a.limits.MaxUnsent = 1000
+			a.restart()
+			b.root("b")
+			call[any](t, a.root("a"), "link", a.dial(b, "b"))
+			time.Sleep(time.Second)
+			b.kill()
+			before := a.disk.writes.Load()
+			a.disk.dieAt.Store(before + at)
+			_ = a.root("a").SendOnly(context.Background(), "burst", many)
+			time.Sleep(time.Second)
+			over = a.disk.writes.Load() < before+at
+			a.crash()
+			time.Sleep(time.Minute)
+			b.start()
+			time.Sleep(10 * time.Minute)
+			if got := lines(t, b.root("b")); len(got) > 0 {
+				all++
+				expectLines(t, b.root("b"), want...)
+			}
+		})
+		if over && all < 2 {
+			t.Errorf("what was sent has come %d times", all)
+		}
+	}
+}
+
 // A peer may say at length where it is, and what is stored of that can be read again.
 func TestLongLocation(t *testing.T) {
 	for _, n := range []int{100, 100_000, 900_000} {

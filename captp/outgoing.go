@@ -143,7 +143,9 @@ func (o *outgoing) failed(err error) {
 func (l *locked) admit(o *outgoing) error {
 	s := l.s
 	reserved := o.m.Reserved == vat.Budget(&s.budget)
-	if !reserved {
+	// What a turn of this side has sent is on the disk, and room was found for it then, perhaps in an earlier process.
+	stored := o.m.Stored() && o.m.From == nil
+	if !reserved && !stored {
 		used, unsent := s.budget.max, s.cfg.Limits.MaxUnsent
 		if o.m.From != nil {
 			used, unsent = used/2, unsent/2 // what other peers send through this node leaves room for itself
@@ -156,10 +158,15 @@ func (l *locked) admit(o *outgoing) error {
 	if o.m.Answer == nil {
 		return nil
 	}
-	if reserved {
+	switch {
+	case reserved:
 		o.m.Reserved = nil // held until the answer's position is free
-	} else if err := s.budget.Reserve(1); err != nil {
-		return err
+	case stored:
+		s.budget.used.Add(1)
+	default:
+		if err := s.budget.Reserve(1); err != nil {
+			return err
+		}
 	}
 	if o.q == nil {
 		o.q = newFar(s, farQuestion, o.m.Answer)

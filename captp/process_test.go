@@ -384,6 +384,7 @@ type teller struct {
 type tellerAPI interface {
 	Link(next vat.Ref)
 	Add(n int) int
+	Burst(ctx context.Context, n int)
 	Pass(ctx context.Context, n int) error
 	Ask(ctx context.Context, n int)
 	Told(o promise.Outcome[int])
@@ -478,6 +479,13 @@ func (t *teller) Me(ctx context.Context) vat.Ref { return vat.Self(ctx) }
 func (t *teller) Add(n int) int {
 	t.Log = append(t.Log, fmt.Sprint(n))
 	return n + 1
+}
+
+// Burst sends many in one turn.
+func (t *teller) Burst(ctx context.Context, n int) {
+	for i := range n {
+		_ = t.Next.SendOnly(ctx, "add", i)
+	}
 }
 
 func (t *teller) Pass(ctx context.Context, n int) error { return t.Next.SendOnly(ctx, "add", n) }

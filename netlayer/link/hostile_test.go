@@ -461,10 +461,11 @@ func TestCrossedDials(t *testing.T) {
 		}
 		waiting.Refuse(netlayer.ErrRefused)
 		var crossed error
-		for attempt := uint64(2); attempt < 20; attempt++ { // as soon as the dialler pauses
+		for attempt := uint64(2); attempt < 100; attempt++ { // as soon as the dialler pauses, which may have dialled again
 			if crossed = resume(attempt); crossed == nil {
 				break
 			}
+			time.Sleep(100 * time.Millisecond)
 		}
 		if crossed != nil {
 			t.Errorf("a dial that does not cross: %v", crossed)
