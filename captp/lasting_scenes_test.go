@@ -410,6 +410,26 @@ func TestParts(t *testing.T) {
 	})
 }
 
+// A part of an answer that is there when it is asked for is not lost with the exporter, at whichever of its writes that dies.
+func TestPartOfAnAnswer(t *testing.T) {
+	for at, over := int64(1), 0; over < 5; at++ { // chance says which writes there are
+		trio(t, func(a, b, _ *machine) {
+			before := b.disk.writes.Load()
+			b.disk.dieAt.Store(before + at)
+			_ = a.player().SendOnly(context.Background(), "askParts")
+			time.Sleep(100 * time.Millisecond)
+			if b.disk.writes.Load() < before+at {
+				at, over = 0, over+1
+			}
+			b.crash()
+			time.Sleep(time.Hour)
+			if got := lines(a.t, a.player()); len(got) != 3 || !slices.Contains(got, "told 8") {
+				t.Errorf("b has died at %d: %q", at, got)
+			}
+		})
+	}
+}
+
 // Scenes go on one after the other, and at the same time, while the machines die at random writes, of those of their restarts, too: whatever
 // became of each, nobody has broken the protocol, no question stays open and nothing is left when the players let go.
 func TestScenesTorture(t *testing.T) {

@@ -14,17 +14,9 @@ func (e *endpoint) Deliver(m Message) { e.answer(nil, &m) }
 // answer breaks the message's answer with the vow's error, or brings the part of the vow's value that it asks for. Of a
 // message that came through a caretaker revoked since it does neither.
 func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
-	var v any
-	err := m.way.shut()
-	switch {
-	case err != nil:
-	case !e.broken:
-		v, err = selectFrom(e.value, m)
-	default:
-		err = e.value.(error)
-		if m.Answer != nil {
-			e.cell.Look() // whoever waits for the answer hears of it
-		}
+	v, err := e.outcome(m)
+	if err != nil && e.broken && m.Answer != nil {
+		e.cell.Look() // whoever waits for the answer hears of it
 	}
 	answer := m.Answer
 	if l := m.letter; l != nil {
@@ -44,6 +36,17 @@ func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 	default:
 		cs.Later(func(cs *promise.Cascade) { answer.SettleIn(cs, v, err, true) })
 	}
+}
+
+// outcome returns what answers a message.
+func (e *endpoint) outcome(m *Message) (v any, err error) {
+	if err := m.way.shut(); err != nil {
+		return nil, err
+	}
+	if e.broken {
+		return nil, e.value.(error)
+	}
+	return selectFrom(e.value, m)
 }
 
 // selectFrom answers Get, Index and Untag from a value, as the draft says of each.

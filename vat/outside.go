@@ -203,6 +203,7 @@ func (t *Tx) Receive(to Ref, m *Message) (stored bool, err error) {
 	o := outgoing{e: &effect{to: to.Target(), msg: *m}}
 	x.direct(&o, false, nil)
 	if !o.stored {
+		t.answered(to, m)
 		return false, nil
 	}
 	o.atOnce = false // Ref.Post puts it behind messages from before, if there are any
@@ -212,6 +213,17 @@ func (t *Tx) Receive(to Ref, m *Message) (stored bool, err error) {
 	x.send([]outgoing{o})
 	*m = o.e.msg
 	return true, nil
+}
+
+// answered stores what answers a message that leads to data, or to an error, which the message gets as soon as it is sent on: the peer will not
+// bring it again.
+func (t *Tx) answered(to Ref, m *Message) {
+	last, _ := end(to.Target())
+	e, ok := last.(*endpoint)
+	if ok && t.x.d.owed(m.Answer) != nil {
+		v, err := e.outcome(m)
+		t.Settle(m.Answer.Ref(), v, err)
+	}
 }
 
 // Take takes over a message that a durable vat has sent to a Lasting target: it is not stored by the depot any more.
