@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"store":                 {},
 	"store/bolt":            {"store"},
 	"store/memory":          {"store"},
-	"store/storetest":       {"store"}, // for tests only
+	"store/storetest":       {"store", "store/memory"}, // for tests only
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
 	"internal/modelcbor":    {"passable", "internal/detcbor"},

@@ -20,8 +20,8 @@ func TestEndsUnderWay(t *testing.T) {
 		"suspended":       func(a *machine, s *captp.Session) { a.stop() },
 		"closed":          func(_ *machine, s *captp.Session) { s.Close("no more") },
 		"failed":          func(a *machine, _ *captp.Session) { a.depot.Fail(errors.New("it is in use")) },
-		"disk full":       func(a *machine, _ *captp.Session) { a.disk.dieAt.Store(a.disk.writes.Load() + 1) },
-		"closed and full": func(a *machine, s *captp.Session) { a.disk.dieAt.Store(a.disk.writes.Load() + 2); s.Close("no more") },
+		"disk full":       func(a *machine, _ *captp.Session) { a.disk.DieAt.Store(a.disk.Writes.Load() + 1) },
+		"closed and full": func(a *machine, s *captp.Session) { a.disk.DieAt.Store(a.disk.Writes.Load() + 2); s.Close("no more") },
 		"all at once": func(a *machine, s *captp.Session) {
 			var wg sync.WaitGroup
 			wg.Go(func() { s.Close("no more") })

@@ -230,11 +230,11 @@ func play(t *testing.T, scene func(a, b, c *machine), wrong func(a, b, c *machin
 			t.Run(fmt.Sprintf("%c dies at %d", 'a'+who, at), func(t *testing.T) {
 				trio(t, func(a, b, c *machine) {
 					dies := []*machine{a, b, c}[who]
-					before := dies.disk.writes.Load()
-					dies.disk.dieAt.Store(before + at)
+					before := dies.disk.Writes.Load()
+					dies.disk.DieAt.Store(before + at)
 					scene(a, b, c)
 					time.Sleep(100 * time.Millisecond)
-					over = dies.disk.writes.Load() < before+at
+					over = dies.disk.Writes.Load() < before+at
 					dies.crash()
 					time.Sleep(time.Hour)
 					a.player()
@@ -414,11 +414,11 @@ func TestParts(t *testing.T) {
 func TestPartOfAnAnswer(t *testing.T) {
 	for at, over := int64(1), 0; over < 5; at++ { // chance says which writes there are
 		trio(t, func(a, b, _ *machine) {
-			before := b.disk.writes.Load()
-			b.disk.dieAt.Store(before + at)
+			before := b.disk.Writes.Load()
+			b.disk.DieAt.Store(before + at)
 			_ = a.player().SendOnly(context.Background(), "askParts")
 			time.Sleep(100 * time.Millisecond)
-			if b.disk.writes.Load() < before+at {
+			if b.disk.Writes.Load() < before+at {
 				at, over = 0, over+1
 			}
 			b.crash()
@@ -453,7 +453,7 @@ func TestScenesTorture(t *testing.T) {
 						}
 					}
 					m := ms[rng.IntN(3)]
-					m.disk.dieAt.Store(m.disk.writes.Load() + 1 + int64(rng.IntN(12)))
+					m.disk.DieAt.Store(m.disk.Writes.Load() + 1 + int64(rng.IntN(12)))
 					time.Sleep(time.Duration(rng.IntN(40)) * time.Millisecond)
 					if rng.IntN(2) == 0 {
 						m = ms[rng.IntN(3)]

@@ -69,11 +69,11 @@ func whole(t *testing.T, scene func(a, b *machine), wrong func(a, b *machine) st
 					if who == "b" {
 						dies = b
 					}
-					before := dies.disk.writes.Load()
-					dies.disk.dieAt.Store(before + at)
+					before := dies.disk.Writes.Load()
+					dies.disk.DieAt.Store(before + at)
 					scene(a, b)
 					time.Sleep(30 * time.Millisecond)
-					over = dies.disk.writes.Load() < before+at
+					over = dies.disk.Writes.Load() < before+at
 					dies.crash()
 					time.Sleep(time.Hour)
 					a.root("a")
@@ -363,11 +363,11 @@ func TestStoredIsNotRefused(t *testing.T) {
 			call[any](t, a.root("a"), "link", a.dial(b, "b"))
 			time.Sleep(time.Second)
 			b.kill()
-			before := a.disk.writes.Load()
-			a.disk.dieAt.Store(before + at)
+			before := a.disk.Writes.Load()
+			a.disk.DieAt.Store(before + at)
 			_ = a.root("a").SendOnly(context.Background(), "burst", many)
 			time.Sleep(time.Second)
-			over = a.disk.writes.Load() < before+at
+			over = a.disk.Writes.Load() < before+at
 			a.crash()
 			time.Sleep(time.Minute)
 			b.start()
@@ -407,13 +407,13 @@ func TestPositionUsedAgain(t *testing.T) {
 		call[any](t, a.root("a"), "link", a.dial(b, "b"))
 		call[any](t, b.root("b"), "link", b.fetch(a, "a"))
 		time.Sleep(time.Second)
-		b.disk.slow.Store(int64(100 * time.Millisecond))
+		b.disk.Slow.Store(int64(100 * time.Millisecond))
 		_ = a.root("a").SendOnly(context.Background(), "tour")
 		time.Sleep(350 * time.Millisecond) // the outcome is there, and b is asked whether all has come through
 		_ = a.root("a").SendOnly(context.Background(), "askNever")
 		time.Sleep(20 * time.Millisecond)
 		a.crash()
-		b.disk.slow.Store(0)
+		b.disk.Slow.Store(0)
 		time.Sleep(time.Minute)
 		call[any](t, b.root("b"), "decide", 41)
 		time.Sleep(time.Minute)

@@ -174,13 +174,13 @@ func lastingTorture(t *testing.T, rng *rand.Rand) {
 				m.restart()
 			}
 		case 3:
-			m.disk.dieAt.Store(m.disk.writes.Load() + 1 + int64(rng.IntN(8)))
+			m.disk.DieAt.Store(m.disk.Writes.Load() + 1 + int64(rng.IntN(8)))
 			time.Sleep(time.Duration(rng.IntN(50)) * time.Millisecond)
 			m.crash()
 		case 4:
 			net.Lose(m.host(), ms[(i+1)%len(ms)].host())
 		case 5:
-			m.disk.slow.Store(int64(rng.IntN(20)) * int64(time.Millisecond))
+			m.disk.Slow.Store(int64(rng.IntN(20)) * int64(time.Millisecond))
 		}
 		for _, m := range ms {
 			if m.run == nil && rng.IntN(2) == 0 {
@@ -193,7 +193,7 @@ func lastingTorture(t *testing.T, rng *rand.Rand) {
 		if m.run == nil {
 			m.start()
 		}
-		m.disk.slow.Store(0)
+		m.disk.Slow.Store(0)
 	}
 	time.Sleep(10 * time.Minute)
 	for i, m := range ms {

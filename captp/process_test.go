@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +19,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/store"
-	"github.com/hawser-go/hawser/store/memory"
+	"github.com/hawser-go/hawser/store/storetest"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -29,7 +28,7 @@ type machine struct {
 	t    testing.TB
 	net  *mem.Network
 	name string
-	disk diskOf
+	disk storetest.Disk
 	log  hclog.Logger
 	hint string // of where it is
 	// early, if set, gets sessions from before that do not go on yet.
@@ -38,7 +37,7 @@ type machine struct {
 	limits captp.Limits
 
 	// Of the process that runs, or has run last.
-	run    *processOf
+	run    *storetest.Process
 	store  *store.Store
 	depot  *vat.Depot
 	ledger *captp.Ledger
@@ -50,32 +49,6 @@ type machine struct {
 	mu       sync.Mutex
 	sessions []*captp.Session // guarded by mu
 	shown    map[string]vat.Ref
-}
-
-// diskOf is what is on a machine's disk. dieAt is the first write that fails, 0 for none.
-type diskOf struct {
-	memory.Backend
-	writes, dieAt atomic.Int64
-	slow          atomic.Int64 // how long a write takes
-}
-
-// processOf is a disk as one process sees it.
-type processOf struct {
-	*diskOf
-	dead atomic.Bool
-}
-
-var errKilled = errors.New("killed")
-
-func (p *processOf) Apply(bs []*store.Batch) error {
-	time.Sleep(time.Duration(p.slow.Load()))
-	for i := range bs { // each counts, and might have been written alone
-		n := p.writes.Add(1)
-		if at := p.dieAt.Load(); p.dead.Load() || at > 0 && n >= at {
-			return errors.Join(p.Backend.Apply(bs[:i]), errKilled)
-		}
-	}
-	return p.Backend.Apply(bs)
 }
 
 // newMachine makes a machine and starts its process.
@@ -93,8 +66,7 @@ func (m *machine) start() {
 }
 
 func (m *machine) tryStart() (err error) {
-	m.disk.dieAt.Store(0)
-	m.run = &processOf{diskOf: &m.disk}
+	m.run = m.disk.Process()
 	if m.store, err = store.Open(m.run); err != nil {
 		return err
 	}
@@ -254,7 +226,7 @@ func (m *machine) stop() {
 	err = errors.Join(err, m.links.Close(), m.lobby.Close())
 	m.all.Wait()
 	err = errors.Join(err, m.store.Close())
-	if err != nil && !m.run.dead.Load() && m.disk.dieAt.Load() == 0 {
+	if err != nil && !m.run.Dead.Load() && m.disk.DieAt.Load() == 0 {
 		m.t.Error(err)
 	}
 	m.run = nil
@@ -267,7 +239,7 @@ func (m *machine) stop() {
 func (m *machine) kill() {
 	m.t.Helper()
 	if m.run != nil {
-		m.run.dead.Store(true)
+		m.run.Dead.Store(true)
 	}
 	m.stop()
 }

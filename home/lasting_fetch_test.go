@@ -27,35 +27,21 @@ func TestFetchedWhoeverDies(t *testing.T) {
 					net.Close()
 				}()
 				a.knows(b)
-				publish := func() vat.Ref {
-					t.Helper()
-					v, err := b.depot.Vat("v")
-					if err != nil {
-						t.Fatal(err)
-					}
-					r, err := vat.Root(ctx, v, "other", func(ctx context.Context) (actorRef, error) {
-						return actorRef{actorFacet.Spawn(ctx, new(actor))}, nil
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-					return r.Ref
-				}
 				swiss := sturdyref.NewSwissNum()
-				uri, err := b.home.PublishAs(ctx, "other", swiss, publish())
+				uri, err := b.home.PublishAs(ctx, "other", swiss, b.root("other"))
 				if err != nil {
 					t.Fatal(err)
 				}
 				tell(t, a.actor(), "link", a.actor())
 				time.Sleep(time.Second)
-				before := b.disk.writes.Load()
-				b.disk.dieAt.Store(before + at)
+				before := b.disk.Writes.Load()
+				b.disk.DieAt.Store(before + at)
 				_ = a.actor().SendOnly(ctx, "meet", a.home.Enliven(uri))
 				time.Sleep(200 * time.Millisecond)
-				over = b.disk.writes.Load() < before+at
+				over = b.disk.Writes.Load() < before+at
 				b.kill()
 				b.start()
-				other := publish()
+				other := b.root("other")
 				if _, err := b.home.PublishAs(ctx, "other", swiss, other); err != nil {
 					t.Fatal(err)
 				}

@@ -32,11 +32,11 @@ func dying(t *testing.T, away time.Duration, scene func(a, b, c *site), wrong fu
 			t.Run(fmt.Sprintf("%c dies at %d", 'a'+who, at), func(t *testing.T) {
 				sites(t, func(t *testing.T, a, b, c *site) {
 					dies := []*site{a, b, c}[who]
-					before := dies.disk.writes.Load()
-					dies.disk.dieAt.Store(before + at)
+					before := dies.disk.Writes.Load()
+					dies.disk.DieAt.Store(before + at)
 					scene(a, b, c)
 					time.Sleep(200 * time.Millisecond)
-					over = dies.disk.writes.Load() < before+at
+					over = dies.disk.Writes.Load() < before+at
 					dies.kill()
 					time.Sleep(away)
 					dies.start()
@@ -62,7 +62,7 @@ func dying(t *testing.T, away time.Duration, scene func(a, b, c *site), wrong fu
 
 // handed says what is wrong after c was shown to a, unless nothing was.
 func handed(a, _, c *site) string {
-	if len(a.lines()) == 0 && len(c.lines()) == 0 && a.disk.dieAt.Load() == 0 {
+	if len(a.lines()) == 0 && len(c.lines()) == 0 && a.disk.DieAt.Load() == 0 {
 		return "" // nobody was told that it would begin
 	}
 	bad := c.noted("2", "3", "4", "5", "6", "7")
@@ -119,7 +119,7 @@ func TestHandoffTorture(t *testing.T) {
 					s := all[rng.IntN(3)]
 					switch rng.IntN(4) {
 					case 0:
-						s.disk.dieAt.Store(s.disk.writes.Load() + 1 + int64(rng.IntN(12)))
+						s.disk.DieAt.Store(s.disk.Writes.Load() + 1 + int64(rng.IntN(12)))
 						time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond)
 						s.crash()
 					case 1:

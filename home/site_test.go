@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +19,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer/mem"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/store"
-	"github.com/hawser-go/hawser/store/memory"
+	"github.com/hawser-go/hawser/store/storetest"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -31,40 +30,16 @@ type site struct {
 	net  *mem.Network
 	name string
 	id   sturdyref.Identity
-	disk siteDisk
+	disk storetest.Disk
 
 	// Of the process that runs, or has run last.
 	home   *home.Home
-	run    *siteProcess
+	run    *storetest.Process
 	store  *store.Store
 	depot  *vat.Depot
 	ledger *captp.Ledger
 	lobby  *vat.Vat
 	host   *mem.Host
-}
-
-// siteDisk is what is on a disk. dieAt is the first write that fails, 0 for none.
-type siteDisk struct {
-	memory.Backend
-	writes, dieAt atomic.Int64
-}
-
-// siteProcess is a disk as one process sees it.
-type siteProcess struct {
-	*siteDisk
-	dead atomic.Bool
-}
-
-var errKilled = errors.New("killed")
-
-func (p *siteProcess) Apply(bs []*store.Batch) error {
-	for i := range bs { // each counts, and might have been written alone
-		n := p.writes.Add(1)
-		if at := p.dieAt.Load(); p.dead.Load() || at > 0 && n >= at {
-			return errors.Join(p.Backend.Apply(bs[:i]), errKilled)
-		}
-	}
-	return p.Backend.Apply(bs)
 }
 
 func newSite(t *testing.T, net *mem.Network, name string) *site {
@@ -82,8 +57,7 @@ func (s *site) start() {
 
 func (s *site) tryStart() (err error) {
 	log := hclog.New(&hclog.LoggerOptions{Name: s.name, Output: s.t.Output(), Level: hclog.Debug})
-	s.disk.dieAt.Store(0)
-	s.run = &siteProcess{siteDisk: &s.disk}
+	s.run = s.disk.Process()
 	if s.store, err = store.Open(s.run); err != nil {
 		return err
 	}
@@ -121,7 +95,7 @@ func (s *site) stop() {
 		return
 	}
 	err := errors.Join(s.depot.Close(), s.home.Close(), s.lobby.Close(), s.store.Close())
-	if err != nil && !s.run.dead.Load() && s.disk.dieAt.Load() == 0 {
+	if err != nil && !s.run.Dead.Load() && s.disk.DieAt.Load() == 0 {
 		s.t.Error(err)
 	}
 	s.run = nil
@@ -140,7 +114,7 @@ func (s *site) stop() {
 func (s *site) kill() {
 	s.t.Helper()
 	if s.run != nil {
-		s.run.dead.Store(true)
+		s.run.Dead.Store(true)
 	}
 	s.stop()
 }
@@ -164,12 +138,15 @@ func (s *site) rows(bucket string) (all []string) {
 }
 
 // actor returns the site's durable object, null when the disk has failed.
-func (s *site) actor() vat.Ref {
+func (s *site) actor() vat.Ref { return s.root("actor") }
+
+// root returns the durable object of that name, null when the disk has failed.
+func (s *site) root(name string) vat.Ref {
 	v, err := s.depot.Vat("v")
 	if err != nil {
 		return vat.Ref{}
 	}
-	r, err := vat.Root(context.Background(), v, "actor", func(ctx context.Context) (actorRef, error) {
+	r, err := vat.Root(context.Background(), v, name, func(ctx context.Context) (actorRef, error) {
 		return actorRef{actorFacet.Spawn(ctx, new(actor))}, nil
 	})
 	if err != nil {
