@@ -15,7 +15,7 @@ func (e *endpoint) Deliver(m Message) { e.answer(nil, &m) }
 // message that came through a caretaker revoked since it does neither.
 func (e *endpoint) answer(cs *promise.Cascade, m *Message) {
 	v, err := e.outcome(m)
-	if err != nil && e.broken && m.Answer != nil {
+	if e.broken && m.Answer != nil && m.way.shut() == nil {
 		e.cell.Look() // whoever waits for the answer hears of it
 	}
 	answer := m.Answer
