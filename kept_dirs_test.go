@@ -2,6 +2,7 @@ package hawser_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -26,7 +27,8 @@ func TestKeptDirs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
-		dirs := map[string]string{"host": filepath.Join(t.TempDir(), "host"), "guest": filepath.Join(t.TempDir(), "guest")}
+		parent := t.TempDir()
+		dirs := map[string]string{"host": filepath.Join(parent, "host"), "guest": filepath.Join(parent, "guest")}
 		open := func() (host, guest *correspondent) {
 			both := make(map[string]*correspondent)
 			for name, dir := range dirs {
@@ -63,22 +65,10 @@ func TestKeptDirs(t *testing.T) {
 			_ = host.own.SendOnly(ctx, "inquire")
 			time.Sleep(time.Second)
 			end(host, guest)
-			if err := os.RemoveAll(kept); err != nil {
-				t.Fatal(err)
-			}
-			for name, dir := range dirs {
-				_ = os.Remove(filepath.Join(dir, "lock"))
-				if err := os.CopyFS(filepath.Join(kept, name), os.DirFS(dir)); err != nil {
-					t.Fatal(err)
-				}
-			}
+			keep(t, kept, parent)
 			net.Heal(host.host, guest.host)
-		} else {
-			for name, dir := range dirs {
-				if err := os.CopyFS(dir, os.DirFS(filepath.Join(kept, name))); err != nil {
-					t.Fatal(err)
-				}
-			}
+		} else if err := os.CopyFS(parent, os.DirFS(kept)); err != nil {
+			t.Fatal(err)
 		}
 		host, guest := open()
 		time.Sleep(time.Hour)
@@ -92,4 +82,19 @@ func TestKeptDirs(t *testing.T) {
 		end(host, guest)
 		net.Close()
 	})
+}
+
+// keep copies the directories in one to where later versions find them, in the place of those that are there.
+func keep(t *testing.T, kept, parent string) {
+	t.Helper()
+	locks, err := filepath.Glob(filepath.Join(parent, "*", "lock"))
+	for _, lock := range locks {
+		err = errors.Join(err, os.Remove(lock))
+	}
+	if err = errors.Join(err, os.RemoveAll(kept)); err == nil {
+		err = os.CopyFS(kept, os.DirFS(parent))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -30,7 +30,7 @@ func TestKeptMail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		net := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
-		names, dirs := []string{"server", "alice", "bob"}, t.TempDir()
+		dirs := t.TempDir()
 		open := func(name string, cfg hawser.Config) *correspondent {
 			t.Helper()
 			c := &correspondent{t: t}
@@ -93,15 +93,7 @@ func TestKeptMail(t *testing.T) {
 			_ = alice.own.SendOnly(ctx, "inquire")
 			time.Sleep(time.Minute)
 			end(alice, server)
-			if err := os.RemoveAll(kept); err != nil {
-				t.Fatal(err)
-			}
-			for _, name := range names {
-				_ = os.Remove(filepath.Join(dirs, name, "lock"))
-			}
-			if err := os.CopyFS(kept, os.DirFS(dirs)); err != nil {
-				t.Fatal(err)
-			}
+			keep(t, kept, dirs)
 			b, err := json.MarshalIndent(&boxes, "", "\t")
 			if err == nil {
 				err = os.WriteFile(file, append(b, '\n'), 0o600)
