@@ -30,7 +30,8 @@ func (l *locked) mayLast() {
 	s := l.s
 	conn, ok := l.conn.(netlayer.Lasting)
 	info := l.t.info
-	if !ok || s.cfg.Ledger == nil || s.cfg.Ledger.depot.Err() != nil || l.lasting != nil || s.cfg.Dialect != nil || !info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
+	if !ok || l.lasting != nil || s.cfg.Ledger == nil || s.cfg.Ledger.depot.Err() != nil || s.cfg.Dialect != nil ||
+		!info.Authenticated || s.caller.Load().Anonymous || s.cfg.Location.Designator == "" ||
 		!slices.Contains(info.Features, FeatureLasts) || !s.moves.Load() {
 		return
 	}

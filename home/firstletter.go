@@ -70,12 +70,12 @@ func (h *Home) byLetter(d *dial, err error) bool {
 	}
 	h.mu.Lock()
 	posted, yields := d.peer.posted, d.yields
-	met := posted != nil && posted.greeting != nil
+	joins := posted != nil && (posted.greeting != nil || !d.req.secret.IsZero())
 	h.mu.Unlock()
 	switch {
-	case yields, d.req.secret.IsZero() && !met:
+	case yields:
 		return false
-	case posted != nil && posted.session.Err() == nil:
+	case joins && posted.session.Err() == nil:
 		h.joins(d, posted, err)
 		return true
 	case d.req.secret.IsZero():

@@ -237,14 +237,11 @@ func (h *Home) dropGifts(l *link) {
 			h.eraseCounts(tx, l)
 		}
 	}
-	switch {
-	case suspended(l):
+	if suspended(l) {
 		err = errLeaving
 		drop(nil)
-	case l.session.Lasts():
-		h.storing(func() bool { return true }, drop)
-	default:
-		drop(nil)
+	} else {
+		h.storing(l.session.Lasts, drop)
 	}
 	breakAll(waited, err)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -307,11 +306,10 @@ func (d *redemption) end(err error, again bool) {
 		d.w.Settle(vat.Ref{}, err)
 		return
 	}
-	pause := backoff(int(d.pauses), firstPause, longestRetry)
-	d.pauses++
+	pause := d.pauses.pause(longestRetry)
 	up := d.h.awaitPeer(d.give.Exporter.ID())
 	d.h.goroutine(func() {
-		moment := time.NewTimer(pause/2 + rand.N(pause/2+1))
+		moment := time.NewTimer(pause)
 		defer moment.Stop()
 		defer d.h.awaitNoMore(d.give.Exporter.ID(), up)
 		select {

@@ -37,10 +37,10 @@ const (
 	hastened = time.Second
 )
 
-// pause returns how long to wait before the next try: twice as long each time, up to a minute, and by chance between half
+// pause returns how long to wait before the next try: twice as long each time, up to longest, and by chance between half
 // of that and all of it, so that those who have lost one peer do not all come back at once.
-func (n *tries) pause() time.Duration {
-	d := backoff(int(*n), firstPause, longPause)
+func (n *tries) pause(longest time.Duration) time.Duration {
+	d := backoff(int(*n), firstPause, longest)
 	*n++
 	return d/2 + rand.N(d/2+1)
 }

@@ -172,7 +172,7 @@ func (h *Home) lost(w *living, age int, reason error) {
 		if c.up = false; now.Sub(c.since) >= steady {
 			c.tries = 0
 		}
-		c.due = now.Add(c.tries.pause())
+		c.due = now.Add(c.tries.pause(longPause))
 	}
 	closed := h.closed
 	h.mu.Unlock()
@@ -240,13 +240,13 @@ func (h *Home) failed(w *living, err error) {
 	switch {
 	case !refused && (ended || errors.Is(err, errManyDials)):
 		if !c.due.After(now) { // one session that ends is one failure, whatever was tried over it
-			c.due = now.Add(c.tries.pause())
+			c.due = now.Add(c.tries.pause(longPause))
 		}
 	case w.refused.IsZero():
 		w.refused = now
 		fallthrough
 	default:
-		w.due = now.Add(w.tries.pause())
+		w.due = now.Add(w.tries.pause(longPause))
 		final = final || now.Sub(w.refused) >= refusedFor
 	}
 	h.mu.Unlock()

@@ -175,19 +175,20 @@ func (p *Post) tidy(box mailroom.BoxRef) error {
 
 // deliver puts a letter into its link's pouch, which it may be the first to need. One that nobody will ever want is done with.
 func (p *Post) deliver(d mailbox.Delivery) {
+	var secret mailbox.Secret // by which a first letter was sealed
 	asleep := false
 	o := mailbox.Opener{
 		Identity: p.cfg.Identity, Prekeys: p.prekeys, Correspondent: p.correspondent,
-		Secrets: func(id [16]byte) (s mailbox.Secret, ok bool) {
-			s, asleep = p.h.mailSecret(id)
-			return s, !s.IsZero()
+		Secrets: func(id [16]byte) (mailbox.Secret, bool) {
+			secret, asleep = p.h.mailSecret(id)
+			return secret, !secret.IsZero()
 		},
 	}
 	l, err := o.Open(d.Letter, time.Now())
 	var b *pouch
 	if err == nil {
 		if b = p.pouch(l.Link); b == nil {
-			b, err = p.welcome(l)
+			b, err = p.welcome(l, secret)
 		}
 	}
 	switch {

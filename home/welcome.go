@@ -15,9 +15,8 @@ import (
 // errLeft says that a letter stays in the box: it may be wanted later.
 var errLeft = errors.New("home: the letter is left in the box")
 
-// welcome makes the session that a letter opens, and returns its pouch.
-func (p *Post) welcome(l *mailbox.Letter) (*pouch, error) {
-	secret, _ := p.h.mailSecret(l.Secret)
+// welcome makes the session that a letter opens which was sealed by a secret, and returns its pouch.
+func (p *Post) welcome(l *mailbox.Letter, secret mailbox.Secret) (*pouch, error) {
 	var over beginner
 	for _, layer := range p.h.layers {
 		if b, ok := layer.Netlayer.(beginner); ok {
