@@ -185,13 +185,11 @@ func (s *stations) failed(err error) {
 func (s *station) pass(left uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	batches := s.diary.hop()
-	for _, b := range batches[:len(batches)-1] {
-		if err := s.store.Submit(b, nil); err != nil {
-			return err
-		}
+	last, err := s.submit(s.diary.hop())
+	if err != nil {
+		return err
 	}
-	return s.store.Submit(batches[len(batches)-1], func(err error) {
+	return s.store.Submit(last, func(err error) {
 		switch {
 		case err != nil:
 			s.all.failed(err)
@@ -272,15 +270,24 @@ func share(n, some, i int) int {
 	return n / some
 }
 
-// write submits batches and waits for the last.
-func (s *station) write(batches ...*store.Batch) error {
-	last := len(batches) - 1
-	for _, b := range batches[:last] {
+// submit submits batches but for the last, which it returns.
+func (s *station) submit(batches []*store.Batch) (last *store.Batch, err error) {
+	n := len(batches) - 1
+	for _, b := range batches[:n] {
 		if err := s.store.Submit(b, nil); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return s.store.Write(batches[last])
+	return batches[n], nil
+}
+
+// write submits batches and waits for the last.
+func (s *station) write(batches ...*store.Batch) error {
+	last, err := s.submit(batches)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(last)
 }
 
 // callAndAnswer returns room for the frames of each.

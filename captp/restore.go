@@ -55,9 +55,6 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	rows := d.sorted()
 	for _, step := range []func(entry, []byte) error{r.question, r.export, r.answer, r.wait, r.withdrawal, r.owe} {
 		for _, e := range rows {
-			if e.n > maxPosition && (e.sort == rowExport || e.sort == rowQuestion) {
-				return fmt.Errorf("%w: position %d", errDamaged, e.n)
-			}
 			if err := step(e, d.rows[e]); err != nil {
 				return err
 			}
@@ -75,9 +72,6 @@ func (d *dormant) restore(conn netlayer.Lasting, cfg Config) error {
 	s.resuming = r
 	return nil
 }
-
-// maxPosition is more than this side gives out: a damaged record must not take all memory.
-const maxPosition = 1 << 24
 
 // sorted returns the rows in order.
 func (d *dormant) sorted() []entry {
@@ -118,12 +112,12 @@ func (r *restoring) vow(e entry) *vat.Vow {
 	return w
 }
 
-// mostPositions is more than any table of ours has, unless its limit is higher.
-const mostPositions = 1 << 24
+// maxPosition is more than this side gives out: a damaged record must not take all memory.
+const maxPosition = 1 << 24
 
 // mayBe says what is wrong with a position of ours.
-func (r *restoring) mayBe(pos msg.Pos) error {
-	if limits := &r.s.cfg.Limits; pos == 0 || pos > msg.Pos(max(mostPositions, limits.MaxExports, limits.MaxQuestions)) {
+func mayBe(pos msg.Pos) error {
+	if pos == 0 || pos > maxPosition {
 		return fmt.Errorf("%w: position %d", errDamaged, pos)
 	}
 	return nil
@@ -133,7 +127,7 @@ func (r *restoring) question(e entry, b []byte) error {
 	if e.sort != rowQuestion {
 		return nil
 	}
-	if err := r.mayBe(e.n); err != nil {
+	if err := mayBe(e.n); err != nil {
 		return err
 	}
 	r.t.questions.set(e.n, question{stored: true})
@@ -147,7 +141,7 @@ func (r *restoring) export(e entry, b []byte) error {
 		return nil
 	}
 	var row exportRow
-	if err := errors.Join(r.mayBe(e.n), decode(b, &row)); err != nil {
+	if err := errors.Join(mayBe(e.n), decode(b, &row)); err != nil {
 		return err
 	}
 	pos := e.n

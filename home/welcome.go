@@ -30,7 +30,7 @@ func (p *Post) welcome(l *mailbox.Letter, secret mailbox.Secret) (*pouch, error)
 	self, now := p.cfg.Identity.Public().Static, time.Now()
 	info := netlayer.Info{
 		Local: over.Location(), Remote: sturdyref.Peer{Transport: over.Transport(), Designator: sturdyref.Designator(l.Sender)},
-		Authenticated: true, Source: "mail " + hex.EncodeToString(l.Secret[:4]), Binding: mailbox.Binding(l.Link, l.Sender, self),
+		Authenticated: true, Source: netlayer.SourceOfLetters + hex.EncodeToString(l.Secret[:4]), Binding: mailbox.Binding(l.Link, l.Sender, self),
 		Features: letterFeatures(), Identity: l.Record, AdmittedBy: l.Secret, Posted: true,
 	}
 	if err := p.h.frequent(info, func() (int, error) { return p.opened.Count(l.Secret, now) }); err != nil {

@@ -93,6 +93,9 @@ type Info struct {
 	Resume []byte
 }
 
+// SourceOfLetters is how Info.Source begins of who is known by a letter alone: what follows names the sturdyref that the letter came by.
+const SourceOfLetters = "mail "
+
 // A Conn carries frames between two parties. Read is called by one goroutine, Write by one other; the rest may be
 // called by any.
 type Conn interface {

@@ -73,7 +73,7 @@ func (l *link) sent() bool { return l.lk.to != nil && l.lk.to.allow != nil }
 
 // networkOf returns the network of many sources that a peer's is in, "" if it is not known.
 func networkOf(i *netlayer.Info) string {
-	if strings.HasPrefix(i.Source, "mail ") {
+	if strings.HasPrefix(i.Source, netlayer.SourceOfLetters) {
 		return "mail"
 	}
 	source, err := netip.ParsePrefix(i.Source)
