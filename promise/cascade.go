@@ -147,6 +147,25 @@ func (c *Cell) Join(cs *Cascade, other *Cell) {
 		return
 	}
 	other.Subscribe(f)
+	c.mu.Lock()
+	trackers := trackersOf(c.waiter)
+	c.mu.Unlock()
+	for _, t := range trackers {
+		t.Follows(c)
+	}
+}
+
+func trackersOf(w Waiter) (ts []Tracker) {
+	ws := []Waiter{w}
+	if list, ok := w.(*several); ok {
+		ws = list.ws
+	}
+	for _, w := range ws {
+		if t, ok := w.(Tracker); ok {
+			ts = append(ts, t)
+		}
+	}
+	return ts
 }
 
 // follower settles a cell as another.

@@ -15,6 +15,13 @@ type Waiter interface {
 	Settled(c *Cell)
 }
 
+// A Tracker is a Waiter that is also told when the cell begins to follow another, which may settle long after.
+type Tracker interface {
+	Waiter
+	// Follows may be called more than once, and also when the cell has settled. The same is asked of it as of Settled.
+	Follows(c *Cell)
+}
+
 // A Reporter hears of promises that broke unobserved. A vat is one.
 type Reporter interface{ Unobserved(err error) }
 

@@ -7,8 +7,9 @@ import (
 // outgoing is a message of a turn and where it goes.
 type outgoing struct {
 	e      *effect
-	atOnce bool // it stays in the depot; everything else waits for the disk
-	behind bool // it waits until messages from before have been delivered
+	atOnce bool    // it stays in the depot; everything else waits for the disk
+	near   *object // the object of the depot that it has come to, if it has
+	behind bool    // it waits until messages from before have been delivered
 	stored bool
 	to     *slot
 	args   []byte
@@ -270,7 +271,7 @@ func (x *tx) direct(o *outgoing, late bool, inside map[*Vow]bool) bool {
 		if t.vat.depot != x.d {
 			return late
 		}
-		o.atOnce = !late
+		o.atOnce, o.near = !late, t
 		o.to = t.slotIn(x.d)
 		o.stored = o.to != nil
 	case *Vow:
@@ -360,9 +361,9 @@ func (x *tx) send(out []outgoing) {
 			way, _ := s.alive()
 			m.letter.ways = append(m.letter.ways, way)
 		}
-		if past := &x.d.past; !past.over.Load() && o.atOnce {
+		if past := &x.d.past; o.atOnce && o.near != nil && !past.over.Load() {
 			o.behind = true
-			past.behind = append(past.behind, *o.e)
+			past.line = append(past.line, ready{o.near, *m})
 		}
 	}
 }

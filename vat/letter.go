@@ -9,7 +9,7 @@ type letter struct {
 	ways      []Ref
 	args      []any
 	answer    *Vow
-	due       bool // its turn to be delivered has come, if it is from before or came meanwhile
+	due       bool // it leaves the depot and is from before, or has waited for those: see keepBack
 }
 
 // letter gives a message its letter, when it is stored under a number.

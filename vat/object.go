@@ -115,6 +115,22 @@ func settledRef(r Ref) Ref {
 	return r
 }
 
+// lastRef is settledRef, but returns of a promise that follows another that one.
+func lastRef(r Ref) Ref {
+	for range 64 {
+		w, ok := r.Target().(*Vow)
+		if !ok {
+			break
+		}
+		next, ok := w.beyond().(*Vow)
+		if !ok {
+			return settledRef(r)
+		}
+		r = next.Ref()
+	}
+	return r
+}
+
 // Self returns the reference of the object whose turn it is, under the facet that got the message: what to hand to
 // others who should call back. It is the object's own, not that of a caretaker the message came through: whoever gets
 // it is not bound by that. It is null in a turn that is no message, as in Do. It panics outside a turn.

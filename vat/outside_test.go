@@ -21,6 +21,8 @@ type farSession struct {
 	depot *vat.Depot
 	fars  map[string]*lasting
 	sent  []string
+	deaf  bool          // it takes nothing over
+	ready chan struct{} // if not nil, it takes nothing over before that is closed
 }
 
 type lasting struct {
@@ -44,6 +46,12 @@ func (l *lasting) Want() {}
 // Deliver takes the message over: what goes out is written with the message's removal.
 func (l *lasting) Deliver(m vat.Message) {
 	s := l.s
+	if s.deaf {
+		return
+	}
+	if s.ready != nil {
+		<-s.ready
+	}
 	line := fmt.Sprintf("%s.%s%v", l.key, m.Selector, m.Args)
 	answer := m.Answer
 	_ = s.depot.Update(func(t *vat.Tx) {

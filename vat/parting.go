@@ -45,9 +45,7 @@ func (p *parting) done(err error) {
 		e := &p.effects[i]
 		switch {
 		case err == nil && e.to != nil:
-			if l := e.msg.letter; l == nil || !l.d.putBehind(e) {
-				hand(nil, e.to, &e.msg)
-			}
+			hand(nil, e.to, &e.msg)
 		case err == nil:
 			e.fn()
 		case e.to != nil:

@@ -47,6 +47,7 @@ func (d *Depot) recover() error {
 		w.Break(ErrLost)
 	}
 	d.past.lost = nil
+	d.await()
 	return nil
 }
 
@@ -72,7 +73,7 @@ func (d *Depot) build(f *found, kinds *opening) (*tx, error) {
 // find reads the store from end to end, but for the state of objects.
 func (d *Depot) find(r store.Reader, f *found) error {
 	d.leased = max(keyNumber(r.Get(bucketDepot, keyNext)), 1)
-	d.next, d.told = d.leased, d.leased
+	d.next, d.told, d.past.first = d.leased, d.leased, d.leased
 	d.past.clean = r.Get(bucketDepot, keyClean) != nil
 	if b := r.Get(bucketDepot, keyPoison); b != nil {
 		if err := decodeRecord(b, &d.past.poison); err != nil {

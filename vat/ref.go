@@ -140,9 +140,6 @@ func (r Ref) Post(m Message) {
 	if m.From != nil {
 		m.via = r.n
 	}
-	if l := m.letter; l != nil && l.d.putBehind(&effect{to: r.n.target, msg: m}) {
-		return
-	}
 	hand(nil, r.n.target, &m)
 	runtime.KeepAlive(r.n)
 }

@@ -35,7 +35,7 @@ func (x *tx) settlement(s *slot, v any, err error) (*settlement, error) {
 	}
 	set := &settlement{s: s, value: v}
 	if r, ok := v.(Ref); ok && !r.IsNull() {
-		r = settledRef(r)
+		r = lastRef(r)
 		set.value = r
 		if _, ok := r.Target().(*Vow); ok && x.d.slotOf(r) == s {
 			return x.broken(s, promise.ErrCycle), nil
@@ -176,10 +176,38 @@ func (x *tx) noteSettled(r Ref, v any, err error) (func(), error) {
 	}, nil
 }
 
-// keeper stores how a promise settles that is settled by what is not stored.
+// keeper stores how a promise settles that is settled by what is not stored, and that it follows another.
 type keeper struct {
 	d *Depot
 	s *slot
+}
+
+// keepUp has the promise of a slot kept.
+func (d *Depot) keepUp(s *slot, r Ref) {
+	k, c := keeper{d, s}, &r.Target().(*Vow).cell
+	c.Subscribe(k)
+	if c.Following() != nil {
+		k.Follows(c)
+	}
+}
+
+// Follows implements promise.Tracker. What is stored has the promise settled: to the one it follows, which may be one that something stored settles.
+func (k keeper) Follows(c *promise.Cell) {
+	w, ok := c.Host().(*Vow)
+	if !ok {
+		return
+	}
+	last := lastRef(w.Ref())
+	if last == w.Ref() {
+		return
+	}
+	k.d.unlessOver(func(x *tx) bool {
+		if k.s.rec.Settled {
+			return false
+		}
+		x.settle(k.s, last, nil).carry(x)
+		return true
+	})
 }
 
 // Settled implements promise.Waiter.

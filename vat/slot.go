@@ -77,9 +77,10 @@ func (s *slot) used() bool {
 	return false
 }
 
-// slotOf returns the slot of a reference, a new one perhaps. A promise that has settled to a reference is that.
+// slotOf returns the slot of a reference, a new one perhaps. A promise that has settled to a reference is that, and one that follows another is
+// the other.
 func (d *Depot) slotOf(r Ref) *slot {
-	return d.slotFor(settledRef(r))
+	return d.slotFor(lastRef(r))
 }
 
 // slotFor is slotOf for a reference that is taken as it is, also if it is a promise that has settled to another.
@@ -281,7 +282,7 @@ func (d *Depot) vowOf(s *slot) Ref {
 			s.hold = r
 		}
 		s.kept = true
-		w.cell.Subscribe(keeper{d, s})
+		w.cell.Subscribe(keeper{d, s}) // it follows none yet
 		return r
 	}
 	v, err, bad := d.outcome(s)

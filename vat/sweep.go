@@ -155,7 +155,8 @@ func (d *Depot) unloadUnseen(g *graph) {
 func (d *Depot) dropUnseen(g *graph) (dropped bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g.mark(d.usedUnseen(g, func(s *slot) bool { return !s.held() }))
+	// A promise that follows one of them is in memory because of it; whatever else a settled promise leads to counts itself.
+	g.mark(d.usedUnseen(g, func(s *slot) bool { return !s.held() && s.rec.Sort != slotVow }))
 	for id := range g.edges {
 		if s := d.slots[id]; s != nil && !g.seen[id] && !s.hold.IsNull() {
 			s.hold, dropped = Ref{}, true

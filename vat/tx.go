@@ -85,7 +85,7 @@ func (p *pen) slot(r passable.Reference) (uint64, error) {
 	} else {
 		ref := r.(Ref)
 		if !p.exact {
-			ref = settledRef(ref)
+			ref = lastRef(ref)
 		}
 		p.x.wantRef(ref)
 		s = p.x.d.slotFor(ref)
@@ -347,11 +347,13 @@ func (d *Depot) unlessOver(fn func(x *tx) bool) {
 func (x *tx) close() {
 	for _, s := range x.heed {
 		if r, ok := s.alive(); ok {
-			r.Target().(*Vow).cell.Subscribe(keeper{x.d, s})
+			x.d.keepUp(s, r)
 		}
 	}
 	for i := range x.ready {
 		r := &x.ready[i]
-		r.to.vat.deliver(r.to, &r.m)
+		if !x.d.putBehind(r.to, &r.m) {
+			r.to.vat.deliver(r.to, &r.m)
+		}
 	}
 }

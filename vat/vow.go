@@ -239,12 +239,15 @@ func hand(cs *promise.Cascade, t Target, m *Message) {
 				m.letter.leave(x, *m)
 				return
 			}
-			if l := m.letter; l != nil && !l.due && l.d.putBehind(&effect{to: x, msg: *m}) {
+			if l := m.letter; l != nil && l.d.putBehind(x, m) {
 				return
 			}
 			x.vat.deliver(x, m)
 			return
 		default:
+			if l := m.letter; l != nil && l.d.keepBack(t, m) {
+				return
+			}
 			if m.letter.leaves(nil) && !takesOver(t) {
 				m.letter.leave(t, *m)
 				return
