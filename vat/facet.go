@@ -19,6 +19,7 @@ type Facet[I any] struct{ plan *plan[I] }
 type plan[I any] struct {
 	name    string
 	methods map[passable.Symbol]method[I]
+	all     func(impl I, ctx context.Context, m *Message) (any, error) // gets every message instead, if set
 }
 
 // method is called by reflection, or by direct if that is set.
@@ -130,20 +131,20 @@ type view[I any] struct {
 }
 
 func (o *view[I]) invoke(t *turn, m *Message) (any, error) {
-	m.Taken()
 	if m.Op != Deliver {
+		m.Taken()
 		return nil, ErrBadSelect
 	}
-	sel, args := m.Selector, m.Args
-	if sel == "" && len(args) > 0 {
-		// The selector as an argument like others, which is what it is on the wire; some peers name it with a string.
-		switch s := args[0].(type) {
-		case passable.Symbol:
-			sel, args = s, args[1:]
-		case string:
-			sel, args = passable.Symbol(s), args[1:]
+	if o.plan.all != nil {
+		v, err := o.plan.all(o.impl, t, m)
+		m.Taken() // unless it was passed on
+		if err != nil || v == forwarded {
+			return v, err
 		}
+		return copyResult(v)
 	}
+	m.Taken()
+	sel, args := m.Method()
 	meth, ok := o.plan.methods[sel]
 	if !ok {
 		return nil, ErrNoSuchMethod.because("%s has no %q", o.plan.name, clip(string(sel), maxName))
