@@ -7,7 +7,7 @@
 // its lengths, and private keys are reached through a function, so that they may live elsewhere.
 //
 // There is one type for each interactive pattern and role ([XKDialler], [XKAcceptor], [IKDialler], [IKAcceptor]), and a pair of
-// functions for each that has one message ([SealN], [SealX], [SealXpsk1]); all rest on the same unexported core.
+// functions for each that has one message ([SealN], [SealK], [SealX], [SealXpsk1]); all rest on the same unexported core.
 package noisehs
 
 import (

@@ -10,13 +10,14 @@ import (
 // What the message of a one-way pattern holds beside its payload, in bytes.
 const (
 	NOverhead = keySize + tagSize                     // e
+	KOverhead = keySize + tagSize                     // e
 	XOverhead = keySize + keySize + tagSize + tagSize // e, encrypted s
 )
 
 // SealN makes the one message of Noise_N_25519_ChaChaPoly_SHA256, from nobody to whoever has the given static key. random
 // makes the ephemeral key; nil means crypto/rand.
 func SealN(random io.Reader, prologue []byte, recipient [32]byte, payload []byte) ([]byte, error) {
-	c, err := newOneWay(Config{Prologue: prologue, Random: random}, noise.HandshakeN, nil, recipient[:])
+	c, err := newOneWay(Config{Prologue: prologue, Random: random}, noise.HandshakeN, true, nil, recipient[:])
 	if err != nil {
 		return nil, err
 	}
@@ -29,11 +30,38 @@ func OpenN(c Config, message []byte) ([]byte, error) {
 	if err := c.present(); err != nil {
 		return nil, err
 	}
-	co, err := newOneWay(c, noise.HandshakeN, nil, nil)
+	co, err := newOneWay(c, noise.HandshakeN, false, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	payload, _, err := co.read(0, NOverhead, nil, message)
+	return payload, err
+}
+
+// SealK makes the one message of Noise_K_25519_ChaChaPoly_SHA256, from c.Static to whoever has the given static key and knows
+// whom to expect. Who has the recipient's private key can make such messages from anybody to the recipient.
+func SealK(c Config, recipient [32]byte, payload []byte) ([]byte, error) {
+	if err := c.present(); err != nil {
+		return nil, err
+	}
+	co, err := newOneWay(c, noise.HandshakeK, true, nil, recipient[:])
+	if err != nil {
+		return nil, err
+	}
+	m, _, err := co.write(0, KOverhead, nil, payload)
+	return m, err
+}
+
+// OpenK returns the payload of a message that SealK made for c.Static, from the sender with the given static key.
+func OpenK(c Config, sender [32]byte, message []byte) ([]byte, error) {
+	if err := c.present(); err != nil {
+		return nil, err
+	}
+	co, err := newOneWay(c, noise.HandshakeK, false, nil, sender[:])
+	if err != nil {
+		return nil, err
+	}
+	payload, _, err := co.read(0, KOverhead, nil, message)
 	return payload, err
 }
 
@@ -66,7 +94,7 @@ func sealX(c Config, psk *[32]byte, recipient [32]byte, payload []byte) ([]byte,
 	if err := c.present(); err != nil {
 		return nil, nil, err
 	}
-	co, err := newOneWay(c, noise.HandshakeX, psk, recipient[:])
+	co, err := newOneWay(c, noise.HandshakeX, true, psk, recipient[:])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +105,7 @@ func openX(c Config, psk *[32]byte, message []byte) (payload []byte, sender [32]
 	if err := c.present(); err != nil {
 		return nil, sender, nil, err
 	}
-	co, err := newOneWay(c, noise.HandshakeX, psk, nil)
+	co, err := newOneWay(c, noise.HandshakeX, false, psk, nil)
 	if err != nil {
 		return nil, sender, nil, err
 	}
@@ -96,10 +124,10 @@ func (c *Config) present() error {
 	return nil
 }
 
-// newOneWay begins a one-way pattern: as the sender if there is a recipient. A psk is mixed in at the end of the message,
-// which is where the number 1 after its name puts it.
-func newOneWay(c Config, pattern noise.HandshakePattern, psk *[32]byte, recipient []byte) (*core, error) {
-	k, nc := c.noise(pattern, recipient != nil, recipient)
+// newOneWay begins a one-way pattern, as the sender or as the recipient. peer is the other's static key, nil if it is not
+// known beforehand. A psk is mixed in at the end of the message, which is where the number 1 after its name puts it.
+func newOneWay(c Config, pattern noise.HandshakePattern, sends bool, psk *[32]byte, peer []byte) (*core, error) {
+	k, nc := c.noise(pattern, sends, peer)
 	if psk != nil {
 		if *psk == ([32]byte{}) {
 			return nil, fmt.Errorf("%w: the pre-shared key is all zeros, as one that was never set is", ErrMisuse)

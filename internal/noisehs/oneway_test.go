@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -12,7 +13,7 @@ import (
 	"github.com/hawser-go/hawser/internal/noisehs"
 )
 
-// oneWay is the sender or the recipient of Noise_N, Noise_X or Noise_Xpsk1, with 25519, ChaChaPoly and SHA256, written from the
+// oneWay is the sender or the recipient of Noise_N, Noise_K, Noise_X or Noise_Xpsk1, with 25519, ChaChaPoly and SHA256, written from the
 // specification alone.
 type oneWay struct{ xkpsk3 }
 
@@ -25,6 +26,9 @@ func newOneWay(name string, s, e *ecdh.PrivateKey, recipient, prologue []byte) *
 	}
 	x.ck = x.h
 	x.mixHash(prologue)
+	if strings.HasPrefix(name, "Noise_K_") {
+		x.mixHash(s.PublicKey().Bytes())
+	}
 	x.mixHash(recipient)
 	return x
 }
@@ -34,6 +38,15 @@ func (x *oneWay) n(payload []byte) []byte {
 	e := x.e.PublicKey().Bytes()
 	x.mixHash(e)
 	x.mixKey(dh(x.e, x.rs)) // es
+	return append(e, x.encrypt(payload)...)
+}
+
+// kMessage makes the message of Noise_K.
+func (x *oneWay) kMessage(payload []byte) []byte {
+	e := x.e.PublicKey().Bytes()
+	x.mixHash(e)
+	x.mixKey(dh(x.e, x.rs)) // es
+	x.mixKey(dh(x.s, x.rs)) // ss
 	return append(e, x.encrypt(payload)...)
 }
 
@@ -62,6 +75,7 @@ func TestPublishedVectorsOfOneWay(t *testing.T) {
 	prologue, payload, second := []byte("notsecret"), []byte("test_msg_0"), []byte("yellowsubmarine")
 	for name, want := range map[string][2]string{
 		"Noise_N":     {"358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254a703e3bfcc38dbdb465bc83726dbcf8aa4764c684931d2985245", ""},
+		"Noise_K":     {"358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254b8cae311a5f3367e21709e6be52d6fd8abf20e2708f50165f7ba", ""},
 		"Noise_X":     {"358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd1662548cccfba3094925ef50f41bb45d6e69936ad15fcba0c3479a46afb577d3459497a2b1b0c7f3c1107df1feeb7d2e340fd886d56a823c51b82cc9bbef609fcb249aa5dc6bfae8b03f645e11", "2e04749040fde470ab93dda9ca2d7dc69896d0c564d0898755a09830735187"},
 		"Noise_Xpsk1": {"358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd16625433e53e3ef1c689e4802f9453dd73c9402aa8072a810f934f7a466d2ede7d8ca79f78c9011a748444af8a1d2ac4beffd3425ca4e756799dee05a737edccc12925ee623b4305c3410a3753", "131094feaa8cbacb6c348050711162cf8d44b13e8de882c98410e7d3981d51"},
 	} {
@@ -81,6 +95,11 @@ func TestPublishedVectorsOfOneWay(t *testing.T) {
 			m, err = noisehs.SealN(c.Random, prologue, public(r), payload)
 			check("noisehs", 0, m, err)
 			check("independent", 0, o.n(payload), nil)
+			continue
+		case "Noise_K":
+			m, err = noisehs.SealK(c, public(r), payload)
+			check("noisehs", 0, m, err)
+			check("independent", 0, o.kMessage(payload), nil)
 			continue
 		case "Noise_X":
 			m, rest, err = noisehs.SealX(c, public(r), payload)
@@ -115,6 +134,8 @@ func TestOneWayAgainstIndependent(t *testing.T) {
 		}
 		got, err := noisehs.OpenN(c, newOneWay("Noise_N", nil, e, recipient, prologue).n(payload))
 		same(got, public(s), err)
+		got, err = noisehs.OpenK(c, public(s), newOneWay("Noise_K", s, e, recipient, prologue).kMessage(payload))
+		same(got, public(s), err)
 		x := newOneWay("Noise_X", s, e, recipient, prologue)
 		got, sender, rest, err := noisehs.OpenX(c, x.x(nil, payload))
 		same(got, sender, err)
@@ -136,6 +157,10 @@ func TestOneWayTampered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	k, err := noisehs.SealK(from, public(r), []byte("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	x, _, err := noisehs.SealX(from, public(r), []byte("x"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,13 +170,14 @@ func TestOneWayTampered(t *testing.T) {
 		t.Fatal(err)
 	}
 	openN := func(m []byte) error { _, err := noisehs.OpenN(to, m); return err }
+	openK := func(m []byte) error { _, err := noisehs.OpenK(to, public(s), m); return err }
 	openX := func(m []byte) error { _, _, _, err := noisehs.OpenX(to, m); return err }
 	openP := func(m []byte) error { _, _, _, err := noisehs.OpenXpsk1(to, &psk, m); return err }
 	for _, c := range []struct {
 		message  []byte
 		overhead int
 		open     func([]byte) error
-	}{{n, noisehs.NOverhead, openN}, {x, noisehs.XOverhead, openX}, {p, noisehs.XOverhead, openP}} {
+	}{{n, noisehs.NOverhead, openN}, {k, noisehs.KOverhead, openK}, {x, noisehs.XOverhead, openX}, {p, noisehs.XOverhead, openP}} {
 		if err := c.open(c.message); err != nil {
 			t.Fatal(err)
 		}
@@ -183,10 +209,24 @@ func TestOneWayTampered(t *testing.T) {
 	if _, _, _, err := noisehs.OpenX(noisehs.Config{Static: static(fresh()), Prologue: []byte("p")}, x); !errors.Is(err, noisehs.ErrHandshake) {
 		t.Errorf("for another: %v", err)
 	}
+	if _, err := noisehs.OpenK(to, public(fresh()), k); !errors.Is(err, noisehs.ErrHandshake) {
+		t.Errorf("from another: %v", err)
+	}
+	if _, err := noisehs.OpenK(to, [32]byte{}, k); !errors.Is(err, noisehs.ErrHandshake) {
+		t.Errorf("from a key of low order: %v", err)
+	}
+	if err := openN(k); !errors.Is(err, noisehs.ErrHandshake) {
+		t.Errorf("a message from somebody as one from nobody: %v", err)
+	}
+	if err := openK(n); !errors.Is(err, noisehs.ErrHandshake) {
+		t.Errorf("a message from nobody as one from somebody: %v", err)
+	}
 	for name, err := range map[string]error{
 		"no secret": func() error { _, _, err := noisehs.SealXpsk1(from, nil, public(r), nil); return err }(),
 		"zeros":     func() error { _, _, _, err := noisehs.OpenXpsk1(to, new([32]byte), p); return err }(),
 		"no key":    func() error { _, _, err := noisehs.SealX(noisehs.Config{}, public(r), nil); return err }(),
+		"no key, K": func() error { _, err := noisehs.SealK(noisehs.Config{}, public(r), nil); return err }(),
+		"nobody, K": func() error { _, err := noisehs.OpenK(noisehs.Config{}, public(s), k); return err }(),
 		"nobody":    func() error { _, err := noisehs.OpenN(noisehs.Config{}, n); return err }(),
 		"too much": func() error {
 			_, err := noisehs.SealN(nil, nil, public(r), make([]byte, noisehs.MaxMessage))
@@ -196,6 +236,9 @@ func TestOneWayTampered(t *testing.T) {
 		if !errors.Is(err, noisehs.ErrMisuse) {
 			t.Errorf("%s: got error %v, want ErrMisuse", name, err)
 		}
+	}
+	if _, err := noisehs.SealK(from, [32]byte{}, nil); err == nil {
+		t.Error("sealed to a key of low order")
 	}
 	if _, _, err := noisehs.SealX(from, [32]byte{}, nil); err == nil {
 		t.Error("sealed to a key of low order")
