@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"sturdyref":             {"passable", "internal/detcbor"},
 	"seal":                  {"internal/noisehs", "internal/detcbor", "store"},
 	"mailroom":              {"passable", "promise", "vat", "netlayer/mailbox"},
-	"sturdyref/grant":       {"sturdyref", "store", "internal/detcbor"},
+	"sturdyref/grant":       {"passable", "sturdyref", "internal/detcbor", "internal/modelcbor"},
 	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
 	"vat/caps":              {"passable", "promise", "store", "internal/detcbor", "vat"},
 	"vat/vattest":           {"passable", "promise", "store", "internal/detcbor", "vat", "store/memory"},

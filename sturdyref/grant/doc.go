@@ -1,0 +1,14 @@
+// Package grant holds grants: capabilities that may be published, because only the key they name can use them; that
+// are passed on, narrower each time, without their origin being there; and that can be revoked later.
+//
+// A [Grant] is a chain of signed links. The object's home [Issue]s the first, each holder may [Grant.Delegate] to the
+// next, and what the last holder may do is what all links allow. A host that was shown a grant [Parse]s it, asks a
+// [Verifier] whether it is genuine and good, checks with [Grant.CheckPresentation] that the holder is at the other end
+// of this very session, and before each call asks [Verifier.Current] and [Grant.Permits]. Which object and which facet
+// of it that is, and what stands between it and the holder, is the host's: this package knows no vat and no network.
+//
+// Nothing here reads the wall clock, keeps a table of its own or talks to anybody. What came from somebody else is
+// refused with an error that matches [ErrRefused], whatever is wrong with it.
+//
+// The format is described in docs/grants.md of this module, with test vectors.
+package grant
