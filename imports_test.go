@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"promise":               {"passable"},
 	"syrup":                 {"passable"},
 	"sturdyref":             {"passable", "internal/detcbor"},
-	"seal":                  {"internal/noisehs", "internal/detcbor", "store"},
+	"seal":                  {"sturdyref", "internal/noisehs", "internal/detcbor", "store"},
 	"mailroom":              {"passable", "promise", "vat", "netlayer/mailbox"},
 	"sturdyref/grant":       {"passable", "sturdyref", "internal/detcbor", "internal/modelcbor"},
 	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
