@@ -358,6 +358,9 @@ func TestCutShort(t *testing.T) {
 
 func keysIn(t *testing.T, st *store.Store) (n int) {
 	t.Helper()
+	if err := st.Write(new(store.Batch)); err != nil { // what was submitted before is written
+		t.Fatal(err)
+	}
 	err := st.View(func(r store.Reader) error {
 		r.Scan(bucket, nil, func(_, _ []byte) bool { n++; return true })
 		return nil
@@ -444,7 +447,28 @@ func TestCancelled(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 	})
-	// A writer that takes no more ends it too.
+	// So it is when it is the first that is bad, or the writer takes no more: the others are not waited for.
+	for _, lies := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			honest := newShelf(t)
+			b := put(t, honest, content(20*chunk))
+			source := sourceFunc(func(ctx context.Context, name seal.Name, n int) ([]byte, error) {
+				if n > 1 {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				piece, err := honest.Piece(ctx, name, n)
+				if n == 1 && lies {
+					piece[0] ^= 1
+				}
+				return piece, err
+			})
+			if _, err := seal.Get(t.Context(), source, b, &failing{err: io.ErrShortWrite}); errors.Is(err, seal.ErrDamaged) != lies || errors.Is(err, io.ErrShortWrite) == lies {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+	// What was written before is counted.
 	honest := newShelf(t)
 	b := put(t, honest, content(20*chunk))
 	full := errors.New("full")

@@ -166,6 +166,25 @@ func TestTwoKeys(t *testing.T) {
 	refused(t, "another key for Bob", &seal.Opener{Key: bob}, record, seal.ErrDamaged)
 }
 
+// An author has one name: the other spelling of a static key, which agrees on the same secrets, is nobody's.
+func TestOtherSpelling(t *testing.T) {
+	author, alice := identity(t), readKey(t)
+	secrets, reader, key := noisetest.SecretsOf(t, author), private(alice).PublicKey().Bytes(), content(32)
+	p := author.Public()
+	static := p.Static
+	for _, spelling := range []byte{0, 0x80} {
+		static[31] ^= spelling
+		box := docBox('X', noisetest.FreshKey(), reader, static[:], noisetest.DH(secrets.Static, reader), noisetest.Join(key, p.Signing[:]))
+		record := docSealed(docHeader('X', box), key, nil, secrets.Signing, []byte("hello"))
+		o := seal.Opener{Key: alice}
+		if spelling != 0 {
+			refused(t, "another spelling", &o, record, seal.ErrAuthor)
+		} else if _, from, err := o.Open(record); err != nil || from != p {
+			t.Fatalf("by %x, %v: the test shows nothing", from, err)
+		}
+	}
+}
+
 // A signing key of small order verifies one signature for every message by the plain rules.
 func TestWeakSigningKey(t *testing.T) {
 	author, alice := identity(t), readKey(t)

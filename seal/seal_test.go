@@ -177,7 +177,7 @@ func (f *failing) Write(p []byte) (int, error) {
 func TestFrom(t *testing.T) {
 	author, other, alice := identity(t), identity(t), identity(t)
 	p, q := author.Public(), other.Public()
-	mixed := sturdyref.Public{Static: p.Static, Signing: q.Signing}
+	mixed, moved := sturdyref.Public{Static: p.Static, Signing: q.Signing}, sturdyref.Public{Static: q.Static, Signing: p.Signing}
 	seals := func(s seal.Sealer) []byte {
 		s.Readers = publics(alice)
 		return mustSeal(t, &s, []byte("hello"))
@@ -195,6 +195,7 @@ func TestFrom(t *testing.T) {
 		{"X from the author", x, &p, nil},
 		{"X from another", x, &q, seal.ErrAuthor},
 		{"X from another with this static key", x, &mixed, seal.ErrAuthor},
+		{"X from another with this signing key", x, &moved, seal.ErrAuthor},
 		{"K from anybody", k, nil, seal.ErrAuthor},
 		{"K from the author", k, &p, nil},
 		{"K from another", k, &q, seal.ErrKey},
@@ -254,6 +255,13 @@ func TestTampered(t *testing.T) {
 		refused(t, "a byte appended", &w.opener, append(bytes.Clone(record), 0), seal.ErrDamaged)
 		refused(t, "itself appended", &w.opener, append(bytes.Clone(record), record...), seal.ErrDamaged)
 		refused(t, "nothing", &w.opener, nil, seal.ErrMalformed)
+		for at, values := range map[int][]byte{0: {'H'}, 12: {'2'}, 13: {0, 'M', 'n'}, 14: {0, seal.MaxReaders + 1, 255}} {
+			for _, value := range values {
+				bad := bytes.Clone(record)
+				bad[at] = value
+				refused(t, fmt.Sprintf("%d at %d", value, at), &w.opener, bad, seal.ErrMalformed)
+			}
+		}
 	}
 }
 

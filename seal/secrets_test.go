@@ -77,6 +77,12 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 			out += fmt.Sprintf(verb+"\n", v)
 		}
+		if g, ok := v.(interface {
+			fmt.GoStringer
+			fmt.Stringer
+		}); ok {
+			out += g.String() + g.GoString()
+		}
 		for _, s := range secrets {
 			if strings.Contains(out, s) {
 				t.Errorf("%T printed a secret (%.12q)", v, s)
