@@ -328,8 +328,8 @@ type state struct {
 }
 
 func (s state) Uses(grant.LinkID) uint64 { return s.uses }
-func (s state) AsOf(issuer grant.Key) time.Time {
-	if issuer != home.key() {
+func (s state) AsOf(issuer, subject grant.Key) time.Time {
+	if issuer != home.key() || subject != home.key() {
 		return start
 	}
 	return s.asOf

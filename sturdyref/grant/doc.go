@@ -7,6 +7,10 @@
 // of this very session, and before each call asks [Verifier.Current] and [Grant.Permits]. Which object and which facet
 // of it that is, and what stands between it and the holder, is the host's: this package knows no vat and no network.
 //
+// What is revoked ([Grant.Revoke]) is held in a [Set], which a Verifier asks. A [Message] is a call by mail, signed by the
+// authority of a grant. A [Bearer] is a grant with the key it is for; a [Snapshot] lets others show what an object looked
+// like.
+//
 // Nothing here reads the wall clock, keeps a table of its own or talks to anybody. What came from somebody else is
 // refused with an error that matches [ErrRefused], whatever is wrong with it.
 //

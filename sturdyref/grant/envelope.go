@@ -28,10 +28,12 @@ type kind struct {
 // The kinds.
 var (
 	kindLink         = newKind("grant", "grant", MaxLink)
-	kindPresentation = newKind("presentation", "present", maxPresentation)
+	kindPresentation = newKind("presentation", "present", 512)
+	kindRevocation   = newKind("revocation", "revoke", maxRevocation)
+	kindHead         = newKind("head", "head", 512)
+	kindMessage      = newKind("message", "msg", MaxMessage)
+	kindSnapshot     = newKind("snapshot", "snapshot", 512)
 )
-
-const maxPresentation = 512
 
 func newKind(name, domain string, maxBytes int) *kind {
 	k := &kind{name: name, aad: []byte("hawser/" + domain + "/v1"), maxBytes: maxBytes}
@@ -49,7 +51,7 @@ func newKind(name, domain string, maxBytes int) *kind {
 	}
 	var err error
 	k.codec, err = detcbor.New(detcbor.Limits{
-		Bytes: maxBytes, Depth: 4, Elements: 16,
+		Bytes: maxBytes, Depth: 4, Elements: MaxCuts,
 		Tags: map[uint64]reflect.Type{cose.CBORTagSign1Message: reflect.TypeFor[envelope]()},
 	})
 	if err != nil {

@@ -3,11 +3,14 @@ package grant_test
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"filippo.io/edwards25519"
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -166,4 +169,35 @@ func refused(t testing.TB, what string, err error, reason grant.Reason) {
 	} else if reason != "" && !errors.Is(err, reason) {
 		t.Errorf("%s: %v, want the reason %q", what, err, string(reason))
 	}
+}
+
+type edKey = ed25519.PublicKey
+
+func decode(b []byte, v any) error { return cbor.Unmarshal(b, v) }
+
+// otherSignature is a good signature by p of what c says that is not the one ed25519.Sign makes: whoever has the key can
+// make as many as they like, with another number in place of the one derived from the message.
+func otherSignature(p person, c cose) []byte {
+	message := encode([]any{"Signature1", encode(c.protected), []byte(c.aad), c.payload})
+	h := sha512.Sum512(p.Seed())
+	a, err := edwards25519.NewScalar().SetBytesWithClamping(h[:32])
+	if err != nil {
+		panic(err)
+	}
+	r, err := edwards25519.NewScalar().SetUniformBytes(make64("a number of choice"))
+	if err != nil {
+		panic(err)
+	}
+	commitment := new(edwards25519.Point).ScalarBaseMult(r).Bytes()
+	k := sha512.Sum512(slices.Concat(commitment, p.Public().(ed25519.PublicKey), message))
+	challenge, err := edwards25519.NewScalar().SetUniformBytes(k[:])
+	if err != nil {
+		panic(err)
+	}
+	return append(commitment, edwards25519.NewScalar().MultiplyAdd(challenge, a, r).Bytes()...)
+}
+
+func make64(text string) []byte {
+	h := sha512.Sum512([]byte(text))
+	return h[:]
 }

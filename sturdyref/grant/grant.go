@@ -184,4 +184,20 @@ func (g *Grant) earliest(of func(*Link) time.Time) (first time.Time) {
 	return first
 }
 
+// prefix returns the first n links of g, a grant of their own.
+func (g *Grant) prefix(n int) (*Grant, error) {
+	if n == len(g.links) {
+		return g, nil
+	}
+	chain := make([][]byte, n)
+	for i := range chain {
+		chain[i] = g.sealed[i].bytes
+	}
+	b, err := chainCodec.Marshal(chain)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(b)
+}
+
 func (g *Grant) leaf() *Link { return &g.links[len(g.links)-1] }

@@ -22,8 +22,9 @@ type Call struct {
 type State interface {
 	// Uses returns how many calls were made so far by grants with the given link in their chain.
 	Uses(LinkID) uint64
-	// AsOf returns up to which moment all revocations by issuer are known here, the zero time if that is not known.
-	AsOf(issuer Key) time.Time
+	// AsOf returns up to which moment all revocations by issuer of grants with the given subject are known here, the zero
+	// time if that is not known. A [Set] says it; and whoever has the issuer's key knows it without.
+	AsOf(issuer, subject Key) time.Time
 }
 
 // Permits reports whether c is within the methods and the caveats of every link, as nil or a *Refusal. Each link is
@@ -42,7 +43,7 @@ func (g *Grant) Permits(c Call, now time.Time, s State) error {
 			return refuse(Beyond, i+1, "the method %.80q is not among %q", c.Method, l.Methods)
 		}
 		for _, caveat := range l.Caveats {
-			if !caveat.met(l, c, now, s) {
+			if !caveat.met(l, c, now, s, g.Subject()) {
 				return refuse(Beyond, i+1, "the caveat does not hold: %s", caveat)
 			}
 		}
@@ -66,7 +67,7 @@ func (l *Link) allows(method string) bool {
 }
 
 // met reports whether the caveat of l holds. What is missing, or is not known, does not hold.
-func (c Caveat) met(l *Link, call Call, now time.Time, s State) bool {
+func (c Caveat) met(l *Link, call Call, now time.Time, s State, subject Key) bool {
 	switch c.kind {
 	case argEquals, argPrefix:
 		if c.a >= uint64(len(call.Args)) {
@@ -85,7 +86,7 @@ func (c Caveat) met(l *Link, call Call, now time.Time, s State) bool {
 		if s == nil {
 			return false
 		}
-		asOf := s.AsOf(l.Issuer)
+		asOf := s.AsOf(l.Issuer, subject)
 		return !asOf.IsZero() && uint64(max(now.Sub(asOf), 0)/time.Second) < c.a
 	case liveOnly:
 		return call.Live

@@ -17,6 +17,9 @@ type Verifier struct {
 	Skew time.Duration
 	// Revoked reports whether a link was revoked; nil means that none was.
 	Revoked func(LinkID) bool
+	// Cut returns up to which of its messages the holder of leaf is still heard although link was revoked, or false if
+	// not at all; nil means not at all. Only messages ask. A [Set] has both, as its methods Has and Cut.
+	Cut func(link, leaf LinkID) (seq uint64, ok bool)
 	// Cache remembers links whose signatures were good; nil means that every signature is checked every time.
 	Cache *Cache
 	// Checked, if not nil, is called for each signature that is checked, with the id of the link.
@@ -30,7 +33,7 @@ func (v *Verifier) Verify(g *Grant) error {
 	if err := v.Current(g); err != nil {
 		return err
 	}
-	return v.signatures(g)
+	return g.checkSignatures(v.Cache, v.Checked)
 }
 
 // Current is Verify without the signatures, for a grant that was verified before: it costs next to nothing and is to be
@@ -74,19 +77,20 @@ func (v *Verifier) skew() time.Duration {
 	return max(v.Skew, 0)
 }
 
-func (v *Verifier) signatures(g *Grant) error {
+// checkSignatures checks those that are not in the cache, and calls checked, if there is one, before each.
+func (g *Grant) checkSignatures(cache *Cache, checked func(LinkID)) error {
 	for i, s := range g.sealed {
 		hash := sha256.Sum256(s.bytes)
-		if v.Cache.has(hash) {
+		if cache.has(hash) {
 			continue
 		}
-		if v.Checked != nil {
-			v.Checked(g.links[i].ID)
+		if checked != nil {
+			checked(g.links[i].ID)
 		}
 		if !kindLink.verify(g.links[i].Issuer, s.envelope) {
 			return refuse(Forged, i+1, "the signature is not that of %s", g.links[i].Issuer)
 		}
-		v.Cache.add(hash)
+		cache.add(hash)
 	}
 	return nil
 }

@@ -1,0 +1,102 @@
+package grant
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/hawser-go/hawser/internal/detcbor"
+)
+
+// A notice is what issuers say about their links after they are out: a revocation or a head. It travels with a witness,
+// the part of a chain up to the link concerned: the keys that may say so are read from there, never from the notice.
+const (
+	maxRevocation = 4096
+	// MaxNotice is the length of the longest notice with its witness, in bytes.
+	MaxNotice = maxRevocation + MaxBytes + 16
+)
+
+// sealedNotice is a notice as it travels: an array of two byte strings.
+type sealedNotice struct {
+	_       struct{} `cbor:",toarray"`
+	Notice  []byte
+	Witness []byte
+}
+
+var noticeCodec = func() *detcbor.Codec {
+	c, err := detcbor.New(detcbor.Limits{Bytes: MaxNotice, Depth: 4, Elements: 16})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}()
+
+// signed is what revocations and heads have in common: who signed, and how to check it.
+type signed struct {
+	kind    *kind
+	by      Key
+	env     *envelope
+	witness *Grant
+	bytes   []byte
+}
+
+// sealNotice signs claims of the given kind, with the witness beside them.
+func sealNotice(k *kind, signer crypto.Signer, claims any, witness *Grant) ([]byte, error) {
+	payload, err := k.codec.Marshal(claims)
+	if err != nil {
+		return nil, err
+	}
+	b, err := k.seal(signer, payload)
+	if err != nil {
+		return nil, err
+	}
+	return noticeCodec.Marshal(sealedNotice{Notice: b, Witness: witness.bytes})
+}
+
+// openNotice reads a notice of either kind. Nothing is verified yet.
+func openNotice(b []byte) (s signed, err error) {
+	if len(b) > MaxNotice {
+		return s, refuse(Malformed, 0, "a notice of %d bytes, at most %d are accepted", len(b), MaxNotice)
+	}
+	var n sealedNotice
+	if err := noticeCodec.Unmarshal(b, &n); err != nil {
+		return s, refuse(Malformed, 0, "%v", err)
+	}
+	s.bytes = append([]byte(nil), b...)
+	for _, s.kind = range []*kind{kindRevocation, kindHead} {
+		if s.env, err = s.kind.open(n.Notice); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return s, refuse(Malformed, 0, "neither a revocation nor a head: %v", err)
+	}
+	s.witness, err = Parse(n.Witness)
+	return s, err
+}
+
+// verify checks the signatures of the witness and that of the notice.
+func (s *signed) verify(cache *Cache) error {
+	if err := s.witness.checkSignatures(cache, nil); err != nil {
+		return err
+	}
+	if !s.kind.verify(s.by, s.env) {
+		return refuse(Forged, 0, "the %s is not signed by %s", s.kind.name, s.by)
+	}
+	return nil
+}
+
+// id names what a notice says, whatever its signature.
+func (s *signed) id() [32]byte {
+	return sha256.Sum256(append(append([]byte(nil), s.kind.aad...), s.env.Payload...))
+}
+
+// witnessOf returns the part of g up to the given link.
+func (g *Grant) witnessOf(link LinkID) (*Grant, error) {
+	for i := range g.links {
+		if g.links[i].ID == link {
+			return g.prefix(i + 1)
+		}
+	}
+	return nil, fmt.Errorf("grant: the link %s is not in the grant %s", link, g.ID())
+}
