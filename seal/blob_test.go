@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -289,7 +290,7 @@ func TestKeepLimit(t *testing.T) {
 	if err := mine.Keep(t.Context(), honest, seal.Name{}, 0); !errors.Is(err, seal.ErrAbsent) {
 		t.Errorf("what is nowhere: %v", err)
 	}
-	for _, n := range []int{-1, 2, 2049, 1 << 40} {
+	for _, n := range []int{math.MinInt, -1, 2, 2049, math.MaxInt} {
 		if _, err := honest.Piece(t.Context(), b.Name(), n); !errors.Is(err, seal.ErrAbsent) {
 			t.Errorf("piece %d: %v", n, err)
 		}

@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -59,6 +60,7 @@ func headerSize(begins []byte) (int, error) {
 // prologue is that of the boxes of files with this pattern.
 func prologue(pattern byte) []byte { return append([]byte(label), 0, pattern) }
 
+// static is a key as Noise wants it.
 func static(k Key) noisehs.Static {
 	return noisehs.Static{Public: k.Public().Static, ECDH: k.ECDH}
 }
@@ -68,23 +70,26 @@ func (s *Sealer) header(key *[keySize]byte) ([]byte, *body, error) {
 	if len(s.Readers) == 0 || len(s.Readers) > MaxReaders {
 		return nil, nil, fmt.Errorf("seal: there are %d readers, expected from 1 to %d", len(s.Readers), MaxReaders)
 	}
-	pattern, payload := byte(anonymous), key[:]
-	var c noisehs.Config
+	pattern, payload, c := byte(anonymous), key[:], noisehs.Config{Random: s.Random}
+	switch {
+	case s.From != nil && s.Known:
+		pattern = known
+	case s.From != nil:
+		signing := s.From.Public().Signing
+		pattern, payload = shown, slices.Concat(key[:], signing[:])
+	case s.Known:
+		return nil, nil, errors.New("seal: nobody is known as the author: set Sealer.From")
+	}
 	if s.From != nil {
-		public := s.From.Public()
-		pattern, payload = shown, append(payload[:keySize:keySize], public.Signing[:]...)
-		c.Static = noisehs.Static{Public: public.Static, ECDH: s.From.ECDH}
+		c.Static = static(s.From)
 	}
-	if s.Known {
-		if s.From == nil {
-			return nil, nil, fmt.Errorf("seal: nobody is known as the author: set Sealer.From")
-		}
-		pattern, payload = known, key[:]
-	}
-	c.Prologue, c.Random = prologue(pattern), s.Random
+	c.Prologue = prologue(pattern)
 	h := make([]byte, 0, fixedSize+len(s.Readers)*boxSize(pattern)+commitSize)
 	h = append(append(h, label...), pattern, byte(len(s.Readers)))
 	for _, reader := range s.Readers {
+		if !sturdyref.CanonicalX25519(reader) {
+			return nil, nil, fmt.Errorf("seal: %x is no static key as its owner writes it", reader)
+		}
 		var box []byte
 		var err error
 		switch pattern {

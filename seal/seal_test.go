@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -156,6 +157,46 @@ func TestStreamsEnd(t *testing.T) {
 			if err := w.Close(); !errors.Is(err, broken) {
 				t.Errorf("closing, after %d: %v", n, err)
 			}
+		}
+	}
+}
+
+// A stream takes the memory of a chunk, however long it is.
+func TestStreamMemory(t *testing.T) {
+	author, alice := identity(t), readKey(t)
+	for _, w := range ways(author, alice) {
+		taken := func(size int64) uint64 {
+			t.Helper()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			from, to := io.Pipe()
+			done := make(chan error, 1)
+			go func() {
+				f, err := w.sealer.NewWriter(to)
+				if err == nil {
+					_, err = io.CopyN(f, zeros{}, size)
+				}
+				if err == nil {
+					err = f.Close()
+				}
+				to.CloseWithError(err)
+				done <- err
+			}()
+			r, err := w.opener.NewReader(from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, r); err != nil || n != size {
+				t.Fatalf("read %d of %d bytes, %v", n, size, err)
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		if short, long := taken(2*chunk), taken(200*chunk); long > short+8*chunk {
+			t.Errorf("%c: 200 chunks took %d bytes in all, 2 took %d", w.pattern, long, short)
 		}
 	}
 }
@@ -354,6 +395,7 @@ func TestMisuse(t *testing.T) {
 	for name, s := range map[string]seal.Sealer{
 		"nobody":           {},
 		"too many":         {Readers: publics(many...)},
+		"another spelling": {Readers: [][32]byte{{0: 9, 31: 0x80}}},
 		"a low order key":  {Readers: [][32]byte{{}}},
 		"known as nobody":  {Readers: publics(alice), Known: true},
 		"the zero author":  {Readers: publics(alice), From: sturdyref.KeyPair{}},
