@@ -1,0 +1,45 @@
+// Package program holds the objects of a festival's programme: what there is when and where, who may say so, and who is told.
+//
+// Nobody keeps it all. The festival is at home at its admin's peer: what it is called, its days and stages, and EVENTS, the
+// list of what there is. An event is at home at its organiser's peer, and what it is, is said there alone; EVENTS keeps a
+// reference to it, and what it has last said, with its version and the time. So everybody can read the programme while
+// organisers are away, and organisers can change their events while the admin is.
+//
+//	Visitor    reads: what is new since a change, what an event's home says now; is told when there is something new
+//	Organiser  is a visitor who may add events
+//	Admin      is a visitor who may take events off the list and put them back, and say what the festival is; not change an event
+//	Owner      of an event, changes it, or ends it: at its home, wherever the list is
+//	Slot       is what an event's home has of the list: the permission to say what stands there
+//
+// Each is a facet, made for a holder by a [Maker]: [Roles] has those of a festival, [OwnerOf] that of an event. A visitor is
+// led to nothing that could be changed: the references in what it reads are the festival's own readers.
+//
+// All of them are objects of durable vats. What an organiser says is stored at the organiser's peer until the festival has it, by
+// whatever way and after however many restarts of either, and takes effect once; what a listener is told waits likewise, one
+// message at the most.
+//
+// # What a program does
+//
+// An admin's has a festival, and makes facets for others in turns of the festival's vat; they are handed out by the node:
+//
+//	f, err := program.OpenFestival(ctx, v, info)
+//	visitor, err := vat.Do(ctx, v, func(ctx context.Context) (vat.Ref, error) {
+//		return program.Roles(f)[program.AsVisitor](ctx, holder)
+//	})
+//
+// An organiser's has a [Desk] besides, with its events, and everybody's has a [Copy] to read. [Peer] is the three of them
+// together, for whoever shows them to people.
+//
+// # What others can cost
+//
+// 512 events, 64 of one holder; 256 listeners, 8 of one holder, each with one message under way; texts of 2000 bytes. Whoever
+// says more is refused, by a code; what does not look like what it is, control characters say, is refused, too. A peer
+// believes the festival as little: what does not pass these checks is not kept.
+package program
+
+import "github.com/hawser-go/hawser/vat"
+
+// Kinds are the kinds of durable objects of this package, for the node's configuration.
+func Kinds() []vat.Kind {
+	return []vat.Kind{festivalKind, eventsKind, listingKind, passKind, earKind, eventKind, ownerKind, deskKind, copyKind}
+}
