@@ -72,6 +72,11 @@ imports: ## the rules of the house: who imports whom, file sizes, package names,
 interop: ## the public OCapN test suite against conformance/peer, INTEROP_RUNS times (10): OCAPN_TEST_SUITE names a checkout
 	bash .ci/interop
 
+.PHONY: node
+node: ## the vectors of grants, read by a second implementation: npm installs what it needs beside them
+	cd sturdyref/grant/testdata/node && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund
+	go test -count=1 -v -run '^TestNode$$' ./sturdyref/grant
+
 .PHONY: bench-test
 bench-test: ## the tests of the benchmark module
 	cd bench && go test ./...

@@ -1,0 +1,297 @@
+package grant_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/modelcbor"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+)
+
+var update = flag.Bool("update", false, "write testdata/vectors.json anew")
+
+const vectorsFile = "testdata/vectors.json"
+
+// vectors are what another implementation has to agree with; docs/grants.md says how to read them.
+type vectors struct {
+	Comment string            `json:"comment"`
+	Keys    map[string]keyPub `json:"keys"`
+	Vectors []vector          `json:"vectors"`
+}
+
+type keyPub struct {
+	Seed   hexBytes `json:"seed"`
+	Public hexBytes `json:"public"`
+}
+
+// vector is one object and what a reader says of it. All bytes are hexadecimal, all times seconds since 1970.
+type vector struct {
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"` // grant, call, presentation, message, revocation, head, snapshot
+	Bytes   hexBytes `json:"bytes,omitempty"`
+	Grant   hexBytes `json:"grant,omitempty"`   // that belongs to it
+	Now     int64    `json:"now,omitempty"`     // the verifier's clock
+	Host    hexBytes `json:"host,omitempty"`    // the verifier's key; of a snapshot, the home's
+	Binding hexBytes `json:"binding,omitempty"` // of the session
+	// Revoked are links that the verifier knows to be revoked.
+	Revoked []hexBytes `json:"revoked,omitempty"`
+	// Refused is the reason, missing if it is good.
+	Refused string `json:"refused,omitempty"`
+
+	IDs     []hexBytes `json:"ids,omitempty"`     // of a grant's links; of what another object is about; of a snapshot
+	Text    string     `json:"text,omitempty"`    // of a grant
+	Expires int64      `json:"expires,omitempty"` // of a grant
+	Accept  int64      `json:"accept,omitempty"`  // of a grant
+	Number  uint64     `json:"number,omitempty"`  // a counter, a sequence number, a version
+	By      hexBytes   `json:"by,omitempty"`      // who revokes
+	Digest  hexBytes   `json:"digest,omitempty"`  // of a head
+	Content hexBytes   `json:"content,omitempty"` // of a snapshot
+
+	Method string   `json:"method,omitempty"` // of a call
+	Args   hexBytes `json:"args,omitempty"`   // of a call, as a list
+	Live   bool     `json:"live,omitempty"`
+	Uses   *uint64  `json:"uses,omitempty"`
+	AsOf   int64    `json:"asof,omitempty"`
+}
+
+type hexBytes []byte
+
+func (h hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(h)), nil }
+func (h *hexBytes) UnmarshalText(b []byte) (err error) {
+	*h, err = hex.DecodeString(string(b))
+	return err
+}
+
+// TestVectors makes the vectors again, compares them with those in testdata, and reads them.
+func TestVectors(t *testing.T) {
+	made, err := json.MarshalIndent(makeVectors(t), "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made = append(made, '\n')
+	if *update {
+		if err := os.WriteFile(vectorsFile, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := os.ReadFile(vectorsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made, stored) {
+		t.Errorf("%s is not what is made now: the format has changed, or go test -run TestVectors -update was not run", vectorsFile)
+	}
+	var all vectors
+	if err := json.Unmarshal(stored, &all); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for _, v := range all.Vectors {
+		kinds[v.Kind]++
+		err := v.read()
+		switch {
+		case v.Refused == "" && err != nil:
+			t.Errorf("%s: %v", v.Name, err)
+		case v.Refused != "":
+			refused(t, v.Name, err, grant.Reason(v.Refused))
+		}
+	}
+	if len(kinds) != 7 {
+		t.Errorf("the vectors are of %v", kinds)
+	}
+}
+
+// TestNode lets a second implementation read the vectors.
+func TestNode(t *testing.T) {
+	const dir = "testdata/node"
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("SKIPPED: no second implementation has read the vectors: install node 20 or newer and npm, then make node")
+	}
+	if _, err := os.Stat(dir + "/node_modules/@auth0/cose"); err != nil {
+		t.Skip("SKIPPED: no second implementation has read the vectors: run make node, which installs what it needs with npm")
+	}
+	cmd := exec.Command(node, "verify.mjs", "../vectors.json")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	var all vectors
+	stored, err := os.ReadFile(vectorsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(stored, &all); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%d of %d vectors agree", len(all.Vectors), len(all.Vectors)); !strings.Contains(string(out), want) {
+		t.Errorf("it does not say %q:\n%s", want, out)
+	}
+	// It has to be able to disagree.
+	for i := range all.Vectors {
+		if v := &all.Vectors[i]; v.Refused == "" {
+			v.Refused = "expired"
+		} else {
+			v.Refused = ""
+		}
+	}
+	wrong, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := t.TempDir() + "/wrong.json"
+	if err := os.WriteFile(file, wrong, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(node, "verify.mjs", file)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "0 of ") {
+		t.Errorf("it agrees with the contrary, too: %v\n%s", err, out)
+	}
+}
+
+func (v *vector) read() error {
+	verifier := at(time.Unix(v.Now, 0))
+	verifier.Revoked = func(id grant.LinkID) bool {
+		for _, r := range v.Revoked {
+			if bytes.Equal(r, id[:]) {
+				return true
+			}
+		}
+		return false
+	}
+	of := func() (*grant.Grant, error) { return grant.Parse(v.Grant) }
+	switch v.Kind {
+	case "grant":
+		g, err := grant.Parse(v.Bytes)
+		if err != nil {
+			return err
+		}
+		if err := verifier.Verify(g); err != nil {
+			return err
+		}
+		text, err := g.MarshalText()
+		if err != nil {
+			return err
+		}
+		return v.agree(vector{IDs: idsOf(g), Text: string(text), Expires: g.Expires().Unix(), Accept: unix(g.Accept())})
+	case "call":
+		g, err := of()
+		if err != nil {
+			return err
+		}
+		args, err := modelcbor.Decode(v.Args, func(uint64) (passable.Reference, error) { return nil, errors.New("no references here") })
+		if err != nil {
+			return err
+		}
+		var known grant.State
+		if v.Uses != nil || v.AsOf != 0 {
+			s := state{asOf: time.Unix(v.AsOf, 0)}
+			if v.Uses != nil {
+				s.uses = *v.Uses
+			}
+			known = s
+		}
+		return g.Permits(grant.Call{Method: v.Method, Args: args.([]any), Live: v.Live, Seq: v.Number}, time.Unix(v.Now, 0), known)
+	case "presentation":
+		g, err := of()
+		if err != nil {
+			return err
+		}
+		n, err := g.CheckPresentation(v.Bytes, [32]byte(v.Binding), grant.Key(v.Host))
+		if err != nil {
+			return err
+		}
+		return v.agree(vector{Number: n})
+	case "message":
+		g, err := of()
+		if err != nil {
+			return err
+		}
+		m, err := grant.ParseMessage(v.Bytes)
+		if err != nil {
+			return err
+		}
+		if err := verifier.CheckMessage(g, m, grant.Key(v.Host)); err != nil {
+			return err
+		}
+		return v.agree(vector{Number: m.Seq, Method: m.Method, Args: m.Args})
+	case "revocation":
+		s, err := grant.NewSet(nil)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Add(v.Bytes, time.Unix(v.Now, 0)); err != nil {
+			return err
+		}
+		r, err := grant.ParseRevocation(v.Bytes)
+		if err != nil {
+			return err
+		}
+		return v.agree(vector{IDs: []hexBytes{r.Link[:]}, By: r.By[:], Number: r.Seq})
+	case "head":
+		s, err := grant.NewSet(nil)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Add(v.Bytes, time.Unix(v.Now, 0)); err != nil {
+			return err
+		}
+		return v.agree(vector{By: v.By, Number: s.Feed(grant.Key(v.By), home.key()).Seq})
+	case "snapshot":
+		s, err := grant.VerifySnapshot(v.Bytes, grant.Key(v.Host))
+		if err != nil {
+			return err
+		}
+		if !s.Holds(v.Content) {
+			return errors.New("another content")
+		}
+		id := s.ID()
+		return v.agree(vector{IDs: []hexBytes{id[:]}, Number: s.Version, Content: v.Content})
+	}
+	return fmt.Errorf("a vector of kind %q", v.Kind)
+}
+
+// agree compares what was read with what v says.
+func (v *vector) agree(got vector) error {
+	got.Kind, got.Bytes, got.Grant, got.Now, got.Host, got.Binding, got.Name, got.Revoked, got.Refused = v.Kind, v.Bytes, v.Grant, v.Now, v.Host, v.Binding, v.Name, v.Revoked, v.Refused
+	got.Digest = v.Digest
+	a, err := json.Marshal(got)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(a, b) {
+		return fmt.Errorf("read as %s, expected %s", a, b)
+	}
+	return nil
+}
+
+func idsOf(g *grant.Grant) (ids []hexBytes) {
+	for _, l := range g.Links() {
+		ids = append(ids, l.ID[:])
+	}
+	return ids
+}
+
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
