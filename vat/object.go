@@ -68,6 +68,15 @@ func home(t *turn, r Ref) *object {
 	return nil
 }
 
+// HomeOf returns the vat of which r is an object, nil if r leads out of this process, or is a promise that has not settled to such an
+// object: for those who manage references rather than objects.
+func HomeOf(r Ref) *Vat {
+	if o, ok := settledRef(r).Target().(*object); ok {
+		return o.vat
+	}
+	return nil
+}
+
 // Near returns the Go value behind r, as an I, if it is an object of the vat whose turn ctx is, and an I. It sees
 // through settled promises and through caretakers of the same vat. It panics outside a turn.
 func Near[I any](ctx context.Context, r Ref) (I, bool) {

@@ -188,6 +188,10 @@ func (r Ref) Await(ctx context.Context) (Ref, error) {
 // Result returns the promise for what r brings, seen as a T: the answer of a call as data, or as a stub.
 func Result[T any](r Ref) promise.Promise[T] { return promise.Of[T](r.PromiseCell()) }
 
+// RefOf returns the reference as which a promise is passed: what is sent to it goes where the promise leads. It is the other way
+// round of Result.
+func RefOf[T any](p promise.Promise[T]) Ref { return refOfCell(p.Cell()) }
+
 // As returns r as a stub of type S, a struct that embeds Ref. Nothing is checked: a stub is a way to write messages.
 func As[S ~struct{ Ref }](r Ref) S { return S(struct{ Ref }{r}) }
 

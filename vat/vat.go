@@ -123,6 +123,9 @@ func New(cfg *Config) *Vat {
 // Name returns the name the vat was given.
 func (v *Vat) Name() string { return v.name }
 
+// Durable reports whether what is done in the vat is kept: whether it is one of a depot.
+func (v *Vat) Durable() bool { return v.depot != nil }
+
 // Unobserved implements promise.Reporter: it logs err, which a promise of this vat broke with while nobody looked. A
 // vat that has closed says nothing more: its logger may be gone.
 func (v *Vat) Unobserved(err error) {
