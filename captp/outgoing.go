@@ -3,6 +3,7 @@ package captp
 import (
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -11,8 +12,8 @@ type outgoing struct {
 	to *far
 	m  vat.Message
 	q  *far // the question m asks; made when the message is taken, nil if nobody waits for an answer
-	// late, if set, makes the message's only argument once the connection is known.
-	late func(netlayer.Info) (any, error)
+	// late, if set, makes the message's arguments once the connection is known.
+	late func(netlayer.Info) ([]any, error)
 	// over, if set, is the handover that the message is part of.
 	over *handover
 	// asks, if set, is what the answer is for.
@@ -31,13 +32,21 @@ func refuseAll(rs []refusal) {
 	}
 }
 
-// Fetch sends the bootstrap message "fetch" with one argument, which arg makes of what is known about the connection
-// when the message is encoded, and again if the connection is another in the end: a proof bound to it, say. arg is
-// called with locks held, and must be quick.
-func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
+// Ask sends a message to the bootstrap object whose arguments args makes of what is known about the connection when the message
+// is encoded, and again if the connection is another in the end: proofs bound to it, say. args is called with locks held, and
+// must be quick.
+func (s *Session) Ask(selector passable.Symbol, args func(info netlayer.Info) ([]any, error)) vat.Ref {
 	w := vat.NewVow(nil)
-	s.send(outgoing{to: s.boot, m: vat.Message{Selector: "fetch", Answer: w}, late: arg})
+	s.send(outgoing{to: s.boot, m: vat.Message{Selector: selector, Answer: w}, late: args})
 	return w.Ref()
+}
+
+// Fetch is Ask for "fetch", which has one argument.
+func (s *Session) Fetch(arg func(info netlayer.Info) (any, error)) vat.Ref {
+	return s.Ask("fetch", func(info netlayer.Info) ([]any, error) {
+		v, err := arg(info)
+		return []any{v}, err
+	})
 }
 
 // send takes a message over.
@@ -285,11 +294,11 @@ func (t *tables) encode(o *outgoing) (err error) {
 		d := &t.deliver
 		*d = msg.Deliver{To: o.to.mention(), Selector: m.Selector, Args: m.Args}
 		if o.late != nil {
-			arg, err := o.late(t.info)
+			args, err := o.late(t.info)
 			if err != nil {
 				return err
 			}
-			d.Args = []any{arg}
+			d.Args = args
 		}
 		if o.q != nil {
 			d.Answer, d.HasAnswer, d.Resolve, d.HasResolve = o.q.pos, true, resolve, true
