@@ -28,6 +28,15 @@ func (s identitySigner) Sign(_ io.Reader, message []byte, opts crypto.SignerOpts
 	return s.id.Sign(message)
 }
 
+// KeyOf returns the public key of a signer, the zero Key if it has none that a grant can name.
+func KeyOf(signer crypto.Signer) Key {
+	key, err := keyOf(signer)
+	if err != nil {
+		return Key{}
+	}
+	return key
+}
+
 // keyOf returns the public key of a signer, checked.
 func keyOf(signer crypto.Signer) (Key, error) {
 	if signer == nil {

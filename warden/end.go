@@ -1,0 +1,122 @@
+package warden
+
+import (
+	"context"
+	"time"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// longestWait is how long the office sleeps at the most before it looks at the clock again, which may have been set.
+const longestWait = time.Hour
+
+// wind has the office look again when the next of what it has given is over.
+func (o *Office) wind() {
+	now := o.clock.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.alarm != nil {
+		o.alarm.Stop()
+		o.alarm = nil
+	}
+	var next time.Time
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, e := range o.given {
+		sooner(e.until)
+	}
+	for _, t := range o.tallies {
+		sooner(t.until)
+	}
+	if !next.IsZero() && o.started && !o.closed {
+		o.alarm = time.AfterFunc(min(max(next.Sub(now)+o.cfg.Skew, 0), longestWait), o.expire)
+	}
+}
+
+// expire ends what is over by now.
+func (o *Office) expire() {
+	now := o.clock.Now()
+	o.mu.Lock()
+	var over []*given
+	for _, e := range o.given {
+		if !now.Before(e.until.Add(o.cfg.Skew)) {
+			over = append(over, e)
+		}
+	}
+	var keys []string
+	for id, t := range o.tallies {
+		if !now.Before(t.until.Add(o.cfg.Skew)) {
+			delete(o.tallies, id)
+			keys = append(keys, pinKey(pinsOfTallies, t.until, id))
+		}
+	}
+	o.mu.Unlock()
+	o.unpin(keys)
+	for _, e := range over {
+		o.sever(e, func(error) {})
+	}
+	o.wind()
+}
+
+// sever ends what a grant has come to; done is called when that is so, and on the disk.
+func (o *Office) sever(e *given, done func(error)) {
+	o.forget(e)
+	v := e.vat
+	if v == nil {
+		v = vat.HomeOf(e.self)
+	}
+	if v == nil {
+		done(nil)
+		return
+	}
+	v.Enqueue(&severing{e, done})
+}
+
+// severing is the turn in which a mandate ends. It comes behind the one in which it is made, if that has not been yet.
+type severing struct {
+	*given
+	done func(error)
+}
+
+// Run implements promise.Job.
+func (s *severing) Run(ctx context.Context) error {
+	if m, ok := vat.Near[*mandate](ctx, s.self); ok {
+		m.end(ctx)
+	}
+	return nil
+}
+
+// Done implements promise.Job.
+func (s *severing) Done(err error) {
+	s.office.unpin([]string{pinKey(pinsOfMandates, s.until, s.links...)})
+	s.done(err)
+}
+
+// unpin lets go of what is pinned, if it is.
+func (o *Office) unpin(keys []string) {
+	if o.depot == nil || len(keys) == 0 {
+		return
+	}
+	_ = o.depot.Update(func(tx *vat.Tx) {
+		for _, key := range keys {
+			tx.Unpin(key)
+		}
+	}, nil)
+}
+
+// Close ends what the office does by itself. What it has given stays.
+func (o *Office) Close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.alarm != nil {
+		o.alarm.Stop()
+	}
+}
+
+// revoked reports whether a link was revoked.
+func (o *Office) revoked(grant.LinkID) bool { return false }

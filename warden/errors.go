@@ -1,0 +1,14 @@
+package warden
+
+import "github.com/hawser-go/hawser/vat"
+
+// What peers are told. None of it says more than that.
+var (
+	// ErrRefused is how a reference breaks that was to be had by a grant which is not good here, for whatever reason. The log of the
+	// object's home says for which.
+	ErrRefused = vat.NewError("grant.refused", "grant: refused: it is not good here, or not for you: ask whoever has given it")
+	// ErrBeyond is how a call breaks that is not within what every link of its grant allows.
+	ErrBeyond = vat.NewError("grant.beyond", "grant: the call is not within what the grant allows")
+	// ErrOver is how calls break by way of a grant that has expired or was revoked.
+	ErrOver = vat.NewError("grant.over", "grant: it has expired, or was revoked")
+)

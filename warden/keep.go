@@ -1,0 +1,151 @@
+package warden
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// What was given of durable objects is pinned in the depot: the mandate of a grant under the ids of its links, and the count of
+// a link whose uses are counted under its id. The key says until when, so that nothing need be loaded to know.
+
+const (
+	pinsOfMandates = "grant/"
+	pinsOfTallies  = "tally/"
+)
+
+// tallying is the count of a link's uses.
+type tallying struct {
+	by    vat.Ref
+	until time.Time
+}
+
+func pinKey(prefix string, until time.Time, ids ...grant.LinkID) string {
+	var all []byte
+	for _, id := range ids {
+		all = append(all, id[:]...)
+	}
+	return prefix + base64.RawURLEncoding.EncodeToString(all) + "/" + strconv.FormatInt(until.Unix(), 10)
+}
+
+// readPin is the reverse of pinKey.
+func readPin(prefix, key string) (ids []grant.LinkID, until time.Time, ok bool) {
+	names, at, ok := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+	b, err := base64.RawURLEncoding.DecodeString(names)
+	n, bad := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil || bad != nil || len(b) == 0 || len(b)%len(grant.LinkID{}) != 0 {
+		return nil, time.Time{}, false
+	}
+	for id := range slices.Chunk(b, len(grant.LinkID{})) {
+		ids = append(ids, grant.LinkID(id))
+	}
+	return ids, time.Unix(n, 0), true
+}
+
+// Use has the office keep what it gives in a depot, which is open and whose kinds include those of the office, and finds what it has given
+// before. It is called before anything else.
+func (o *Office) Use(d *vat.Depot) error {
+	mandates, err := d.Pinned(pinsOfMandates)
+	if err != nil {
+		return err
+	}
+	tallies, err := d.Pinned(pinsOfTallies)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	o.depot = d
+	for key, pin := range mandates {
+		if ids, until, ok := readPin(pinsOfMandates, key); ok {
+			e := &given{office: o, links: ids, until: until, self: pin.Ref}
+			o.given[e.leaf()], o.names[e.name()] = e, e
+		}
+	}
+	for key, pin := range tallies {
+		if ids, until, ok := readPin(pinsOfTallies, key); ok {
+			o.tallies[ids[0]] = tallying{pin.Ref, until}
+		}
+	}
+	o.mu.Unlock()
+	return nil
+}
+
+// keeps reports whether objects of a vat are kept.
+func (o *Office) keeps(v *vat.Vat) bool { return o.depot != nil && v.Durable() }
+
+// keep stores what a grant has come to, if its vat is durable; tell is called when the disk has it.
+func (o *Office) keep(p *opening, tell func(error)) {
+	if !o.keeps(p.vat) {
+		tell(nil)
+		return
+	}
+	var bad error
+	err := o.depot.Update(func(tx *vat.Tx) {
+		bad = tx.Pin(pinKey(pinsOfMandates, p.until, p.links...), p.self, false)
+		for _, id := range p.grant.Counted() {
+			o.mu.Lock()
+			t := o.tallies[id]
+			o.mu.Unlock()
+			if err := tx.Pin(pinKey(pinsOfTallies, t.until, id), t.by, false); bad == nil {
+				bad = err
+			}
+		}
+	}, func(err error) {
+		if err == nil {
+			err = bad
+		}
+		tell(err)
+	})
+	if err != nil {
+		tell(err)
+	}
+}
+
+// talliesOf returns the counts of those links of a grant whose uses are counted, made now in the turn if there are none.
+func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallied) {
+	counted := g.Counted()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, l := range g.Links() {
+		if !slices.Contains(counted, l.ID) {
+			continue
+		}
+		t, ok := o.tallies[l.ID]
+		if !ok {
+			t = tallying{tallyFacet.Spawn(ctx, &tally{}), l.Expires}
+			o.tallies[l.ID] = t
+		}
+		all = append(all, tallied{l.ID[:], t.by})
+	}
+	return all
+}
+
+// forget drops what a grant has come to from the office.
+func (o *Office) forget(e *given) {
+	o.mu.Lock()
+	if o.given[e.leaf()] == e {
+		delete(o.given, e.leaf())
+		delete(o.names, e.name())
+	}
+	ended := o.ended
+	o.mu.Unlock()
+	if ended != nil {
+		ended(e.name())
+	}
+}
+
+// Holds reports whether a grant is open, by the first half of the id of its last link. A nil Office holds none.
+func (o *Office) Holds(name [16]byte) bool {
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.names[name] != nil
+}

@@ -1,0 +1,155 @@
+package warden
+
+import (
+	"context"
+	"time"
+
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// mandate is what the holder of a grant has: it passes on what the grant permits. It is an object of the vat of whatever the
+// grant is for, and what it checks, counts and passes on there is one turn.
+type mandate struct {
+	Grant []byte
+	Self  vat.Ref // under the facet that nobody else has
+	Face  vat.Ref // what the holder has
+	// Caret is the caretaker of the facet that the role has opened; null when it is over.
+	Caret vat.Ref
+	// Free says that what is reached by way of the mandate does not hang on it.
+	Free    bool
+	Tallies []tallied
+	// Of what crosses, unless Free.
+	Reached, Lent []crossed
+	Pending       []pending
+	Last          uint64
+
+	office *Office      `ocapn:"-"`
+	grant  *grant.Grant `ocapn:"-"`
+}
+
+// tallied is a link whose calls are counted, and the count.
+type tallied struct {
+	Link []byte
+	By   vat.Ref
+}
+
+// tally counts the calls that a link with a number of uses has been good for, by whichever of the links behind it.
+type tally struct{ N uint64 }
+
+type counter interface{ Count() uint64 }
+
+func (t *tally) Count() uint64 { return t.N }
+
+// keeping is what only the mandate's vat asks of it.
+type keeping interface {
+	Settled(ctx context.Context, n uint64, to bool, o promise.Outcome[any])
+}
+
+type selfRef struct{ vat.Ref }
+
+var (
+	mandateFacet = vat.InterceptorFacet("hawser.mandate")
+	keepingFacet = vat.FacetOf[keeping]("hawser.keeping")
+	tallyFacet   = vat.FacetOf[counter]("hawser.tally")
+)
+
+// Kinds are the kinds of object by which a depot keeps what grants have opened.
+func (o *Office) Kinds() []vat.Kind {
+	return []vat.Kind{
+		vat.KindOf("hawser.mandate", func() *mandate { return &mandate{office: o} }, mandateFacet, keepingFacet),
+		vat.KindOf("hawser.bound", func() *bound { return new(bound) }, boundFacet),
+		vat.KindOf("hawser.lent", func() *lent { return new(lent) }, lentFacet),
+		vat.KindOf("hawser.tally", func() *tally { return new(tally) }, tallyFacet),
+	}
+}
+
+// over reports whether the mandate has ended.
+func (m *mandate) over() bool { return m.Caret.IsNull() }
+
+// end ends the mandate: it leads nowhere, and holds nothing.
+func (m *mandate) end(ctx context.Context) {
+	if m.over() {
+		return
+	}
+	shut(ctx, m.Caret)
+	for _, c := range m.Reached {
+		shut(ctx, c.To)
+	}
+	for _, p := range m.Pending {
+		p.By.Break(ctx, ErrOver)
+	}
+	m.Caret, m.Tallies, m.Reached, m.Lent, m.Pending = vat.Ref{}, nil, nil, nil, nil
+}
+
+// shown returns the grant.
+func (m *mandate) shown() (*grant.Grant, error) {
+	if m.grant == nil {
+		g, err := grant.Parse(m.Grant)
+		if err != nil {
+			return nil, err
+		}
+		m.grant = g
+	}
+	return m.grant, nil
+}
+
+// lives says whether a message may still come by way of the mandate.
+func (m *mandate) lives(ctx context.Context, msg *vat.Message) error {
+	if m.over() {
+		return ErrOver
+	}
+	g, err := m.shown()
+	if err != nil {
+		return vat.ErrInternal
+	}
+	if err := m.office.verifier.Current(g); err != nil {
+		return ErrOver
+	}
+	return nil
+}
+
+// Intercept implements vat.Interceptor.
+func (m *mandate) Intercept(ctx context.Context, msg *vat.Message) (any, error) {
+	if err := m.lives(ctx, msg); err != nil {
+		return nil, err
+	}
+	method, args := msg.Method()
+	msg.Selector, msg.Args = method, args // so that nobody reads it in another way
+	state := &uses{ctx, m}
+	if err := m.grant.Permits(grant.Call{Method: string(method), Args: args, Live: true}, m.office.clock.Now(), state); err != nil {
+		m.office.log.Info("a call was refused", "grant", m.grant.ID().String(), "method", string(method), "why", err)
+		return nil, ErrBeyond
+	}
+	for _, t := range m.Tallies {
+		by, ok := vat.Near[*tally](ctx, t.By)
+		if !ok {
+			return nil, vat.ErrInternal
+		}
+		by.N++
+	}
+	if m.Free {
+		return vat.PassOn(ctx, msg, m.Caret)
+	}
+	return m.through(ctx, msg, m.Caret, inward)
+}
+
+// uses is what caveats want to know.
+type uses struct {
+	ctx context.Context
+	m   *mandate
+}
+
+// Uses implements grant.State.
+func (u *uses) Uses(id grant.LinkID) uint64 {
+	for _, t := range u.m.Tallies {
+		if by, ok := vat.Near[*tally](u.ctx, t.By); ok && grant.LinkID(t.Link) == id {
+			return by.N
+		}
+	}
+	return 1<<64 - 1
+}
+
+// AsOf implements grant.State.
+func (u *uses) AsOf(grant.Key) time.Time { return time.Time{} }

@@ -1,0 +1,151 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// A Role is a facet of an object that grants may name. The author of the object says in code what it is; a grant only names it.
+type Role struct {
+	// Open returns the facet for a holder. It is called in a turn of the object's vat, once for each grant that is redeemed.
+	Open func(ctx context.Context, h Holder) (vat.Ref, error)
+	// Transfer says that what is reached by way of the facet is the holder's for good, as an object is to who has made it: it
+	// stays when the grant was revoked, or is over. Otherwise it goes with it.
+	Transfer bool
+}
+
+// Holder is who has redeemed a grant.
+type Holder struct {
+	// Key is the public key that the grant names, of which the holder has proven to have the private half.
+	Key grant.Key
+	// Grant is what was shown.
+	Grant *grant.Grant
+}
+
+// Config says what an Office needs.
+type Config struct {
+	// Host is the key by which grants name this node: the subject of those that are redeemed here.
+	Host grant.Key
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+	// Skew is how far the clocks of issuers may be off, as that of a grant.Verifier.
+	Skew   time.Duration
+	Logger hclog.Logger
+}
+
+// Office is where grants become references: it knows which objects are on offer, in which roles, what was given and what was
+// revoked. Its methods may be called from any goroutine.
+type Office struct {
+	cfg      Config
+	log      hclog.Logger
+	clock    *grant.Clock
+	verifier grant.Verifier
+	depot    *vat.Depot // nil if nothing is kept
+
+	mu      sync.Mutex
+	offers  map[grant.ObjectID]*offer
+	given   map[grant.LinkID]*given   // by the last link
+	names   map[[16]byte]*given       // by the first half of that
+	tallies map[grant.LinkID]tallying // of links that count uses
+	ended   func(name [16]byte)
+	started bool
+	alarm   *time.Timer
+	closed  bool
+}
+
+// offer is an object on offer.
+type offer struct {
+	vat   *vat.Vat
+	roles map[string]Role
+}
+
+// New returns an Office that keeps nothing until Use is called.
+func New(cfg Config) *Office {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Skew == 0 {
+		cfg.Skew = grant.DefaultSkew
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	o := &Office{
+		names: make(map[[16]byte]*given), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), tallies: make(map[grant.LinkID]tallying),
+	}
+	o.clock = grant.NewClock(cfg.Now, time.Time{})
+	o.verifier = grant.Verifier{Now: o.clock.Now, Skew: cfg.Skew, Revoked: o.revoked, Cache: new(grant.Cache)}
+	return o
+}
+
+// ErrNotOffered says why nothing can be granted: there is no such object here, or not in that role.
+var ErrNotOffered = errors.New("warden: no object of that id is on offer here")
+
+// Tell has fn told of each grant that was opened and is over, by the first half of the id of its last link. fn must not block.
+func (o *Office) Tell(fn func(name [16]byte)) {
+	o.mu.Lock()
+	o.ended = fn
+	o.mu.Unlock()
+}
+
+// Start has the office end by itself what is over, from now on. If it uses a depot that is to have been started.
+func (o *Office) Start() {
+	o.mu.Lock()
+	o.started = true
+	o.mu.Unlock()
+	o.wind()
+}
+
+// Host returns the key by which grants name this node.
+func (o *Office) Host() grant.Key { return o.cfg.Host }
+
+// Check says whether a grant is good, and opens something here: nil, or why not, for the log.
+func (o *Office) Check(g *grant.Grant) error {
+	_, _, err := o.check(g)
+	return err
+}
+
+// Offer has grants about object open roles of it from now on: in turns of v, the object's vat. Objects that are durable are offered anew
+// after each start.
+func (o *Office) Offer(object grant.ObjectID, v *vat.Vat, roles map[string]Role) error {
+	for name, r := range roles {
+		if r.Open == nil {
+			return fmt.Errorf("warden: the role %q has no Open: give the function that returns its facet", name)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.offers[object] != nil {
+		return fmt.Errorf("warden: the object %s is on offer already: withdraw it first", object)
+	}
+	o.offers[object] = &offer{v, maps.Clone(roles)}
+	return nil
+}
+
+// Withdraw ends an offer: grants about the object are refused. What was given stays.
+func (o *Office) Withdraw(object grant.ObjectID) {
+	o.mu.Lock()
+	delete(o.offers, object)
+	o.mu.Unlock()
+}
+
+// role returns what is on offer.
+func (o *Office) role(g *grant.Grant) (v *vat.Vat, r Role, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	of := o.offers[g.Object()]
+	if of == nil {
+		return nil, Role{}, false
+	}
+	r, ok = of.roles[g.Role()]
+	return of.vat, r, ok
+}

@@ -1,0 +1,164 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// given is what a grant has come to.
+type given struct {
+	office *Office
+	grant  *grant.Grant // nil of one from before, until it is shown again
+	role   Role
+	vat    *vat.Vat // likewise
+	links  []grant.LinkID
+	until  time.Time
+	self   vat.Ref  // the mandate, under the facet that nobody else has; null until it is made
+	vow    *vat.Vow // for the mandate; nil of one from before, until it is asked for
+}
+
+func (g *given) name() [16]byte { return [16]byte(g.links[len(g.links)-1][:16]) }
+
+// leaf is the id of the last link.
+func (g *given) leaf() grant.LinkID { return g.links[len(g.links)-1] }
+
+// Open returns a reference to what a grant stands for, whose holder has shown that it is: a promise, which breaks with
+// ErrRefused, whatever the reason; the log says which. A grant that was opened before leads to the same mandate. Open does not
+// wait, and may be called in turns.
+func (o *Office) Open(g *grant.Grant) vat.Ref {
+	v, role, err := o.check(g)
+	if err != nil {
+		return broken(o.refused(g, err))
+	}
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return broken(vat.ErrVatClosed)
+	}
+	e := o.given[g.ID()]
+	if e == nil {
+		e = &given{office: o, until: g.Expires()}
+		for _, l := range g.Links() {
+			e.links = append(e.links, l.ID)
+		}
+		o.given[g.ID()] = e
+		o.names[e.name()] = e
+	}
+	fresh := e.vow == nil
+	if fresh {
+		e.grant, e.role, e.vat, e.vow = g, role, v, vat.NewVow(nil)
+	}
+	r := e.vow.Ref()
+	o.mu.Unlock()
+	if fresh {
+		v.Enqueue(&opening{given: e})
+	}
+	return r
+}
+
+// check says what a grant opens, if it is good.
+func (o *Office) check(g *grant.Grant) (*vat.Vat, Role, error) {
+	if g.Subject() != o.cfg.Host {
+		return nil, Role{}, fmt.Errorf("%w: its subject is not this node", grant.ErrRefused)
+	}
+	if err := o.verifier.Verify(g); err != nil {
+		return nil, Role{}, err
+	}
+	v, role, ok := o.role(g)
+	if !ok {
+		return nil, Role{}, fmt.Errorf("%w: no such object is on offer here in that role", grant.ErrRefused)
+	}
+	return v, role, nil
+}
+
+// refused logs why a grant is not good, and returns what whoever has shown it is told.
+func (o *Office) refused(g *grant.Grant, err error) error {
+	o.log.Info("a grant was refused", "object", g.Object().String(), "role", g.Role(), "holder", g.Holder().String(), "why", err)
+	return ErrRefused
+}
+
+func broken(err error) vat.Ref {
+	w := vat.NewVow(nil)
+	w.Break(err)
+	return w.Ref()
+}
+
+// opening makes a mandate, or finds the one from before: a turn of the object's vat.
+type opening struct {
+	*given
+	face vat.Ref
+	made bool
+}
+
+// Run implements promise.Job.
+func (p *opening) Run(ctx context.Context) error {
+	if !p.self.IsNull() {
+		m, ok := vat.Near[*mandate](ctx, p.self)
+		if !ok || m.over() {
+			return ErrOver
+		}
+		p.face = m.Face
+		return nil
+	}
+	o := p.office
+	if _, _, err := o.check(p.grant); err != nil { // it may have been revoked meanwhile, or be over
+		return err
+	}
+	facet, err := p.role.Open(ctx, Holder{p.grant.Holder(), p.grant})
+	if err != nil {
+		return err
+	}
+	if facet.IsNull() {
+		return errNoFacet
+	}
+	m := &mandate{Grant: p.grant.Bytes(), Free: p.role.Transfer, office: o, grant: p.grant}
+	m.Caret, _ = vat.Revocable(ctx, facet)
+	m.Self, m.Face = keepingFacet.Spawn(ctx, m), mandateFacet.Spawn(ctx, m)
+	m.Tallies = o.talliesOf(ctx, p.grant)
+	p.self, p.face, p.made = m.Self, m.Face, true
+	return nil
+}
+
+// Done implements promise.Job.
+func (p *opening) Done(err error) {
+	o := p.office
+	if err != nil {
+		o.forget(p.given)
+		p.vow.Break(o.blame(p.grant, err))
+		return
+	}
+	tell := func(err error) {
+		if err != nil {
+			p.vow.Break(err)
+			return
+		}
+		p.vow.Resolve(p.face)
+	}
+	if !p.made {
+		tell(nil)
+		return
+	}
+	o.keep(p, tell)
+	o.wind()
+}
+
+// blame returns what a holder is told of a grant that could not be opened.
+func (o *Office) blame(g *grant.Grant, err error) error {
+	if errors.Is(err, grant.ErrRefused) {
+		return o.refused(g, err)
+	}
+	if _, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](err); !ok {
+		o.log.Warn("a role could not be opened", "role", g.Role(), "error", err)
+	}
+	return err
+}
+
+var errNoFacet = errors.New("warden: the role's Open returned a null reference and no error")
