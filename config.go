@@ -114,7 +114,7 @@ type NetworkConfig struct {
 
 // features is what every session of this version can do.
 func features() []string {
-	return []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}
+	return []string{home.FeatureFetchProof, home.FeatureRedeem, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}
 }
 
 var errTilde = errors.New("a leading ~ means your home directory only where a shell has replaced it, and here none has: write that directory out in full")

@@ -53,7 +53,7 @@ func (s *shared) openDurables(c Config) error {
 		return err
 	}
 	d := &durables{store: st}
-	if err := d.open(c, s.dir != nil); err != nil {
+	if err := d.open(c, s); err != nil {
 		_ = st.Close()
 		if s.dir != nil {
 			err = fmt.Errorf("hawser: %s: %w", filepath.Join(s.dir.path, storeFile), err)
@@ -65,8 +65,9 @@ func (s *shared) openDurables(c Config) error {
 }
 
 // open opens the depot in the store. Sessions last only where that does.
-func (d *durables) open(c Config, lasts bool) (err error) {
-	dc := vat.DepotConfig{Kinds: c.Kinds, Vat: vat.Config{Logger: c.Logger.Named("vat"), Tracer: c.Tracer}}
+func (d *durables) open(c Config, s *shared) (err error) {
+	lasts := s.dir != nil
+	dc := vat.DepotConfig{Kinds: s.kinds, Vat: vat.Config{Logger: c.Logger.Named("vat"), Tracer: c.Tracer}}
 	if lasts {
 		if d.ledger, err = captp.OpenLedger(d.store, c.Limits); err != nil {
 			return err
@@ -74,10 +75,16 @@ func (d *durables) open(c Config, lasts bool) (err error) {
 		d.lives = home.NewShelf(c.Limits)
 		dc.Outside = d
 	}
-	if d.depot, err = vat.OpenDepot(d.store, dc); err != nil || !lasts {
+	if d.depot, err = vat.OpenDepot(d.store, dc); err != nil {
 		return err
 	}
-	if err = d.ledger.Use(d.depot); err != nil {
+	if lasts {
+		err = d.ledger.Use(d.depot)
+	}
+	if err == nil {
+		err = s.office.Use(d.depot)
+	}
+	if err != nil {
 		_ = d.depot.Close()
 	}
 	return err

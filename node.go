@@ -2,6 +2,7 @@ package hawser
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net"
@@ -12,17 +13,20 @@ import (
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
 )
 
 // A Node is a program's place among peers: an identity, what it publishes, its sessions, and its vats. Its methods may
 // be called from any goroutine, inside turns and outside.
 type Node struct {
-	cfg   Config
-	home  *home.Home
-	root  *shared
-	port  int  // listened at, 0 if there is no such thing
-	child bool // made by As or Anonymous
+	cfg    Config
+	home   *home.Home
+	root   *shared
+	port   int           // listened at, 0 if there is no such thing
+	child  bool          // made by As or Anonymous
+	signer crypto.Signer // nil for an anonymous node
 }
 
 // shared is what a node has in common with those made from it by As and Anonymous.
@@ -31,6 +35,8 @@ type shared struct {
 	own *vat.Vat // where the runtime's objects live
 
 	durables *durables // nil if there are none
+	office   *warden.Office
+	kinds    []vat.Kind // the program's, and the runtime's own
 
 	nudge chan struct{}
 	stop  chan struct{}
@@ -96,11 +102,13 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("hawser: open: %w", context.Cause(ctx))
 	}
+	s.office = warden.New(warden.Config{Host: grant.Key(id.Public().Signing), Logger: c.Logger.Named("grants")})
+	s.kinds = append(s.office.Kinds(), c.Kinds...)
 	if err := s.openDurables(c); err != nil {
 		return nil, err
 	}
 	s.own = vat.New(&vat.Config{Name: "hawser", Logger: c.Logger.Named("vat"), Tracer: c.Tracer})
-	n, err := s.node(c, id, keep)
+	n, err := s.node(c, id, keep, s.office)
 	if err != nil {
 		_ = s.own.Close()
 		_ = s.durables.stop()
@@ -119,12 +127,16 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	if s.durables != nil {
 		s.durables.depot.Start()
 	}
+	s.office.Start()
 	return n, nil
 }
 
-// node makes a node that acts under id, nil for an anonymous one.
-func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node, error) {
+// node makes a node that acts under id, nil for an anonymous one. office is where it takes grants, nil for nowhere.
+func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper, office *warden.Office) (*Node, error) {
 	n := &Node{cfg: c, root: s}
+	if id != nil {
+		n.signer = grant.SignerOf(id)
+	}
 	post, err := s.post(c, id, keep)
 	if err != nil {
 		return nil, err
@@ -135,7 +147,7 @@ func (s *shared) node(c Config, id sturdyref.Identity, keep home.Keeper) (*Node,
 	}
 	h, err := home.New(home.Config{
 		Identity: id, Vat: s.own, Keeper: keep, Door: c.Door, Locator: c.Locator, Limits: c.Limits, DialTimeout: c.DialTimeout,
-		Handoffs: c.Handoffs, Ledger: s.durables.book(), Post: post, Shelf: lives, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
+		Handoffs: c.Handoffs, Ledger: s.durables.book(), Post: post, Shelf: lives, Office: office, LazyRelease: c.LazyRelease, Logger: c.Logger.Named("home"), Tracer: c.Tracer, Nudge: s.poke,
 	}, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		nc := NetworkConfig{Features: features(), Logger: c.Logger.Named("net"), Key: newKey}
 		if id != nil {
@@ -177,7 +189,7 @@ func (n *Node) Vat(name string) *vat.Vat {
 	defer s.mu.Unlock()
 	v := s.vats[name]
 	if v == nil {
-		v = vat.New(&vat.Config{Name: name, Kinds: n.cfg.Kinds, Logger: n.cfg.Logger.Named("vat"), Tracer: n.cfg.Tracer})
+		v = vat.New(&vat.Config{Name: name, Kinds: s.kinds, Logger: n.cfg.Logger.Named("vat"), Tracer: n.cfg.Tracer})
 		s.vats[name] = v
 		if s.closed {
 			_ = v.Close()
@@ -300,7 +312,7 @@ func (n *Node) As(ctx context.Context, id sturdyref.Identity) (*Node, error) {
 func (n *Node) Anonymous() (*Node, error) { return n.root.descend(n.cfg, nil) }
 
 func (s *shared) descend(c Config, id sturdyref.Identity) (*Node, error) {
-	n, err := s.node(c, id, nil)
+	n, err := s.node(c, id, nil, nil)
 	if err == nil {
 		n.child = true
 	}
@@ -336,6 +348,7 @@ func (s *shared) close() error {
 	}
 	s.mu.Unlock()
 	close(s.stop)
+	s.office.Close()
 	stopped := s.durables.stop()
 	err := errors.Join(stopped, atOnce(homes), atOnce(vats))
 	if e := s.durables.close(); stopped == nil { // else it is the same failure

@@ -20,6 +20,7 @@ type bootstrap interface {
 	WithdrawGift(ctx context.Context, certificate any) (vat.Ref, error)
 	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
 	MailTo(ctx context.Context, drop string, record, bundle, life []byte) error
+	Redeem(ctx context.Context, shown, presentation []byte) (vat.Ref, error)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

@@ -198,7 +198,7 @@ func (h *Home) credit(l *link, id [16]byte) {
 	h.mu.Lock()
 	l.shown[id] = struct{}{}
 	h.mu.Unlock()
-	if !h.registry.admits(id) {
+	if !h.registry.admits(id) && !h.cfg.Office.Holds(id) {
 		h.evict(id)
 	}
 }

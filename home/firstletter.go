@@ -30,7 +30,7 @@ type beginner interface {
 // letterFeatures are the features of a session that a letter opens: all that this version has. There is no handshake in which the
 // two could say what they have in common.
 func letterFeatures() []string {
-	return []string{FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts, netlayer.FeatureResume, captp.FeatureLasts}
+	return []string{FeatureFetchProof, FeatureRedeem, captp.FeatureMovesQueues, captp.FeatureRelaysGifts, netlayer.FeatureResume, captp.FeatureLasts}
 }
 
 // secretFor returns what the secret of a sturdyref is worth in mail, zero if no letter can open a session by it. p may be nil.

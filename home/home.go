@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +18,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
 )
 
 // A Locator finds addresses for a peer whose sturdyref has none that work. What it says is never trusted further than
@@ -42,6 +44,8 @@ type Config struct {
 	Ledger *captp.Ledger
 	// Post, if set, is the Home's mail. The Home closes it.
 	Post *Post
+	// Office, if set, is where grants become references.
+	Office *warden.Office
 	// Shelf, if set, has this Home's live references be kept by durable objects.
 	Shelf *Shelf
 	// DialTimeout bounds a dial, all addresses together (default 20 s).
@@ -57,11 +61,12 @@ type Config struct {
 // A Home is a node's presence under one identity. Its methods may be called from any goroutine, inside turns and
 // outside.
 type Home struct {
-	cfg      Config
-	log      hclog.Logger
-	registry *registry
-	decoy    decoy
-	tally    func(what string) // for tests
+	cfg       Config
+	log       hclog.Logger
+	registry  *registry
+	decoy     decoy
+	tally     func(what string) // for tests
+	presented atomic.Uint64     // the number of the last presentation of a grant
 
 	// open makes the netlayers for an anonymous session; layers are those of a named Home, and selves who it is there.
 	open   func() ([]Layer, error)
@@ -131,7 +136,7 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	if h.decoy, err = newDecoy(); err != nil {
 		return nil, err
 	}
-	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, h.grants(), cfg.Door.Secret, h.decoy.number); err != nil {
+	if h.registry, err = newRegistry(cfg.Vat, cfg.Keeper, h.caretakers(), cfg.Door.Secret, h.decoy.number); err != nil {
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -149,6 +154,9 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	if err != nil {
 		h.cancel()
 		return nil, err
+	}
+	if cfg.Office != nil {
+		cfg.Office.Tell(h.evict)
 	}
 	h.mu.Lock()
 	for _, l := range layers {
@@ -170,12 +178,12 @@ func New(cfg Config, open func(netlayer.Doorkeeper) ([]Layer, error)) (*Home, er
 	return h, nil
 }
 
-// grants returns where the caretakers of what is published are stored, nil for nowhere.
-func (h *Home) grants() *grants {
+// caretakers returns where those of what is published are stored, nil for nowhere.
+func (h *Home) caretakers() *caretakers {
 	if h.cfg.Ledger == nil || h.cfg.Keeper == nil {
 		return nil
 	}
-	return &grants{h.cfg.Ledger.Depot()}
+	return &caretakers{h.cfg.Ledger.Depot()}
 }
 
 // Location returns where peers find this Home, with the hints of now; zero for an anonymous one.

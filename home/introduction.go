@@ -29,7 +29,7 @@ func (d *redemption) introduction(info netlayer.Info) []byte {
 	return b
 }
 
-// introduced reports whether a dialler has shown a good certificate. It is called without mu.
+// introduced reports whether a dialler has shown a good certificate, or a good grant. It is called without mu.
 func (h *Home) introduced(info netlayer.Info) bool {
 	if !h.cfg.Door.Closed || len(info.Credential) == 0 || info.Binding == ([32]byte{}) {
 		return false
@@ -39,6 +39,9 @@ func (h *Home) introduced(info netlayer.Info) bool {
 		return false
 	}
 	d, ok := op.(*msg.Deliver)
+	if ok && d.Selector == selectorRedeem {
+		return h.granted(info, d.Args)
+	}
 	if !ok || len(d.Args) != 1 {
 		return false
 	}

@@ -46,6 +46,8 @@ type link struct {
 	count  uint64
 	// redeemed is what this peer's certificates have come to, as far as somebody holds it.
 	redeemed map[[32]byte]vat.WeakRef
+	// presented is the highest number of the presentations of grants that have come.
+	presented uint64
 	// awaits are the gifts of others that this peer has asked for and that have not been deposited.
 	awaits map[giftKey]struct{}
 	// shown are the secrets of ours, by their public names, that the peer has proven to have, and proven those of the

@@ -31,11 +31,11 @@ type publication struct {
 	ref   vat.Ref
 	caret vat.Ref
 	// given are the caretakers that peers were given, those of earlier publications of the name included.
-	given []grant
+	given []handed
 }
 
-// grant is a caretaker that peers were given, for as long as anybody may use it.
-type grant struct {
+// handed is a caretaker that peers were given, for as long as anybody may use it.
+type handed struct {
 	caret vat.WeakRef
 	// held keeps the caretaker of what is no object of this process: what has come through it may wait for a promise or
 	// a connection when nobody has the caretaker any more.
@@ -44,10 +44,10 @@ type grant struct {
 }
 
 // is reports whether both are the same caretaker.
-func (g grant) is(other grant) bool { return g.caret == other.caret }
+func (g handed) is(other handed) bool { return g.caret == other.caret }
 
 // forgotten reports whether nobody has the caretaker any more.
-func (g grant) forgotten() bool {
+func (g handed) forgotten() bool {
 	_, ok := g.caret.Ref()
 	return !ok
 }

@@ -25,7 +25,7 @@ var (
 type registry struct {
 	vat   *vat.Vat // where caretakers of references that are no objects of this process live
 	keep  Keeper
-	given *grants // nil if nothing is stored
+	given *caretakers // nil if nothing is stored
 	decoy sturdyref.SwissNum
 	// file is held while the publications change, so that they are saved in the order they change. closed is guarded by
 	// it: a closed Home's storage may be another's already.
@@ -40,7 +40,7 @@ type registry struct {
 	door    sturdyref.Keys // zero if there is no door secret
 }
 
-func newRegistry(v *vat.Vat, keep Keeper, given *grants, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
+func newRegistry(v *vat.Vat, keep Keeper, given *caretakers, door sturdyref.SwissNum, decoy sturdyref.SwissNum) (*registry, error) {
 	r := &registry{
 		vat: v, keep: keep, given: given, decoy: decoy, byText: make(map[string]*publication), byID: make(map[[16]byte]*publication),
 		bySwiss: make(map[[32]byte]*publication),
@@ -164,7 +164,7 @@ func (r *registry) publishLock(p *publication, name string, lock sturdyref.Capab
 
 // open lets p answer with ref from now on. The caretaker is that of before, if the reference is.
 func (r *registry) open(p *publication, ref vat.Ref) error {
-	caret, given := p.caret, slices.DeleteFunc(slices.Clone(p.given), grant.forgotten)
+	caret, given := p.caret, slices.DeleteFunc(slices.Clone(p.given), handed.forgotten)
 	same, durable := p.ref == ref, vat.IsDurable(ref) && r.given.stores(p)
 	if !same && durable {
 		stored, before, err := r.given.of(p, ref)
@@ -181,7 +181,7 @@ func (r *registry) open(p *publication, ref vat.Ref) error {
 		}
 	}
 	if !same {
-		var g grant
+		var g handed
 		caret, g.revoke = vat.Guard(r.vat, ref)
 		g.caret = caret.Weak()
 		_, promised := ref.Target().(*vat.Vow)

@@ -12,8 +12,8 @@ import (
 // What peers were given of a durable object is there after a restart, as the object is, and so must be what revokes it: the
 // caretakers of a publication are pinned in the depot under its secret's hash.
 
-// grants are the caretakers of durable objects.
-type grants struct{ depot *vat.Depot }
+// caretakers are the caretakers of durable objects.
+type caretakers struct{ depot *vat.Depot }
 
 // shelf is the beginning of the keys of a publication's caretakers.
 func shelf(p *publication) string {
@@ -22,11 +22,11 @@ func shelf(p *publication) string {
 }
 
 // stores reports whether the caretakers of a publication are stored. Those of capability keys are not, as their publications are not.
-func (g *grants) stores(p *publication) bool { return g != nil && g.depot != nil && p.lock == nil }
+func (g *caretakers) stores(p *publication) bool { return g != nil && g.depot != nil && p.lock == nil }
 
 // of returns the stored caretakers of a publication, and the one that stands before ref, null if there is none. It forgets those of
 // other objects that nobody has.
-func (g *grants) of(p *publication, ref vat.Ref) (given []grant, caret vat.Ref, err error) {
+func (g *caretakers) of(p *publication, ref vat.Ref) (given []handed, caret vat.Ref, err error) {
 	if !g.stores(p) {
 		return nil, vat.Ref{}, nil
 	}
@@ -41,7 +41,7 @@ func (g *grants) of(p *publication, ref vat.Ref) (given []grant, caret vat.Ref, 
 			unused = append(unused, key)
 			continue
 		}
-		given = append(given, grant{caret: pin.Ref.Weak(), held: pin.Ref, revoke: revoke})
+		given = append(given, handed{caret: pin.Ref.Weak(), held: pin.Ref, revoke: revoke})
 		if inner == ref {
 			caret = pin.Ref
 		}
@@ -50,7 +50,7 @@ func (g *grants) of(p *publication, ref vat.Ref) (given []grant, caret vat.Ref, 
 }
 
 // keep stores a caretaker of a publication.
-func (g *grants) keep(p *publication, caret vat.Ref) error {
+func (g *caretakers) keep(p *publication, caret vat.Ref) error {
 	pins, err := g.depot.Pinned(shelf(p))
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (g *grants) keep(p *publication, caret vat.Ref) error {
 }
 
 // drop forgets the caretakers of a publication.
-func (g *grants) drop(p *publication) error {
+func (g *caretakers) drop(p *publication) error {
 	if !g.stores(p) {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (g *grants) drop(p *publication) error {
 	return g.forget(all)
 }
 
-func (g *grants) forget(keys []string) error {
+func (g *caretakers) forget(keys []string) error {
 	if len(keys) == 0 {
 		return nil
 	}

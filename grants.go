@@ -1,0 +1,107 @@
+package hawser
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// A Role is a facet of an object that grants may name: see [Node.Offer].
+type Role = warden.Role
+
+// Holder is who has redeemed a grant.
+type Holder = warden.Holder
+
+// How grants fail their holders, who are told no more than that.
+var (
+	// ErrGrantRefused breaks a reference that was to be had by a grant that is not good, for whatever reason.
+	ErrGrantRefused = warden.ErrRefused
+	// ErrBeyondGrant breaks a call that is not within what every link of its grant allows.
+	ErrBeyondGrant = warden.ErrBeyond
+	// ErrGrantOver breaks calls by way of a grant that has expired or was revoked.
+	ErrGrantOver = warden.ErrOver
+)
+
+var (
+	errOfferHere = errors.New("hawser: objects are offered by the node that Open returned, under its identity")
+	errSigner    = errors.New("hawser: an anonymous node has no key to sign with")
+)
+
+// Offer has grants open roles of an object of this node from now on. v is the object's vat, in whose turns roles are opened;
+// the object itself is whatever these return. The id returned, which grants name, is the same for the same name under the same
+// identity. If v is durable then so is what was given: it is there after a restart, and so that grants can be redeemed again the
+// program offers the object again. What a role opens is an object with methods, to which grants may be narrowed, and no function.
+func (n *Node) Offer(ctx context.Context, name string, v *vat.Vat, roles map[string]Role) (grant.ObjectID, error) {
+	if err := context.Cause(ctx); err != nil {
+		return grant.ObjectID{}, err
+	}
+	if n.child {
+		return grant.ObjectID{}, errOfferHere
+	}
+	id := n.ObjectID(name)
+	if err := n.root.office.Offer(id, v, roles); err != nil {
+		return grant.ObjectID{}, fmt.Errorf("hawser: offer %q: %w", name, err)
+	}
+	return id, nil
+}
+
+// Withdraw ends an offer: grants about the object are refused until it is offered again. What was given stays.
+func (n *Node) Withdraw(name string) {
+	if !n.child {
+		n.root.office.Withdraw(n.ObjectID(name))
+	}
+}
+
+// ObjectID returns the id by which grants name the object that this node offers under a name, offered at present or not. It is
+// no secret, and depends on the identity and the name alone.
+func (n *Node) ObjectID(name string) grant.ObjectID {
+	h := sha256.New()
+	key := n.root.office.Host()
+	_, _ = io.WriteString(h, "hawser/object/1")
+	_, _ = h.Write(key[:])
+	_, _ = io.WriteString(h, name)
+	return grant.ObjectID(h.Sum(nil))
+}
+
+// Signer returns the signing key of the node's identity, with which it issues grants about objects of its own, and delegates
+// and redeems those that are for it; nil for an anonymous node.
+func (n *Node) Signer() crypto.Signer {
+	if n.signer == nil {
+		return nil
+	}
+	return n.signer
+}
+
+// Issue returns a grant about the object that this node offers under a name, in one of its roles. It needs no connection, and
+// the object need not be offered yet.
+func (n *Node) Issue(name, role string, t grant.Terms) (*grant.Grant, error) {
+	if n.child {
+		return nil, errOfferHere
+	}
+	return grant.Issue(n.signer, grant.Root{Object: n.ObjectID(name), Role: role}, t)
+}
+
+// Redeem returns a reference to what a grant stands for, at the node that issued its first link, found at the place given. It
+// returns at once; messages sent to it go out behind the grant. signer is the key that the grant is for: nil for the node's own. It is
+// called with locks held, so one that is slow had better delegate the grant to a key in memory. The peer learns nothing of the grant if it is
+// not the one that has issued it. What keeps the grant from being redeemed — it has expired or was revoked, the object is
+// not on offer, the peer does not say which — breaks the reference with ErrGrantRefused; when it ends later, calls break with
+// ErrGrantOver. A reference that broke with its session stays broken: redeem again.
+func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
+	if signer == nil {
+		if signer = n.Signer(); signer == nil {
+			w := vat.NewVow(nil)
+			w.Break(errSigner)
+			return w.Ref()
+		}
+	}
+	return n.home.Redeem(g, signer, at)
+}

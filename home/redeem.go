@@ -1,0 +1,94 @@
+package home
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hawser-go/hawser/captp/msg"
+	"github.com/hawser-go/hawser/captp/wire"
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// A grant becomes a reference at the home of the object it is about, for whoever proves, in the session, to be its holder. At a
+// closed door it admits by itself: the dialler shows it in the handshake.
+
+const selectorRedeem = passable.Symbol("redeem")
+
+// FeatureRedeem is announced by netlayers whose sessions take grants.
+const FeatureRedeem = "redeem"
+
+// Redeem returns a reference to what a grant stands for, at the node that issued it, found at the place given. It returns at
+// once, and messages go out behind the grant, with the connection if there is none yet. signer is the holder's key; it is
+// called with locks held, for each session in which the grant is shown, so one that is slow had better delegate the grant to a
+// key that is not. The reference breaks with warden.ErrRefused, whatever the reason, if the grant is not good, or not for signer;
+// it is over when the grant is. Nothing is shown to a peer that is not the grant's subject.
+func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
+	if key := grant.KeyOf(signer); key.IsZero() || key != g.Holder() {
+		return broken(fmt.Errorf("home: the grant is for %s: give the signer of that key", g.Holder()))
+	}
+	if h.isOwn(at.ID()) {
+		if h.cfg.Office == nil {
+			return broken(warden.ErrRefused)
+		}
+		return h.cfg.Office.Open(g)
+	}
+	show := func(info netlayer.Info) ([]any, error) { return h.show(g, signer, info) }
+	leaf := g.ID()
+	return h.request(&request{
+		peer: at.Clone(), name: [16]byte(leaf[:16]),
+		credential: func(info netlayer.Info) []byte {
+			args, err := show(info)
+			if err != nil {
+				return nil // the fetch says so
+			}
+			b, err := wire.NewEncoder(wire.Hawser).Append(nil, &msg.Deliver{To: msg.Desc{Kind: msg.Export}, Selector: selectorRedeem, Args: args}, nil)
+			if err != nil || len(b) > netlayer.MaxCredential {
+				return nil
+			}
+			return b
+		},
+		fetch: func(l *link) vat.Ref { return l.session.Ask(selectorRedeem, show) },
+	})
+}
+
+var (
+	errNoBinding = errors.New("home: a grant is shown only in sessions that a proof can be bound to, which this network's are not")
+	errNoGrants  = errors.New("home: the peer takes no grants: it runs an older version, or something else")
+	errNotHost   = errors.New("home: the peer is not the one that the grant is about: it was not shown")
+)
+
+// show returns the arguments of redeem, for a session with what is known of its peer.
+func (h *Home) show(g *grant.Grant, signer crypto.Signer, info netlayer.Info) ([]any, error) {
+	switch {
+	case info.Binding == ([32]byte{}):
+		return nil, errNoBinding
+	case !slices.Contains(info.Features, FeatureRedeem):
+		return nil, errNoGrants
+	case info.Identity == nil || grant.Key(info.Identity.Signing) != g.Subject():
+		return nil, errNotHost
+	}
+	p, err := grant.Present(signer, g, info.Binding, g.Subject(), h.presentation())
+	if err != nil {
+		return nil, err
+	}
+	return []any{g.Bytes(), p}, nil
+}
+
+// presentation numbers what this Home shows. After a restart, in a session that goes on, the numbers are higher still.
+func (h *Home) presentation() uint64 {
+	for {
+		last := h.presented.Load()
+		next := max(last+1, uint64(time.Now().UnixMicro()))
+		if h.presented.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}

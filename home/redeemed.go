@@ -1,0 +1,74 @@
+package home
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// shown returns the grant that a peer shows, and the number of its presentation, if the peer is its holder and has proven that for
+// this very session. Whether the grant is good is for the office to say.
+func (h *Home) shown(info netlayer.Info, shown, presentation []byte) (*grant.Grant, uint64, error) {
+	if h.cfg.Office == nil || info.Binding == ([32]byte{}) {
+		return nil, 0, fmt.Errorf("%w: no grants are taken here, or not in this session", grant.ErrRefused)
+	}
+	g, err := grant.Parse(shown)
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := g.CheckPresentation(presentation, info.Binding, h.cfg.Office.Host())
+	return g, n, err
+}
+
+// Redeem returns what the grant stands for that the peer shows.
+func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, error) {
+	h := b.h
+	g, n, err := h.shown(b.link.info(), shown, presentation)
+	if err == nil {
+		h.mu.Lock()
+		if n <= b.link.presented {
+			err = fmt.Errorf("%w: presentation %d was made before number %d, which has come", grant.ErrRefused, n, b.link.presented)
+		} else {
+			b.link.presented = n
+		}
+		h.mu.Unlock()
+	}
+	if err != nil {
+		h.log.Info("a grant was refused", "peer", b.link.peer.String(), "why", err)
+		return vat.Ref{}, warden.ErrRefused
+	}
+	r := h.cfg.Office.Open(g)
+	r.PromiseCell().Subscribe(settled(func(_ any, err error) {
+		if err == nil {
+			h.credit(b.link, nameOf(g.ID()))
+		}
+	}))
+	return r, nil
+}
+
+// nameOf is a link's name among the secrets that admit peers.
+func nameOf(id grant.LinkID) [16]byte { return [16]byte(id[:16]) }
+
+// granted reports whether a dialler has shown a good grant, which it holds.
+func (h *Home) granted(info netlayer.Info, args []any) bool {
+	if len(args) != 2 {
+		return false
+	}
+	shown, ok1 := args[0].([]byte)
+	presentation, ok2 := args[1].([]byte)
+	if !ok1 || !ok2 {
+		return false
+	}
+	g, _, err := h.shown(info, shown, presentation)
+	if err == nil {
+		err = h.cfg.Office.Check(g)
+	}
+	if err != nil {
+		h.log.Info("a grant was refused at the door", "why", err)
+	}
+	return err == nil
+}
