@@ -82,7 +82,7 @@ func (d *durables) open(c Config, s *shared) (err error) {
 		err = d.ledger.Use(d.depot)
 	}
 	if err == nil {
-		err = s.office.Use(d.depot)
+		err = s.office.Use(d.depot, d.store.View)
 	}
 	if err != nil {
 		_ = d.depot.Close()

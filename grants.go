@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -91,8 +92,8 @@ func (n *Node) Issue(name, role string, t grant.Terms) (*grant.Grant, error) {
 
 // Redeem returns a reference to what a grant stands for, at the node that issued its first link, found at the place given. It
 // returns at once; messages sent to it go out behind the grant. signer is the key that the grant is for: nil for the node's own. It is
-// called with locks held, so one that is slow had better delegate the grant to a key in memory. The peer learns nothing of the grant if it is
-// not the one that has issued it. What keeps the grant from being redeemed — it has expired or was revoked, the object is
+// called with locks held, so one that is slow had better delegate the grant to a key in memory. Nothing is sent to a
+// peer that is not the one that has issued it, but it may be shown the grant, which is of no use to it. What keeps the grant from being redeemed — it has expired or was revoked, the object is
 // not on offer, the peer does not say which — breaks the reference with ErrGrantRefused; when it ends later, calls break with
 // ErrGrantOver. A reference that broke with its session stays broken: redeem again.
 func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
@@ -104,4 +105,30 @@ func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 		}
 	}
 	return n.home.Redeem(g, signer, at)
+}
+
+// RevokeGrant revokes the last link of a grant, for good, and with it everything that was delegated from it: as its issuer, as that of any
+// link before it, or as its holder, who renounces it. If it is about an object of this node then what was given by it has ended, and that is on
+// the disk, when RevokeGrant returns. The notice returned proves itself: the object's home, if that is another node, and whoever else verifies such grants, is to be told
+// (see [Node.Notify]); until then they know nothing of it.
+func (n *Node) RevokeGrant(ctx context.Context, g *grant.Grant, reason string) (notice []byte, err error) {
+	if n.signer == nil {
+		return nil, errSigner
+	}
+	o := n.root.office
+	if n.child {
+		return nil, errOfferHere
+	}
+	return o.Revoke(ctx, n.signer, g, grant.Withdrawal{Link: g.ID(), Reason: reason})
+}
+
+// Notify tells the node at a place what was revoked of its grants. The promise returned is fulfilled when it has learned that, what was
+// given has ended and its disk has it, and breaks with ErrGrantRefused if the notice is not good or does not matter there.
+func (n *Node) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
+	return n.home.Notify(notice, at)
+}
+
+// Learn takes in a notice that somebody else has passed on, as [Node.Notify] has another node do.
+func (n *Node) Learn(ctx context.Context, notice []byte) error {
+	return n.root.office.Learn(ctx, notice)
 }

@@ -21,6 +21,7 @@ type bootstrap interface {
 	RelayGift(ctx context.Context, id []byte) (vat.Ref, error)
 	MailTo(ctx context.Context, drop string, record, bundle, life []byte) error
 	Redeem(ctx context.Context, shown, presentation []byte) (vat.Ref, error)
+	Notify(ctx context.Context, notice []byte) (vat.Ref, error)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

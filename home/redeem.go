@@ -11,6 +11,7 @@ import (
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -29,7 +30,8 @@ const FeatureRedeem = "redeem"
 // once, and messages go out behind the grant, with the connection if there is none yet. signer is the holder's key; it is
 // called with locks held, for each session in which the grant is shown, so one that is slow had better delegate the grant to a
 // key that is not. The reference breaks with warden.ErrRefused, whatever the reason, if the grant is not good, or not for signer;
-// it is over when the grant is. Nothing is shown to a peer that is not the grant's subject.
+// it is over when the grant is. No message goes to a peer that is not the grant's subject; in the handshake, before the peer has shown
+// which signing key goes with the key that it was dialled by, the grant itself is shown, so that a closed door opens.
 func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
 	if key := grant.KeyOf(signer); key.IsZero() || key != g.Holder() {
 		return broken(fmt.Errorf("home: the grant is for %s: give the signer of that key", g.Holder()))
@@ -40,12 +42,20 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 		}
 		return h.cfg.Office.Open(g)
 	}
-	show := func(info netlayer.Info) ([]any, error) { return h.show(g, signer, info) }
+	show := func(info netlayer.Info) ([]any, error) {
+		if !slices.Contains(info.Features, FeatureRedeem) {
+			return nil, errNoGrants
+		}
+		if info.Identity == nil || grant.Key(info.Identity.Signing) != g.Subject() {
+			return nil, errNotHost
+		}
+		return h.show(g, signer, info)
+	}
 	leaf := g.ID()
 	return h.request(&request{
 		peer: at.Clone(), name: [16]byte(leaf[:16]),
 		credential: func(info netlayer.Info) []byte {
-			args, err := show(info)
+			args, err := h.show(g, signer, info) // whose it is the peer proves later: a closed door must open first
 			if err != nil {
 				return nil // the fetch says so
 			}
@@ -59,6 +69,25 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 	})
 }
 
+// Notify tells a peer what was revoked of its grants: a notice made by grant.Revoke, or a head. The promise returned is fulfilled when it is
+// so there, and on its disk; it breaks with warden.ErrRefused if the notice is not good or does not matter there.
+func (h *Home) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
+	if h.isOwn(at.ID()) {
+		if h.cfg.Office == nil {
+			return promise.Broken[bool](warden.ErrRefused)
+		}
+		return vat.Result[bool](h.cfg.Office.Hear(notice))
+	}
+	return vat.Result[bool](h.request(&request{peer: at.Clone(), fetch: func(l *link) vat.Ref {
+		return l.session.Ask("notify", func(info netlayer.Info) ([]any, error) {
+			if !slices.Contains(info.Features, FeatureRedeem) {
+				return nil, errNoGrants
+			}
+			return []any{notice}, nil
+		})
+	}}))
+}
+
 var (
 	errNoBinding = errors.New("home: a grant is shown only in sessions that a proof can be bound to, which this network's are not")
 	errNoGrants  = errors.New("home: the peer takes no grants: it runs an older version, or something else")
@@ -67,13 +96,8 @@ var (
 
 // show returns the arguments of redeem, for a session with what is known of its peer.
 func (h *Home) show(g *grant.Grant, signer crypto.Signer, info netlayer.Info) ([]any, error) {
-	switch {
-	case info.Binding == ([32]byte{}):
+	if info.Binding == ([32]byte{}) {
 		return nil, errNoBinding
-	case !slices.Contains(info.Features, FeatureRedeem):
-		return nil, errNoGrants
-	case info.Identity == nil || grant.Key(info.Identity.Signing) != g.Subject():
-		return nil, errNotHost
 	}
 	p, err := grant.Present(signer, g, info.Binding, g.Subject(), h.presentation())
 	if err != nil {

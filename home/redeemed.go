@@ -50,6 +50,14 @@ func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, 
 	return r, nil
 }
 
+// Notify takes in what was revoked of this node's grants, from whoever says so: it proves itself. The answer comes when that is so.
+func (b *lobby) Notify(_ context.Context, notice []byte) (vat.Ref, error) {
+	if b.h.cfg.Office == nil {
+		return vat.Ref{}, warden.ErrRefused
+	}
+	return b.h.cfg.Office.Hear(notice), nil
+}
+
 // nameOf is a link's name among the secrets that admit peers.
 func nameOf(id grant.LinkID) [16]byte { return [16]byte(id[:16]) }
 

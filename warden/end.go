@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -32,6 +31,9 @@ func (o *Office) wind() {
 	for _, t := range o.tallies {
 		sooner(t.until)
 	}
+	if n, _ := o.known.Len(); n > 0 {
+		sooner(now.Add(longestWait))
+	}
 	if !next.IsZero() && o.started && !o.closed {
 		o.alarm = time.AfterFunc(min(max(next.Sub(now)+o.cfg.Skew, 0), longestWait), o.expire)
 	}
@@ -56,6 +58,9 @@ func (o *Office) expire() {
 	}
 	o.mu.Unlock()
 	o.unpin(keys)
+	if n, _ := o.known.Len(); n+len(over)+len(keys) > 0 {
+		o.lapse(now)
+	}
 	for _, e := range over {
 		o.sever(e, func(error) {})
 	}
@@ -117,6 +122,3 @@ func (o *Office) Close() {
 		o.alarm.Stop()
 	}
 }
-
-// revoked reports whether a link was revoked.
-func (o *Office) revoked(grant.LinkID) bool { return false }

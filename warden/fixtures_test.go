@@ -117,7 +117,8 @@ type site struct {
 	m      *vattest.Machine // nil if it is not durable
 	v      *vat.Vat
 	folder vat.Ref
-	opened int // how often a role was
+	opened int           // how often a role was
+	back   time.Duration // by which the clock was set back
 }
 
 // each runs fn in a bubble with either sort of vat.
@@ -144,12 +145,14 @@ func each(t *testing.T, fn func(t *testing.T, s *site)) {
 	}
 }
 
-func (s *site) newOffice() *warden.Office { return warden.New(warden.Config{Host: host.key()}) }
+func (s *site) newOffice() *warden.Office {
+	return warden.New(warden.Config{Host: host.key(), Now: func() time.Time { return time.Now().Add(-s.back) }})
+}
 
 // begin has the office work with the process that runs.
 func (s *site) begin() {
 	s.t.Helper()
-	if err := s.office.Use(s.m.Depot()); err != nil {
+	if err := s.office.Use(s.m.Depot(), s.m.Store().View); err != nil {
 		s.t.Fatal(err)
 	}
 	s.v = s.m.Vat("folders")
@@ -221,7 +224,8 @@ func issue(t *testing.T, role string, to person, more ...func(*grant.Terms)) *gr
 
 func pass(t *testing.T, g *grant.Grant, from, to person, more ...func(*grant.Terms)) *grant.Grant {
 	t.Helper()
-	next, err := g.Delegate(from, terms(to, append(more, func(t *grant.Terms) { t.Depth-- })...))
+	links := g.Links()
+	next, err := g.Delegate(from, terms(to, append(more, func(t *grant.Terms) { t.Depth = links[len(links)-1].Depth - 1 })...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -48,9 +49,15 @@ func readPin(prefix, key string) (ids []grant.LinkID, until time.Time, ok bool) 
 	return ids, time.Unix(n, 0), true
 }
 
-// Use has the office keep what it gives in a depot, which is open and whose kinds include those of the office, and finds what it has given
-// before. It is called before anything else.
-func (o *Office) Use(d *vat.Depot) error {
+// View reads a store.
+type View func(fn func(store.Reader) error) error
+
+// Use has the office keep what it gives and learns in a depot, which is open and whose kinds include those of the office, and beside it in
+// the same store, which view reads; and finds what was there before. It is called before anything else.
+func (o *Office) Use(d *vat.Depot, view View) error {
+	if err := o.load(view); err != nil {
+		return err
+	}
 	mandates, err := d.Pinned(pinsOfMandates)
 	if err != nil {
 		return err
@@ -63,8 +70,7 @@ func (o *Office) Use(d *vat.Depot) error {
 	o.depot = d
 	for key, pin := range mandates {
 		if ids, until, ok := readPin(pinsOfMandates, key); ok {
-			e := &given{office: o, links: ids, until: until, self: pin.Ref}
-			o.given[e.leaf()], o.names[e.name()] = e, e
+			o.enter(&given{office: o, links: ids, until: until, self: pin.Ref})
 		}
 	}
 	for key, pin := range tallies {
@@ -126,12 +132,29 @@ func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallied) 
 	return all
 }
 
+// enter puts what a grant comes to into the office. It is called with mu held.
+func (o *Office) enter(e *given) {
+	o.given[e.leaf()], o.names[e.name()] = e, e
+	for _, id := range e.links {
+		if o.links[id] == nil {
+			o.links[id] = make(map[*given]struct{})
+		}
+		o.links[id][e] = struct{}{}
+	}
+}
+
 // forget drops what a grant has come to from the office.
 func (o *Office) forget(e *given) {
 	o.mu.Lock()
 	if o.given[e.leaf()] == e {
 		delete(o.given, e.leaf())
 		delete(o.names, e.name())
+		for _, id := range e.links {
+			delete(o.links[id], e)
+			if len(o.links[id]) == 0 {
+				delete(o.links, id)
+			}
+		}
 	}
 	ended := o.ended
 	o.mu.Unlock()

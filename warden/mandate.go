@@ -151,5 +151,10 @@ func (u *uses) Uses(id grant.LinkID) uint64 {
 	return 1<<64 - 1
 }
 
-// AsOf implements grant.State.
-func (u *uses) AsOf(grant.Key) time.Time { return time.Time{} }
+// AsOf implements grant.State. This node knows of itself what it has revoked.
+func (u *uses) AsOf(issuer, subject grant.Key) time.Time {
+	if issuer == u.m.office.cfg.Host {
+		return u.m.office.clock.Now()
+	}
+	return u.m.office.known.AsOf(issuer, subject)
+}

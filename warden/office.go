@@ -49,12 +49,16 @@ type Office struct {
 	log      hclog.Logger
 	clock    *grant.Clock
 	verifier grant.Verifier
+	known    *grant.Set // what was revoked of this node's grants
+	said     *grant.Set // what this node has revoked of those of others
+	signing  sync.Mutex // held while the next notice of a signer is made
 	depot    *vat.Depot // nil if nothing is kept
 
 	mu      sync.Mutex
 	offers  map[grant.ObjectID]*offer
-	given   map[grant.LinkID]*given   // by the last link
-	names   map[[16]byte]*given       // by the first half of that
+	given   map[grant.LinkID]*given // by the last link
+	names   map[[16]byte]*given     // by the first half of that
+	links   map[grant.LinkID]map[*given]struct{}
 	tallies map[grant.LinkID]tallying // of links that count uses
 	ended   func(name [16]byte)
 	started bool
@@ -80,10 +84,17 @@ func New(cfg Config) *Office {
 		cfg.Logger = hclog.NewNullLogger()
 	}
 	o := &Office{
-		names: make(map[[16]byte]*given), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), tallies: make(map[grant.LinkID]tallying),
+		names: make(map[[16]byte]*given), links: make(map[grant.LinkID]map[*given]struct{}), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), tallies: make(map[grant.LinkID]tallying),
 	}
 	o.clock = grant.NewClock(cfg.Now, time.Time{})
-	o.verifier = grant.Verifier{Now: o.clock.Now, Skew: cfg.Skew, Revoked: o.revoked, Cache: new(grant.Cache)}
+	var err error
+	if o.known, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew, Wanted: func(subject grant.Key) bool { return subject == cfg.Host }}); err != nil {
+		panic(err) // the defaults are not out of range
+	}
+	if o.said, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew}); err != nil {
+		panic(err)
+	}
+	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cache: new(grant.Cache)}
 	return o
 }
 

@@ -46,8 +46,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 		for _, l := range g.Links() {
 			e.links = append(e.links, l.ID)
 		}
-		o.given[g.ID()] = e
-		o.names[e.name()] = e
+		o.enter(e)
 	}
 	fresh := e.vow == nil
 	if fresh {

@@ -72,6 +72,9 @@ func (m *Machine) Vat(name string) *vat.Vat {
 	return v
 }
 
+// Store returns the store of the process that runs or has run last, which the depot shares with whatever else a program keeps there.
+func (m *Machine) Store() *store.Store { return m.store }
+
 // Depot returns the depot of the process that runs or has run last. Its Err says whether a write has failed.
 func (m *Machine) Depot() *vat.Depot { return m.depot }
 

@@ -1,0 +1,130 @@
+package hawser_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// safe is a purse that can be stored.
+type safe struct{ Amount int }
+
+func (s *safe) Balance(context.Context) (int, error) { return s.Amount, nil }
+func (s *safe) Deposit(_ context.Context, amount int) (int, error) {
+	s.Amount += amount
+	return s.Amount, nil
+}
+
+func (s *safe) Sprout(context.Context) (PurseRef, error) { return PurseRef{}, nil }
+
+var safeKind = vat.KindOf("safe", func() *safe { return new(safe) }, PurseFacet)
+
+// pursed opens a node in dir that offers a durable purse.
+func pursed(t *testing.T, dir string, change func(*hawser.Config)) *hawser.Node {
+	t.Helper()
+	cfg := &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: []vat.Kind{safeKind}}
+	if change != nil {
+		change(cfg)
+	}
+	n := open(t, cfg)
+	v, err := n.DurableVat("bank")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := vat.Root(t.Context(), v, "purse", func(ctx context.Context) (PurseRef, error) {
+		return PurseRef{PurseFacet.Spawn(ctx, &safe{})}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Offer(t.Context(), "purse", v, map[string]hawser.Role{
+		"owner": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return p.Ref, nil }},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func termsFor(n *hawser.Node, depth int) grant.Terms {
+	return grant.Terms{Audience: grant.KeyOf(n.Signer()), Expires: time.Now().Add(time.Hour), Depth: depth}
+}
+
+// A grant is redeemed over a network, at a closed door, by its holder and nobody else; it is good after a restart of its home, and what was
+// revoked stays revoked.
+func TestGrants(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	closed := func(c *hawser.Config) { c.Door.Closed = true }
+	bank := pursed(t, dir, closed)
+	ann, bill, thief := open(t, nil), open(t, nil), open(t, nil)
+	anns, err := bank.Issue("purse", "owner", termsFor(ann, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bills, err := anns.Delegate(ann.Signer(), termsFor(bill, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deposit := func(n *hawser.Node, g *grant.Grant, amount int) (int, error) {
+		return vat.As[PurseRef](n.Redeem(g, nil, bank.Location())).Deposit(ctx, amount).Await(ctx)
+	}
+	if n, err := deposit(ann, anns, 7); n != 7 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := deposit(bill, bills, 1); n != 8 || err != nil {
+		t.Fatal(n, err)
+	}
+	if _, err := deposit(thief, bills, 1); err == nil {
+		t.Error("somebody else has redeemed a grant")
+	}
+	if _, err := vat.As[PurseRef](thief.Redeem(anns, ann.Signer(), thief.Location())).Deposit(ctx, 1).Await(ctx); err == nil {
+		t.Error("a grant was redeemed at a node that is not its subject")
+	}
+	if _, err := vat.As[PurseRef](ann.Redeem(anns, nil, bill.Location())).Deposit(ctx, 1).Await(ctx); err == nil {
+		t.Error("a grant was shown to a node that is not its subject")
+	}
+	if err := bank.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	bank = pursed(t, dir, closed)
+	if n, err := deposit(bill, bills, 1); n != 9 || err != nil {
+		t.Fatal("after a restart", n, err)
+	}
+	notice, err := ann.RevokeGrant(ctx, bills, "he is gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := deposit(ann, anns, 1); n != 10 || err != nil {
+		t.Fatal(n, err)
+	}
+	held := vat.As[PurseRef](bill.Redeem(bills, nil, bank.Location()))
+	if n, err := held.Balance(ctx).Await(ctx); n != 10 || err != nil {
+		t.Fatal("nobody has told the bank yet:", n, err)
+	}
+	if ok, err := ann.Notify(notice, bank.Location()).Await(ctx); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if _, err := held.Balance(ctx).Await(ctx); err == nil {
+		t.Error("what was revoked works")
+	}
+	for range 2 {
+		if _, err := deposit(bill, bills, 1); err == nil {
+			t.Error("what was revoked was redeemed")
+		}
+		if n, err := deposit(ann, anns, 1); err != nil {
+			t.Error(n, err)
+		}
+		if err := bank.Close(); err != nil {
+			t.Fatal(err)
+		}
+		bank = pursed(t, dir, func(c *hawser.Config) {})
+	}
+	if _, err := deposit(bill, bills, 1); !errors.Is(err, hawser.ErrGrantRefused) {
+		t.Error(err)
+	}
+}

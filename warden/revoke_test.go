@@ -1,0 +1,187 @@
+package warden_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// revoke returns a notice by somebody that the last link of g is revoked.
+func (s *site) revoke(by person, g *grant.Grant) []byte {
+	s.t.Helper()
+	b, err := g.Revoke(by, grant.Withdrawal{Link: g.ID()}, s.office.Known().Feed(by.key(), host.key()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return b
+}
+
+func (s *site) learn(notice []byte) {
+	s.t.Helper()
+	if err := s.office.Learn(context.Background(), notice); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A link that is revoked, by who has issued it or stands above it, or by who has it, takes with it what was delegated, for good and across
+// restarts, and nothing else.
+func TestRevoke(t *testing.T) {
+	for _, by := range []person{host, anna, billie} {
+		each(t, func(t *testing.T, s *site) {
+			root := issue(t, "writer", anna)
+			mine := pass(t, root, anna, billie)
+			hers := pass(t, mine, billie, claire)
+			other := pass(t, root, anna, claire)
+			n := must[vat.Ref](t, s.office.Open(mine), "add", "a note")
+			all := map[string]vat.Ref{"billie": s.office.Open(mine), "claire": s.office.Open(hers), "a note": n}
+			title := must[string](t, s.office.Open(other), "title")
+			must[string](t, all["claire"], "title")
+			s.learn(s.revoke(by, mine))
+			for name, r := range all {
+				if _, err := ask[any](r, "title"); !errors.Is(err, warden.ErrOver) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			for range 2 {
+				for _, g := range []*grant.Grant{mine, hers} {
+					_, err := ask[any](s.office.Open(g), "title")
+					want(t, err, warden.ErrRefused)
+				}
+				if got := must[string](t, s.office.Open(other), "title"); got != title {
+					t.Error(got)
+				}
+				s.restart(true)
+			}
+			again := pass(t, root, anna, billie)
+			must[string](t, s.office.Open(again), "title") // another link
+		})
+	}
+}
+
+// What says nothing that counts is refused, and changes nothing.
+func TestT23LearnRefuses(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "reader", anna)
+		r := s.office.Open(g)
+		elsewhere, err := grant.Issue(billie, grant.Root{Object: theFolder, Role: "reader"}, terms(anna))
+		if err != nil {
+			t.Fatal(err)
+		}
+		strangers := s.revoke(anna, g)
+		strangers[len(strangers)/8] ^= 1
+		notice, err := elsewhere.Revoke(billie, grant.Withdrawal{Link: elsewhere.ID()}, grant.Feed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, b := range map[string][]byte{"nothing": nil, "rubbish": []byte("rubbish"), "forged": strangers, "another node's": notice} {
+			if err := s.office.Learn(t.Context(), b); !errors.Is(err, grant.ErrRefused) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if _, err := s.office.Hear(b).Await(t.Context()); !errors.Is(err, warden.ErrRefused) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if n := len(slices.Collect(s.office.Notices())); n != 0 {
+			t.Errorf("%d notices were learned", n)
+		}
+		must[string](t, r, "title")
+		good := s.revoke(host, g)
+		s.learn(good)
+		s.learn(good)
+		if ok, err := vat.Result[bool](s.office.Hear(good)).Await(t.Context()); !ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+}
+
+// Between the receipt of a call and its turn a grant may be revoked, or expire: then there is no turn.
+func TestT19Turn(t *testing.T) {
+	for what, end := range map[string]func(s *site, g *grant.Grant){
+		"revoked": func(s *site, g *grant.Grant) {
+			notice := s.revoke(host, g)
+			go func() { _ = s.office.Learn(context.Background(), notice) }()
+		},
+		"expired": func(*site, *grant.Grant) { time.Sleep(time.Hour + 61*time.Second) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			each(t, func(t *testing.T, s *site) {
+				g := issue(t, "writer", anna)
+				r := s.office.Open(g)
+				must[vat.Ref](t, r, "add", "before")
+				hold, held := make(chan bool), make(chan bool)
+				go func() {
+					_, _ = vat.Do(context.Background(), s.v, func(context.Context) (int, error) {
+						close(held)
+						<-hold
+						return 0, nil
+					})
+				}()
+				<-held // the vat is busy
+				waits := r.Send(t.Context(), "add", "too late")
+				synctest.Wait()
+				end(s, g)
+				synctest.Wait()
+				close(hold)
+				synctest.Wait()
+				_, err := waits.Await(t.Context())
+				want(t, err, warden.ErrOver)
+				if got := must[string](t, s.folder, "title"); got != "1 notes" {
+					t.Error(got)
+				}
+				_, err = ask[any](r, "add", "later")
+				want(t, err, warden.ErrOver)
+			})
+		})
+	}
+}
+
+// A link may demand that the host has heard lately that nothing was revoked. The host's own links are always fresh to itself.
+func TestT25Fresh(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		root := issue(t, "reader", anna, caveats(grant.Fresh(time.Minute)))
+		must[string](t, s.office.Open(root), "title")
+		g := pass(t, root, anna, billie, caveats(grant.Fresh(10*time.Minute)))
+		r := s.office.Open(g)
+		_, err := ask[any](r, "title")
+		want(t, err, warden.ErrBeyond)
+		head := func() {
+			b, err := s.office.Known().Head(anna, g, g.ID(), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.learn(b)
+		}
+		head()
+		must[string](t, r, "title")
+		time.Sleep(10 * time.Minute)
+		_, err = ask[any](r, "title")
+		want(t, err, warden.ErrBeyond)
+		head()
+		s.restart(true)
+		must[string](t, s.office.Open(g), "title")
+	})
+}
+
+// A clock that is set back brings nothing back to life that was seen to end.
+func TestT21Floor(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "reader", anna)
+		must[string](t, s.office.Open(g), "title")
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		s.back = 90 * time.Minute
+		s.restart(true)
+		if s.m == nil {
+			return
+		}
+		_, err := ask[any](s.office.Open(g), "title")
+		want(t, err, warden.ErrRefused)
+	})
+}
