@@ -3,10 +3,8 @@ package hawser
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -64,12 +62,7 @@ func (n *Node) Withdraw(name string) {
 // ObjectID returns the id by which grants name the object that this node offers under a name, offered at present or not. It is
 // no secret, and depends on the identity and the name alone.
 func (n *Node) ObjectID(name string) grant.ObjectID {
-	h := sha256.New()
-	key := n.root.office.Host()
-	_, _ = io.WriteString(h, "hawser/object/1")
-	_, _ = h.Write(key[:])
-	_, _ = io.WriteString(h, name)
-	return grant.ObjectID(h.Sum(nil))
+	return ObjectIDOf(n.root.office.Host(), name)
 }
 
 // Signer returns the signing key of the node's identity, with which it issues grants about objects of its own, and delegates
