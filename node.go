@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 		return nil, fmt.Errorf("hawser: open: %w", context.Cause(ctx))
 	}
 	s.office = warden.New(warden.Config{Host: grant.Key(id.Public().Signing), Logger: c.Logger.Named("grants")})
-	s.kinds = append(s.office.Kinds(), c.Kinds...)
+	s.kinds = slices.Concat(c.Kinds, s.office.Kinds())
 	if err := s.openDurables(c); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/hawser-go/hawser/captp"
@@ -120,6 +121,9 @@ func writeContents(w io.Writer, path string, c *vat.DepotContents) {
 	}
 	fmt.Fprintf(w, "%s: %s\n", path, closed)
 	for _, k := range c.Kinds {
+		if k.Objects == 0 && strings.HasPrefix(k.Name, "hawser.") {
+			continue // the runtime's own, of which there is none
+		}
 		fmt.Fprintf(tab, "%d\t  objects of the kind %q, version %d, %d bytes\n", k.Objects, k.Name, k.Version, k.Bytes)
 	}
 	for _, row := range []struct {
