@@ -114,8 +114,8 @@ func Keep(err error) error {
 	return keep{err}
 }
 
-// kept returns the error inside Keep.
-func kept(err error) (error, bool) { //nolint:revive // the error is the value here
+// Kept returns the error inside [Keep] and true, or any other error as it is: for those who pass on what a handler has returned.
+func Kept(err error) (error, bool) { //nolint:revive // the error is the value here
 	if k, ok := errors.AsType[keep](err); ok {
 		return k.err, true
 	}

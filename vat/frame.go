@@ -91,7 +91,7 @@ func (f *frame) handle() {
 		f.result, f.err = f.self.disp.invoke(f.turn, &f.msg)
 	}
 	if f.err != nil {
-		f.err, f.keep = kept(f.err)
+		f.err, f.keep = Kept(f.err)
 	}
 	f.returned = true
 }

@@ -11,4 +11,10 @@ var (
 	ErrBeyond = vat.NewError("grant.beyond", "grant: the call is not within what the grant allows")
 	// ErrOver is how calls break by way of a grant that has expired or was revoked.
 	ErrOver = vat.NewError("grant.over", "grant: it has expired, or was revoked")
+	// ErrGivenUp is how calls break on a reference that was reached by way of a grant and given up since, because very many were reached after
+	// it. It is to be had again where it was had.
+	ErrGivenUp = vat.NewError("grant.given-up", "grant: the reference was given up for newer ones: get it again by way of what the grant opens")
+	// ErrManyOpen is how a reference breaks that was to be had by a good grant, when too many are open that were passed on by those before
+	// its holder.
+	ErrManyOpen = vat.NewError("grant.many-open", "grant: too many are open that come by way of the same link: try again later, or ask for one by another way")
 )

@@ -107,6 +107,7 @@ var (
 	testKinds   = []vat.Kind{
 		vat.KindOf("folder", func() *folder { return new(folder) }, readerFacet, writerFacet),
 		vat.KindOf("note", func() *note { return new(note) }, noteFacet),
+		vat.KindOf("lab", func() *lab { return new(lab) }, labFacet),
 	}
 )
 

@@ -23,10 +23,10 @@ type mandate struct {
 	// Of what crosses, unless Free.
 	Reached, Lent []crossed
 	Pending       []pending
-	Last          uint64
 
 	office *Office      `ocapn:"-"`
 	grant  *grant.Grant `ocapn:"-"`
+	using  []vat.Ref    `ocapn:"-"` // the proxies in what crosses at this moment
 }
 
 // tallied is a link whose calls are counted, and the count.
@@ -73,14 +73,14 @@ func (m *mandate) end(ctx context.Context) {
 	if m.over() {
 		return
 	}
-	shut(ctx, m.Caret)
+	shut(ctx, m.Caret, ErrOver)
 	for _, c := range m.Reached {
-		shut(ctx, c.To)
+		shut(ctx, c.Way, ErrOver)
 	}
 	for _, p := range m.Pending {
 		p.By.Break(ctx, ErrOver)
 	}
-	m.Caret, m.Tallies, m.Reached, m.Lent, m.Pending = vat.Ref{}, nil, nil, nil, nil
+	m.Grant, m.grant, m.Caret, m.Tallies, m.Reached, m.Lent, m.Pending = nil, nil, vat.Ref{}, nil, nil, nil, nil
 }
 
 // shown returns the grant.
@@ -96,7 +96,7 @@ func (m *mandate) shown() (*grant.Grant, error) {
 }
 
 // lives says whether a message may still come by way of the mandate.
-func (m *mandate) lives(ctx context.Context, msg *vat.Message) error {
+func (m *mandate) lives() error {
 	if m.over() {
 		return ErrOver
 	}
@@ -112,7 +112,7 @@ func (m *mandate) lives(ctx context.Context, msg *vat.Message) error {
 
 // Intercept implements vat.Interceptor.
 func (m *mandate) Intercept(ctx context.Context, msg *vat.Message) (any, error) {
-	if err := m.lives(ctx, msg); err != nil {
+	if err := m.lives(); err != nil {
 		return nil, err
 	}
 	method, args := msg.Method()

@@ -3,6 +3,7 @@ package warden
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/hawser-go/hawser/passable"
@@ -15,16 +16,15 @@ import (
 // the mandate and a number: when it is over what they led to is let go of at once, whoever holds them.
 
 // maxCrossed bounds the references of each side that a mandate has proxies for. The oldest is given up for a new one: it
-// breaks with ErrOver, and whoever had it finds its way there again.
+// breaks with ErrGivenUp, and whoever had it finds its way there again.
 const maxCrossed = 1024
 
 // maxPending bounds the promises that have crossed and not settled.
 const maxPending = 1024
 
-// bound stands before an object that the holder has reached.
+// bound stands before an object that the holder has reached. What that is the mandate knows, by the reference to the proxy.
 type bound struct {
 	Root vat.Ref // the mandate
-	Of   uint64
 }
 
 // lent stands before an object of the holder's.
@@ -37,12 +37,12 @@ var (
 
 // crossed is a reference of one side and what the other sees.
 type crossed struct {
-	Of   uint64
-	To   vat.Ref // of the inside: a caretaker of it
+	Ref  vat.Ref
+	Way  vat.Ref // to it: its caretaker, if it is of the inside
 	Face vat.Ref
 }
 
-// pending is a promise that has crossed and not settled.
+// pending is a promise that has crossed and not settled. Its number is never used again, not even if the turn fails in which it is given.
 type pending struct {
 	Of uint64
 	By promise.Resolver[any]
@@ -50,23 +50,46 @@ type pending struct {
 
 // Intercept implements vat.Interceptor.
 func (b *bound) Intercept(ctx context.Context, msg *vat.Message) (any, error) {
-	m, ok := vat.Near[*mandate](ctx, b.Root)
-	if !ok {
-		return nil, ErrOver
-	}
-	if err := m.lives(ctx, msg); err != nil {
-		return nil, err
-	}
-	return m.cross(ctx, msg, m.Reached, b.Of, inward)
+	return b.cross(ctx, msg, inward)
 }
 
 // Intercept implements vat.Interceptor.
 func (l *lent) Intercept(ctx context.Context, msg *vat.Message) (any, error) {
-	m, ok := vat.Near[*mandate](ctx, l.Root)
-	if !ok || m.over() {
+	return (*bound)(l).cross(ctx, msg, outward)
+}
+
+// cross passes a message on to what the proxy stands before.
+func (b *bound) cross(ctx context.Context, msg *vat.Message, to direction) (any, error) {
+	m, ok := vat.Near[*mandate](ctx, b.Root)
+	if !ok {
 		return nil, ErrOver
 	}
-	return m.cross(ctx, msg, m.Lent, l.Of, outward)
+	if err := m.lives(); err != nil {
+		return nil, err
+	}
+	r := m.behind(vat.Self(ctx), to)
+	if r.IsNull() {
+		return nil, ErrGivenUp
+	}
+	return m.through(ctx, msg, r, to)
+}
+
+// behind returns what a proxy stands before that is seen where to comes from; null if it was given up.
+func (m *mandate) behind(face vat.Ref, to direction) vat.Ref {
+	for _, c := range *m.table(!to) {
+		if c.Face == face {
+			return c.Way
+		}
+	}
+	return vat.Ref{}
+}
+
+// table returns what has crossed to a side.
+func (m *mandate) table(to direction) *[]crossed {
+	if to == outward {
+		return &m.Reached
+	}
+	return &m.Lent
 }
 
 // direction is where something crosses to.
@@ -77,15 +100,6 @@ const (
 	outward direction = false
 )
 
-// cross passes a message on to the reference numbered of.
-func (m *mandate) cross(ctx context.Context, msg *vat.Message, table []crossed, of uint64, to direction) (any, error) {
-	i := slices.IndexFunc(table, func(c crossed) bool { return c.Of == of })
-	if i < 0 {
-		return nil, ErrOver
-	}
-	return m.through(ctx, msg, table[i].To, to)
-}
-
 // through passes a message on to r, which is where to leads, with its arguments as they are seen there, and returns the answer as it is
 // seen where the message came from.
 func (m *mandate) through(ctx context.Context, msg *vat.Message, r vat.Ref, to direction) (any, error) {
@@ -94,9 +108,13 @@ func (m *mandate) through(ctx context.Context, msg *vat.Message, r vat.Ref, to d
 		return nil, err
 	}
 	msg.Args, _ = args.([]any)
+	waited := msg.Answer != nil
 	v, err := vat.Consult(ctx, msg, r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, m.reason(ctx, err, !to)
+	case !waited:
+		return passable.Undefined{}, nil
 	}
 	return m.value(ctx, v, !to)
 }
@@ -106,6 +124,7 @@ func (m *mandate) value(ctx context.Context, v any, to direction) (any, error) {
 	if list, ok := v.([]any); ok && len(list) == 0 {
 		return v, nil
 	}
+	m.using = m.using[:0]
 	return passable.Copy(v, func(r passable.Reference) (passable.Reference, error) {
 		ref, ok := r.(vat.Ref)
 		if !ok {
@@ -131,61 +150,80 @@ func (m *mandate) ref(ctx context.Context, r vat.Ref, to direction) (vat.Ref, er
 		}
 		return m.ref(ctx, known, to)
 	}
-	table := &m.Lent
-	if to == outward {
-		table = &m.Reached
+	face, ok := m.facing(r, to)
+	if !ok {
+		if err := m.makeRoom(ctx, to); err != nil {
+			return vat.Ref{}, err
+		}
+		c := crossed{Ref: r, Way: r}
+		if to == outward {
+			c.Way, _ = vat.Revocable(ctx, r)
+			c.Face = boundFacet.Spawn(ctx, &bound{m.Self})
+		} else {
+			c.Face = lentFacet.Spawn(ctx, &lent{m.Self})
+		}
+		table := m.table(to)
+		*table, face = append(*table, c), c.Face
 	}
-	for _, c := range *table {
-		if vat.Same(ctx, c.To, r) {
-			return c.Face, nil
+	m.using = append(m.using, face)
+	return face, nil
+}
+
+// facing returns the proxy that there is for r on the side that it crosses to.
+func (m *mandate) facing(r vat.Ref, to direction) (face vat.Ref, ok bool) {
+	for _, c := range *m.table(to) {
+		if c.Ref == r {
+			return c.Face, true
 		}
 	}
-	if len(*table) == maxCrossed {
-		shut(ctx, (*table)[0].To)
-		*table = slices.Delete(*table, 0, 1)
-	}
-	m.Last++
-	c := crossed{Of: m.Last, To: r}
-	if to == outward {
-		c.To, _ = vat.Revocable(ctx, r)
-		c.Face = boundFacet.Spawn(ctx, &bound{m.Self, m.Last})
-	} else {
-		c.Face = lentFacet.Spawn(ctx, &lent{m.Self, m.Last})
-	}
-	*table = append(*table, c)
-	return c.Face, nil
+	return vat.Ref{}, false
 }
+
+// makeRoom gives up the oldest proxy of a side, if there are too many: none that is in what crosses at this moment.
+func (m *mandate) makeRoom(ctx context.Context, to direction) error {
+	table := m.table(to)
+	if len(*table) < maxCrossed {
+		return nil
+	}
+	i := slices.IndexFunc(*table, func(c crossed) bool { return !slices.Contains(m.using, c.Face) })
+	if i < 0 {
+		return errManyAtOnce
+	}
+	if to == outward {
+		shut(ctx, (*table)[i].Way, ErrGivenUp)
+	}
+	*table = slices.Delete(*table, i, i+1)
+	return nil
+}
+
+var errManyAtOnce = vat.NewError("grant.many-at-once", "grant: more references at once than can be reached by way of a grant, which are 1024: ask for fewer at a time")
 
 // unwrapped returns what a proxy stands for that comes back to its own side.
 func (m *mandate) unwrapped(ctx context.Context, r vat.Ref, to direction) (vat.Ref, bool) {
-	table, of := m.Reached, uint64(0)
+	var p *bound
+	var ok bool
 	if to == inward {
 		if own, ok := vat.Near[*mandate](ctx, r); ok && own == m {
 			return inner(m.Caret), true
 		}
-		b, ok := vat.Near[*bound](ctx, r)
-		if !ok || !vat.Same(ctx, b.Root, m.Self) {
-			return vat.Ref{}, false
-		}
-		of = b.Of
+		p, ok = vat.Near[*bound](ctx, r)
 	} else {
 		if vat.Same(ctx, r, m.Caret) {
 			return m.Face, true
 		}
-		l, ok := vat.Near[*lent](ctx, r)
-		if !ok || !vat.Same(ctx, l.Root, m.Self) {
-			return vat.Ref{}, false
-		}
-		table, of = m.Lent, l.Of
+		var l *lent
+		l, ok = vat.Near[*lent](ctx, r)
+		p = (*bound)(l)
 	}
-	for _, c := range table {
-		if c.Of == of && to == inward {
-			return inner(c.To), true
-		} else if c.Of == of {
-			return c.To, true
+	if !ok || p.Root != m.Self {
+		return vat.Ref{}, false
+	}
+	for _, c := range *m.table(!to) {
+		if vat.Same(ctx, c.Face, r) {
+			return c.Ref, true
 		}
 	}
-	return vat.Ref{}, true // it was given up: it leads nowhere
+	return broken(ErrGivenUp), true
 }
 
 // inner returns what a caretaker stands before.
@@ -194,10 +232,10 @@ func inner(caret vat.Ref) vat.Ref {
 	return r
 }
 
-// shut shuts a caretaker, if r is one.
-func shut(ctx context.Context, r vat.Ref) {
-	if _, revoke, ok := vat.Guarded(r); ok {
-		revoke(ctx, ErrOver)
+// shut shuts a caretaker of the mandate's own.
+func shut(ctx context.Context, caret vat.Ref, cause error) {
+	if _, revoke, ok := vat.Guarded(caret); ok {
+		revoke(ctx, cause)
 	}
 }
 
@@ -207,8 +245,7 @@ func (m *mandate) promised(ctx context.Context, r vat.Ref, to direction) (vat.Re
 		return vat.Ref{}, vat.ErrOverloaded
 	}
 	p, resolver := promise.New[any](ctx)
-	m.Last++
-	n := m.Last
+	n := rand.Uint64()
 	m.Pending = append(m.Pending, pending{n, resolver})
 	vat.WhenSettled(ctx, vat.Result[any](r), selfRef{m.Self}, func(self selfRef, ctx context.Context, o promise.Outcome[any]) vat.Ref {
 		return self.Send(ctx, "settled", n, bool(to), o)
@@ -227,8 +264,6 @@ func (m *mandate) Settled(ctx context.Context, n uint64, to bool, o promise.Outc
 	v, err := o.Get()
 	if err == nil {
 		v, err = m.value(ctx, v, direction(to))
-	} else {
-		err = m.reason(ctx, err, direction(to))
 	}
 	if err != nil {
 		resolver.Break(ctx, err)
@@ -237,15 +272,27 @@ func (m *mandate) Settled(ctx context.Context, n uint64, to bool, o promise.Outc
 	resolver.Fulfill(ctx, v)
 }
 
-// reason returns an error as the side sees it that it crosses to: peers break promises with values, which may hold references.
+// reason returns an error as the side sees it that it crosses to: promises are broken with values, too, which may hold references. None of
+// these crosses if the turn fails, as it does unless the error is in [vat.Keep]: nothing would remember what they lead to.
 func (m *mandate) reason(ctx context.Context, err error, to direction) error {
-	e, ok := errors.AsType[*vat.Error](err)
+	cause, kept := vat.Kept(err)
+	e, ok := errors.AsType[*vat.Error](cause)
 	if !ok || e.Reason == nil {
 		return err
 	}
-	reason, bad := m.value(ctx, e.Reason, to)
-	if bad != nil {
-		return bad
+	seen := *e
+	if !kept {
+		if _, bad := passable.Copy(e.Reason, noReference); bad != nil {
+			seen.Reason = nil
+		}
+		return &seen
 	}
-	return vat.FromReason(reason, e.Remote)
+	if seen.Reason, err = m.value(ctx, e.Reason, to); err != nil {
+		return vat.Keep(err)
+	}
+	return vat.Keep(&seen)
 }
+
+var errReference = errors.New("warden: a reference in the reason of a turn that has failed")
+
+func noReference(passable.Reference) (passable.Reference, error) { return nil, errReference }

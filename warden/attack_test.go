@@ -1,0 +1,358 @@
+package warden_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// lab is an object that does what is asked, as a peer's object might.
+type lab struct {
+	Kept  []vat.Ref
+	Count int
+}
+
+type Lab interface {
+	Keep(r vat.Ref)
+	KeepAll(all []vat.Ref)
+	Give() []vat.Ref
+	Make(ctx context.Context, n int) []vat.Ref
+	Caretaker(ctx context.Context, r vat.Ref) []vat.Ref
+	Echo(v any) any
+	Is(a, b vat.Ref) bool
+	Tell(ctx context.Context, i int, selector string, args []any) vat.Ref
+	Say(ctx context.Context, i int, selector string, args []any)
+	Fail(ctx context.Context, keep bool) error
+	FailWith(ctx context.Context, r vat.Ref) error
+	Up() int
+}
+
+func (l *lab) Keep(r vat.Ref)       { l.Kept = append(l.Kept, r) }
+func (l *lab) KeepAll(r []vat.Ref)  { l.Kept = append(l.Kept, r...) }
+func (l *lab) Give() []vat.Ref      { return l.Kept }
+func (l *lab) Echo(v any) any       { return v }
+func (l *lab) Is(a, b vat.Ref) bool { return a == b }
+func (l *lab) Up() int              { l.Count++; return l.Count }
+func (l *lab) Make(ctx context.Context, n int) []vat.Ref {
+	all := make([]vat.Ref, n)
+	for i := range all {
+		all[i] = noteFacet.Spawn(ctx, &note{Text: fmt.Sprint(i)})
+	}
+	return all
+}
+
+func (l *lab) Caretaker(ctx context.Context, r vat.Ref) []vat.Ref {
+	caret, _ := vat.Revocable(ctx, r)
+	return []vat.Ref{caret, vat.Revoker(ctx, caret)}
+}
+
+func (l *lab) Tell(ctx context.Context, i int, selector string, args []any) vat.Ref {
+	return l.Kept[i].Send(ctx, selector, args...)
+}
+
+func (l *lab) Say(ctx context.Context, i int, selector string, args []any) {
+	_ = l.Kept[i].SendOnly(ctx, selector, args...)
+}
+
+func (l *lab) Fail(ctx context.Context, keep bool) error {
+	l.Count++
+	err := vat.FromReason(passable.Struct{{Key: "note", Value: noteFacet.Spawn(ctx, &note{Text: "in the reason"})}}, false)
+	if keep {
+		return vat.Keep(err)
+	}
+	return err
+}
+
+func (l *lab) FailWith(_ context.Context, r vat.Ref) error {
+	l.Kept = append(l.Kept, r)
+	return errEmpty
+}
+
+var (
+	labFacet = vat.FacetOf[Lab]("test.Lab")
+	theLab   = grant.ObjectID{9}
+)
+
+// openLab offers a lab and returns it, and a grant of it to anna. It is called anew after each restart.
+func (s *site) openLab() (vat.Ref, *grant.Grant) {
+	s.t.Helper()
+	type ref struct{ vat.Ref }
+	r, err := vat.Root(context.Background(), s.v, "lab", func(ctx context.Context) (ref, error) {
+		return ref{labFacet.Spawn(ctx, &lab{})}, nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.office.Offer(theLab, s.v, map[string]warden.Role{
+		"all": {Open: func(context.Context, warden.Holder) (vat.Ref, error) { return r.Ref, nil }},
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return r.Ref, labGrant(s.t, anna)
+}
+
+func labGrant(t *testing.T, to person, more ...func(*grant.Terms)) *grant.Grant {
+	t.Helper()
+	g, err := grant.Issue(host, grant.Root{Object: theLab, Role: "all"}, terms(to, more...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// outside is a vat of a holder's, with a way to make functions there.
+func outside(t *testing.T) (*vat.Vat, func(fn any) vat.Ref) {
+	v := vat.New(&vat.Config{Name: "holder"})
+	return v, func(fn any) vat.Ref {
+		t.Helper()
+		r, err := vat.Do(t.Context(), v, func(ctx context.Context) (vat.Ref, error) { return vat.Func(ctx, fn), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+// What a holder lends may be a caretaker that leads to others, a publication's: giving it up must not revoke it.
+func TestLentCaretakerIsNotRevoked(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, g := s.openLab()
+		made := must[[]vat.Ref](t, inside, "make", 1)
+		caret := must[[]vat.Ref](t, inside, "caretaker", made[0])[0] // what anybody fetches, say
+		r := s.office.Open(g)
+		must[any](t, r, "keep", caret)
+		v, fn := outside(t)
+		defer v.Close()
+		many := make([]vat.Ref, 1024)
+		for i := range many {
+			many[i] = fn(func() {})
+		}
+		must[any](t, r, "keepAll", many)
+		if got := must[string](t, caret, "read"); got != "0" {
+			t.Error(got)
+		}
+	})
+}
+
+// An error may have a reason with references in it. They are wrapped if the turn stands; otherwise none crosses.
+func TestReasons(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, g := s.openLab()
+		r := s.office.Open(g)
+		for _, keep := range []bool{false, true} {
+			_, err := ask[any](r, "fail", keep)
+			var e *vat.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%v", err)
+			}
+			reason, _ := e.Reason.(passable.Struct)
+			if !keep {
+				if e.Reason != nil {
+					t.Errorf("a reference of a turn that failed has crossed: %v", e.Reason)
+				}
+				continue
+			}
+			if s.m != nil && e.Reason == nil {
+				continue // a stored answer keeps what it says only
+			}
+			if len(reason) != 1 {
+				t.Fatalf("%#v", e)
+			}
+			n := reason[0].Value.(vat.Ref)
+			if got := must[string](t, n, "read"); got != "in the reason" {
+				t.Error(got)
+			}
+			s.learn(s.revoke(host, g))
+			_, err = ask[string](n, "read")
+			want(t, err, warden.ErrOver)
+		}
+		if n := must[int](t, inside, "up"); n != 2 {
+			t.Errorf("counted %d, want one that was kept and this one", n)
+		}
+	})
+}
+
+// A proxy that was made in a turn that has failed leads nowhere, for good, whatever is made after it.
+func TestProxyOfFailedTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{t: t}
+		s.office = s.newOffice()
+		s.v = vat.New(&vat.Config{Name: "folders", Kinds: append(s.office.Kinds(), testKinds[:2]...)}) // so that the lab is not rolled back
+		defer s.v.Close()
+		defer func() { s.office.Close() }()
+		s.office.Start()
+		inside, g := s.openLab()
+		r := s.office.Open(g)
+		v, fn := outside(t)
+		defer v.Close()
+		_, err := ask[any](r, "failWith", fn(func() string { return "first" }))
+		want(t, err, errEmpty)
+		must[any](t, r, "keep", fn(func() string { return "second" }))
+		if got, err := ask[string](inside, "tell", 0, "", []any{}); err == nil {
+			t.Errorf("what was lent in vain leads to the %s", got)
+		}
+		if got := must[string](t, inside, "tell", 1, "", []any{}); got != "second" {
+			t.Error(got)
+		}
+	})
+}
+
+// Two caretakers of one object are two references: when one is revoked the other leads on.
+func TestCaretakersAreTold(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, g := s.openLab()
+		n := must[[]vat.Ref](t, inside, "make", 1)[0]
+		one, two := must[[]vat.Ref](t, inside, "caretaker", n), must[[]vat.Ref](t, inside, "caretaker", n)
+		for _, c := range []vat.Ref{one[0], two[0], n} {
+			must[any](t, inside, "keep", c)
+		}
+		got := must[[]vat.Ref](t, s.office.Open(g), "give")
+		if got[0] == got[1] || got[1] == got[2] || got[0] == got[2] {
+			t.Error("two references are one on the other side")
+		}
+		must[any](t, one[1], "")
+		_, err := ask[string](got[0], "read")
+		want(t, err, vat.ErrRevoked)
+		must[string](t, got[1], "read")
+		must[string](t, got[2], "read")
+	})
+}
+
+// More references than there may be proxies: those that come together all work, or none does and the error says so. A proxy that is
+// given up says that, and what is behind it is to be had again.
+func TestManyReferences(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		_, g := s.openLab()
+		r := s.office.Open(g)
+		first := must[[]vat.Ref](t, r, "make", 1)[0]
+		must[any](t, r, "keep", first)
+		many := must[[]vat.Ref](t, r, "make", 1024)
+		must[string](t, many[0], "read")
+		must[string](t, many[1023], "read")
+		_, err := ask[string](first, "read")
+		want(t, err, warden.ErrGivenUp)
+		_, err = ask[any](r, "make", 1025)
+		if err == nil || errors.Is(err, warden.ErrOver) {
+			t.Errorf("%v", err)
+		}
+		must[string](t, many[0], "read")
+		again := must[[]vat.Ref](t, r, "give")[0]
+		must[string](t, again, "read")
+		if same := must[bool](t, r, "is", first, again); same {
+			t.Error("a proxy that was given up was recognised")
+		}
+		// Nobody waits for these, so nothing is wrapped.
+		for range 3 {
+			if err := r.SendOnly(t.Context(), "make", 1000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		must[string](t, again, "read")
+		must[string](t, many[1023], "read")
+	})
+}
+
+// Everything that crosses is wrapped, wherever it is, and what comes home is what it was.
+func TestWhatCrosses(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, g := s.openLab()
+		r, err := s.office.Open(g).Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, fn := outside(t)
+		defer v.Close()
+		mine := fn(func() string { return "mine" })
+		for _, wrap := range []func(x any) any{
+			func(x any) any { return []any{x, int64(1)} },
+			func(x any) any { return passable.Tagged{Tag: "t", Value: x} },
+			func(x any) any { return passable.Struct{{Key: "k", Value: []any{x}}} },
+		} {
+			got := must[any](t, r, "echo", wrap(mine))
+			if fmt.Sprint(got) != fmt.Sprint(wrap(mine)) {
+				t.Errorf("%v came back as %v", wrap(mine), got)
+			}
+		}
+		if got := must[vat.Ref](t, r, "echo", r); got != r {
+			t.Error("the mandate itself came back as something else")
+		}
+		must[any](t, r, "keep", r)
+		if got := must[[]vat.Ref](t, inside, "give")[0]; got != inside {
+			t.Error("the mandate was not recognised at home")
+		}
+		// A promise for one's own, and for something of the inside, pending when it crosses.
+		type answer struct {
+			p vat.Ref
+			w *vat.Vow
+		}
+		var later [2]answer
+		for i := range later {
+			w := vat.NewVow(nil)
+			later[i] = answer{r.Send(t.Context(), "echo", w.Ref()), w}
+		}
+		synctest.Wait()
+		note := must[[]vat.Ref](t, r, "make", 1)[0]
+		later[0].w.Resolve(mine)
+		later[1].w.Resolve(note)
+		for i, want := range []vat.Ref{mine, note} {
+			if got, err := later[i].p.Await(t.Context()); err != nil || got != want {
+				t.Errorf("promise %d: %v, %v; want %v", i, got, err, want)
+			}
+		}
+		// The proxy of another mandate's is no more than any other reference.
+		other := s.office.Open(labGrant(t, billie))
+		theirs := must[vat.Ref](t, other, "echo", note)
+		if theirs != note {
+			t.Error("what billie has shown came back as something else")
+		}
+		if must[bool](t, other, "is", note, must[[]vat.Ref](t, other, "make", 1)[0]) {
+			t.Error("two notes are one")
+		}
+		s.learn(s.revoke(host, g))
+		for _, x := range []vat.Ref{note, theirs} {
+			_, err := ask[string](x, "read")
+			want(t, err, warden.ErrOver)
+		}
+		must[[]vat.Ref](t, other, "give")
+	})
+}
+
+// A message that waits when the grant ends breaks, where it waits: for a promise, in either direction.
+func TestT19WaitsAtTheEnd(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, g := s.openLab()
+		r := s.office.Open(g)
+		w := vat.NewVow(nil)
+		must[any](t, r, "keep", w.Ref())                             // the inside sends to it
+		told := inside.Send(t.Context(), "tell", 0, "read", []any{}) // waits for the holder
+		far := vat.NewVow(nil)                                       // something of the inside that comes later
+		must[any](t, inside, "keep", far.Ref())
+		got := r.Send(t.Context(), "give")
+		list := vat.Result[[]vat.Ref](got)
+		refs, err := list.Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits := refs[1].Send(t.Context(), "read")
+		echo := r.Send(t.Context(), "echo", w.Ref())
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		for what, p := range map[string]vat.Ref{"inward": told, "outward": waits, "an answer": echo} {
+			if _, err := vat.Result[any](p).Await(t.Context()); !errors.Is(err, warden.ErrOver) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		note := must[[]vat.Ref](t, inside, "make", 1)[0]
+		far.Resolve(note)
+		_, err = ask[string](refs[1], "read")
+		want(t, err, warden.ErrOver)
+	})
+}
