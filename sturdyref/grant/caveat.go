@@ -100,7 +100,7 @@ func (c Caveat) checked() Caveat {
 	case argEquals, argPrefix:
 		if c.a > maxIndex {
 			c.bad = fmt.Sprintf("arguments are numbered from 0 to %d", maxIndex)
-		} else if _, ok := segments(c.text); c.kind == argPrefix && !ok {
+		} else if c.kind == argPrefix && !isPath(c.text) {
 			c.bad = fmt.Sprintf("%.80q is not a path: it begins with / and has no empty segment, no . and no ..", c.text)
 		}
 	case maxUses, fresh, maxArgBytes:
@@ -192,33 +192,22 @@ func readCaveat(claim []any) (Caveat, error) {
 	return c, nil
 }
 
-// segments returns the segments of a path.
-func segments(path string) ([]string, bool) {
-	rest, ok := strings.CutPrefix(path, "/")
-	if !ok {
-		return nil, false
+// isPath reports whether text is a path in which every segment names something.
+func isPath(text string) bool {
+	rest, ok := strings.CutPrefix(text, "/")
+	if !ok || rest == "" {
+		return ok
 	}
-	if rest == "" {
-		return nil, true // everything
-	}
-	list := strings.Split(rest, "/")
-	for _, s := range list {
+	for s := range strings.SplitSeq(rest, "/") {
 		if s == "" || s == "." || s == ".." {
-			return nil, false
-		}
-	}
-	return list, true
-}
-
-// below reports whether path is prefix or below it.
-func below(prefix, path []string) bool {
-	if len(path) < len(prefix) {
-		return false
-	}
-	for i, s := range prefix {
-		if path[i] != s {
 			return false
 		}
 	}
 	return true
+}
+
+// below reports whether one path is another or below it.
+func below(prefix, path string) bool {
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
+	return ok && (rest == "" || rest[0] == '/')
 }

@@ -10,3 +10,13 @@ func IssueWith(signer crypto.Signer, of Root, t Terms, nonce [16]byte) (*Grant, 
 func (g *Grant) DelegateWith(signer crypto.Signer, t Terms, nonce [16]byte) (*Grant, error) {
 	return g.delegate(signer, t, nonce)
 }
+
+// CacheSize is how many links a Cache holds at least, when so many different ones were used last.
+const CacheSize = cacheHalf
+
+// Has and Add are what Verify does with the hash of a link.
+func (c *Cache) Has(hash [32]byte) bool { return c.has(hash) }
+func (c *Cache) Add(hash [32]byte)      { c.add(hash) }
+
+// Len returns how many links c holds.
+func (c *Cache) Len() int { return len(c.young) + len(c.old) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // Grant is a chain of signed links, root first: each is issued by the key that the one before is for. A Grant at hand
@@ -57,10 +58,10 @@ func Parse(b []byte) (*Grant, error) {
 			return nil, refuse(Malformed, i+1, "%v", err)
 		}
 	}
-	// Last, because it is the only check that costs something.
-	for i := range g.links {
-		if !g.links[i].strictKeys() {
-			return nil, refuse(WeakKey, i+1, "a key is not the canonical encoding of a point of large order")
+	// Last, because it is the only check that costs something. Every other issuer is the audience before.
+	for i, key := range append([]Key{g.Subject()}, g.audiences()...) {
+		if !sturdyref.StrictEd25519(key) {
+			return nil, refuse(WeakKey, max(i, 1), "a key is not the canonical encoding of a point of large order")
 		}
 	}
 	return g, nil
@@ -182,6 +183,14 @@ func (g *Grant) earliest(of func(*Link) time.Time) (first time.Time) {
 		}
 	}
 	return first
+}
+
+func (g *Grant) audiences() []Key {
+	keys := make([]Key, len(g.links))
+	for i := range g.links {
+		keys[i] = g.links[i].Audience
+	}
+	return keys
 }
 
 // prefix returns the first n links of g, a grant of their own.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,5 +252,95 @@ func TestNames(t *testing.T) {
 		if _, err := grant.ParseObjectID(bad); err == nil {
 			t.Errorf("%q was taken for an object id", bad)
 		}
+	}
+}
+
+// A grant, a verifier and a set may be used by several goroutines at once.
+func TestConcurrentUse(t *testing.T) {
+	g := chainOf(t, home, anna, billie)
+	s := newSet(t, nil)
+	v := with(s, start)
+	v.Cache = new(grant.Cache)
+	p, err := grant.Present(billie, g, [32]byte{}, home.key(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			other := chainOf(t, home, claire, anna)
+			for range 20 {
+				err1, err2 := v.Verify(g), v.Verify(other)
+				_, err3 := g.CheckPresentation(p, [32]byte{}, home.key())
+				if err := errors.Join(err1, err2, err3); err != nil {
+					t.Error(err)
+				}
+			}
+			b, err := other.Revoke(claire, grant.Withdrawal{Link: other.ID()}, s.Feed(claire.key(), home.key()))
+			if err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Add(b, start); err != nil {
+				t.Error(err)
+			}
+			for range s.All() {
+				s.AsOf(claire.key(), home.key())
+			}
+		})
+	}
+	wg.Wait()
+	if n, _ := s.Len(); n != 4 {
+		t.Errorf("there are %d notices", n)
+	}
+}
+
+// A cache forgets what was not used for long, and nothing that matters: it is only signatures that are checked again.
+func TestCache(t *testing.T) {
+	g := chainOf(t, home, anna)
+	checked := 0
+	v := at(start)
+	v.Cache, v.Checked = new(grant.Cache), func(grant.LinkID) { checked++ }
+	verify := func(g *grant.Grant, want int) {
+		t.Helper()
+		if err := v.Verify(g); err != nil || checked != want {
+			t.Fatalf("%v, %d signatures were checked, want %d", err, checked, want)
+		}
+	}
+	verify(g, 1)
+	verify(g, 1)
+	longer := chainOf(t, home, anna, billie, claire)
+	verify(longer, 4)
+	forged, err := grant.Parse(array(rootFields(home, anna).link(mallet)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		refused(t, "forged", v.Verify(forged), grant.Forged)
+	}
+	if checked != 6 {
+		t.Errorf("%d signatures were checked, want a bad one to be checked each time", checked)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := new(grant.Cache)
+	name := func(i int) (h [32]byte) {
+		binary.BigEndian.PutUint64(h[:], uint64(i))
+		return h
+	}
+	for i := range 4 * grant.CacheSize {
+		c.Add(name(i))
+		if !c.Has(name(0)) {
+			t.Fatalf("what is used all the time is forgotten after %d others", i)
+		}
+		if c.Len() > 2*grant.CacheSize {
+			t.Fatalf("it holds %d", c.Len())
+		}
+		if i >= grant.CacheSize && !c.Has(name(i-grant.CacheSize/4)) {
+			t.Fatalf("what was used a short while ago is forgotten after %d", i)
+		}
+	}
+	if c.Has(name(grant.CacheSize)) {
+		t.Error("nothing is forgotten")
 	}
 }

@@ -68,7 +68,10 @@ func (s *Set) put(r *record, now time.Time) (Notice, error) {
 		f = new(feed)
 		s.feeds[r.feed] = f
 	}
-	f.settled = false
+	// What a head does not count changes nothing.
+	if r.head != nil || f.head != nil && r.seq <= f.head.head.feed.Seq {
+		f.settled = false
+	}
 	if r.head != nil {
 		f.head = r
 		f.last = later(f.last, r.head.feed)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // Limits of a grant. They are part of the format.
@@ -85,7 +83,7 @@ func linkID(payload []byte) LinkID {
 	return sha256.Sum256(append([]byte("hawser/link/v1"), payload...))
 }
 
-// link checks what can be seen from one link alone and returns it. Nothing here is expensive but the two keys.
+// link checks what can be seen from one link alone and returns it. Its keys are not looked at yet.
 func (c *linkClaims) link(payload []byte) (Link, error) {
 	bad := func(format string, args ...any) (Link, error) { return Link{}, fmt.Errorf(format, args...) }
 	switch {
@@ -121,11 +119,6 @@ func (c *linkClaims) link(payload []byte) (Link, error) {
 		l.Caveats = append(l.Caveats, caveat)
 	}
 	return l, nil
-}
-
-// strictKeys reports whether both keys of a link are written in the one canonical way and are of large order.
-func (l *Link) strictKeys() bool {
-	return sturdyref.StrictEd25519(l.Issuer) && sturdyref.StrictEd25519(l.Audience)
 }
 
 // seconds returns the time that a claim says, the zero time for 0.

@@ -101,11 +101,6 @@ func (c Caveat) met(l *Link, call Call, now time.Time, s State, subject Key) boo
 
 // isPathBelow reports whether a model value is a string that is a path at or below prefix.
 func isPathBelow(arg any, prefix string) bool {
-	text, ok := arg.(string)
-	if !ok {
-		return false
-	}
-	p, ok1 := segments(prefix)
-	path, ok2 := segments(text)
-	return ok1 && ok2 && below(p, path)
+	path, ok := arg.(string)
+	return ok && isPath(path) && below(prefix, path)
 }

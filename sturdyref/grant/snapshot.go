@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"time"
+
+	"github.com/hawser-go/hawser/sturdyref"
 )
 
 // Snapshot says what an object looked like, signed by its home: who has one can show the content to others while the
@@ -75,7 +77,7 @@ func VerifySnapshot(b []byte, home Key) (*Snapshot, error) {
 	if err := c.check(); err != nil {
 		return nil, refuse(Malformed, 0, "%v", err)
 	}
-	if !kindSnapshot.verify(home, e) {
+	if !sturdyref.StrictEd25519(home) || !kindSnapshot.verify(home, e) {
 		return nil, refuse(Forged, 0, "the snapshot is not signed by %s", home)
 	}
 	s := &Snapshot{Object: c.Object, Version: c.Number, AsOf: seconds(c.AsOf), Content: c.Content}

@@ -70,7 +70,11 @@ func TestSnapshot(t *testing.T) {
 		_, err := grant.VerifySnapshot(coseOf("snapshot", "snapshot", encode(c.f)).seal(home), home.key())
 		refused(t, what, err, c.want)
 	}
-	_, err := grant.VerifySnapshot(nil, home.key())
+	c := coseOf("snapshot", "snapshot", encode(f))
+	c.signature = append(append([]byte{1}, make([]byte, 31)...), make([]byte, 32)...)
+	_, err := grant.VerifySnapshot(c.seal(mallet), grant.Key{1})
+	refused(t, "a weak key", err, grant.Forged)
+	_, err = grant.VerifySnapshot(nil, home.key())
 	refused(t, "nothing", err, grant.Malformed)
 	if _, err := grant.VerifySnapshot(coseOf("snapshot", "snapshot", encode(f)).seal(home), home.key()); err != nil {
 		t.Errorf("made by hand: %v", err)

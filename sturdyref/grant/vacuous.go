@@ -65,9 +65,7 @@ func exclude(c, d Caveat) bool {
 	case c.kind == argEquals && d.kind == argEquals:
 		return c.text != d.text
 	case c.kind == argPrefix && d.kind == argPrefix:
-		p, _ := segments(c.text)
-		q, _ := segments(d.text)
-		return !below(p, q) && !below(q, p)
+		return !below(c.text, d.text) && !below(d.text, c.text)
 	case c.kind == argEquals && d.kind == argPrefix:
 		return !encodesPathBelow(c.text, d.text)
 	}
