@@ -3,6 +3,7 @@ package hawser_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,5 +127,79 @@ func TestGrants(t *testing.T) {
 	}
 	if _, err := deposit(bill, bills, 1); !errors.Is(err, hawser.ErrGrantRefused) {
 		t.Error(err)
+	}
+}
+
+// What a durable object has redeemed works after both nodes were closed and opened again, also before the object is offered again, and what was
+// sent meanwhile arrives once; when the grant was revoked it is over.
+func TestGrantsOutlast(t *testing.T) {
+	ctx := context.Background()
+	hostDir, guestDir := t.TempDir(), t.TempDir()
+	host, guest := durableNode(t, hostDir), durableNode(t, guestDir)
+	offer := func() {
+		t.Helper()
+		bank, err := host.DurableVat("bank")
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := durableAccount(t, host).Ref
+		if _, err := host.Offer(ctx, "account", bank, map[string]hawser.Role{
+			"clerk": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return own, nil }},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	offer()
+	g, err := host.Issue("account", "clerk", termsFor(guest, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := guest.Redeem(g, nil, host.Location()).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vat.Result[any](durableAccount(t, guest).Send(ctx, "meet", []accountRef{{far}})).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	told := func() account {
+		t.Helper()
+		r, err := vat.Result[account](durableAccount(t, guest).Send(ctx, "report")).Await(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	inquire := func() {
+		t.Helper()
+		if _, err := vat.Result[any](durableAccount(t, guest).Send(ctx, "inquire")).Await(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inquire()
+	until(t, func() bool { return told().Told == 1 })
+	for n := range int64(3) {
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+		inquire() // while nobody is there
+		if err := guest.Close(); err != nil {
+			t.Fatal(err)
+		}
+		host, guest = durableNode(t, hostDir), durableNode(t, guestDir)
+		until(t, func() bool { return told().Told == 2+n })
+	}
+	if a := told(); len(a.Wrong) > 0 || a.Asked != a.Told {
+		t.Fatalf("%+v", a)
+	}
+	if r, err := vat.Result[account](durableAccount(t, host).Send(ctx, "report")).Await(ctx); err != nil || r.Seen["account inquires"] != 4 || len(r.Wrong) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := host.RevokeGrant(ctx, g, ""); err != nil {
+		t.Fatal(err)
+	}
+	inquire()
+	until(t, func() bool { return told().Told == 5 })
+	if a := told(); len(a.Wrong) != 1 || !strings.Contains(a.Wrong[0], hawser.ErrGrantOver.Code) {
+		t.Errorf("%q, want that it is over", a.Wrong)
 	}
 }
