@@ -100,6 +100,22 @@ func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 	return n.home.Redeem(g, signer, at)
 }
 
+// RedeemLive is Redeem for a reference that comes back by itself, as [Node.Live] returns one: it is redeemed again when its session was lost,
+// and, at first, as soon as the object's home is reached; until then what is sent to it waits. So a grant introduces its holder to an object
+// also while its home is away, where a handoff could not complete. It breaks for good when the home refuses the grant, as a live reference
+// does with a secret, and with ErrGrantRefused. The same grant gives the same reference. Durable objects do not keep it over a
+// restart.
+func (n *Node) RedeemLive(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
+	if signer == nil {
+		if signer = n.Signer(); signer == nil {
+			w := vat.NewVow(nil)
+			w.Break(errSigner)
+			return w.Ref()
+		}
+	}
+	return n.home.LiveGrant(g, signer, at)
+}
+
 // RevokeGrant revokes the last link of a grant, for good, and with it everything that was delegated from it: as its issuer, as that of any
 // link before it, or as its holder, who renounces it. If it is about an object of this node then what was given by it has ended, and that is on
 // the disk, when RevokeGrant returns. The notice returned proves itself: the object's home, if that is another node, and whoever else verifies such grants, is to be told

@@ -203,3 +203,70 @@ func TestGrantsOutlast(t *testing.T) {
 		t.Errorf("%q, want that it is over", a.Wrong)
 	}
 }
+
+// A grant introduces its holder to an object whose home is away, as is whoever has passed it on: the reference waits, and comes back after each
+// restart, until the grant is over.
+func TestIntroductionWhileAway(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	bank := pursed(t, dir, nil)
+	ann, bill := open(t, nil), open(t, nil)
+	anns, err := bank.Issue("purse", "owner", termsFor(ann, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bank.Location()
+	if err := bank.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bills, err := anns.Delegate(ann.Signer(), termsFor(bill, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Close(); err != nil {
+		t.Fatal(err)
+	}
+	live := vat.As[PurseRef](bill.RedeemLive(bills, nil, at))
+	if again := bill.RedeemLive(bills, nil, at); again != live.Ref {
+		t.Error("one grant, and two live references")
+	}
+	for n := 1; n <= 3; n++ {
+		deposit := live.Deposit(ctx, 1) // nobody is there
+		bank = pursed(t, dir, nil)
+		if sum, err := deposit.Await(ctx); sum != n || err != nil {
+			t.Fatal(sum, err)
+		}
+		if n == 3 {
+			break
+		}
+		lost := make(chan error, 1)
+		stop, err := vat.Do(ctx, bill.Vat("bill"), func(ctx context.Context) (func(), error) {
+			return vat.OnSever(ctx, live.Ref, func(_ context.Context, reason error) { lost <- reason }), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bank.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-lost
+		stop()
+	}
+	if _, err := bank.RevokeGrant(ctx, bills, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := live.Deposit(ctx, 1).Await(ctx); !errors.Is(err, hawser.ErrGrantOver) {
+		t.Error(err)
+	}
+	if _, err := bill.RedeemLive(issueFor(t, bank, ann), nil, at).Await(ctx); err == nil {
+		t.Error("a grant for somebody else")
+	}
+}
+
+func issueFor(t *testing.T, bank, to *hawser.Node) *grant.Grant {
+	t.Helper()
+	g, err := bank.Issue("purse", "owner", termsFor(to, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}

@@ -1,7 +1,7 @@
 package home
 
 import (
-	"crypto/sha256"
+	"crypto"
 	"errors"
 	"slices"
 	"time"
@@ -9,7 +9,9 @@ import (
 	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
 )
 
 // Design.
@@ -26,16 +28,16 @@ type living struct {
 	front vat.WeakRef
 	home  *homecoming
 
-	at      sturdyref.Ref // where the object is, as was said last
-	here    bool          // it leads somewhere,
-	leads   vat.WeakRef   // there
-	over    bool          // it will lead nowhere any more
-	age     int           // how often it has led somewhere,
-	worked  bool          // and whether it ever has
-	stop    func()        // ends the watch on what it leads to
-	tries   tries         // that were turned away, in a row
-	refused time.Time     // when the first of them was
-	due     time.Time     // not to be tried before
+	from    source      // where the object is had, as was said last
+	here    bool        // it leads somewhere,
+	leads   vat.WeakRef // there
+	over    bool        // it will lead nowhere any more
+	age     int         // how often it has led somewhere,
+	worked  bool        // and whether it ever has
+	stop    func()      // ends the watch on what it leads to
+	tries   tries       // that were turned away, in a row
+	refused time.Time   // when the first of them was
+	due     time.Time   // not to be tried before
 }
 
 // Live returns a live reference to the object that a sturdyref stands for: one that is had again when its session is lost.
@@ -57,7 +59,12 @@ func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
 		return h.Enliven(ref)
 	}
 	ref.Peer = ref.Peer.Clone()
-	key := lifeKey(ref)
+	return h.live(secret{ref}, h.cfg.Shelf.key(ref))
+}
+
+// live returns the live reference that is had from a source. stored is what durable objects keep it as, nil if they do not.
+func (h *Home) live(from source, stored []byte) vat.Ref {
+	key := from.key()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -65,18 +72,22 @@ func (h *Home) Live(ref sturdyref.Ref) vat.Ref {
 	}
 	if w := h.lives[key]; w != nil && !w.over {
 		if r, ok := w.front.Ref(); ok {
-			w.at = ref
+			w.from = from
 			return r
 		}
 	}
-	live, r := vat.NewLive(roomOf(h.cfg.Limits), h.cfg.Shelf.key(ref))
-	h.sets(live, r, ref, false)
+	live, r := vat.NewLive(roomOf(h.cfg.Limits), stored)
+	h.sets(live, r, from, false)
 	return r
 }
 
-// lifeKey names the object of a sturdyref.
-func lifeKey(ref sturdyref.Ref) [32]byte {
-	return sha256.Sum256(append([]byte(ref.Peer.ID().String()+"\x00"), ref.Swiss.Reveal()...))
+// LiveGrant is Live for what a grant stands for: it is redeemed again when its session is lost, and, at first, when the peer is reached. The
+// same grant gives the same live reference. It is not kept by durable objects, as the signer is not.
+func (h *Home) LiveGrant(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
+	if h.isOwn(at.ID()) || grant.KeyOf(signer) != g.Holder() {
+		return h.Redeem(g, signer, at)
+	}
+	return h.live(shownGrant{g, signer, at.Clone()}, nil)
 }
 
 // roomOf returns how many messages may wait on a live reference.
@@ -89,14 +100,14 @@ func roomOf(l captp.Limits) int {
 
 // sets has a new live reference be tried. worked says that it has led somewhere in an earlier process. Called with mu held, and
 // the Home not closed.
-func (h *Home) sets(live *vat.Live, r vat.Ref, at sturdyref.Ref, worked bool) {
-	id, key := at.Peer.ID(), lifeKey(at)
+func (h *Home) sets(live *vat.Live, r vat.Ref, from source, worked bool) {
+	id, key := from.peer(), from.key()
 	c := h.homecomings[id]
 	if c == nil {
 		c = &homecoming{id: id, wake: make(chan struct{}, 1)}
 		h.homecomings[id] = c
 	}
-	w := &living{key: key, live: live, front: r.Weak(), home: c, at: at, worked: worked}
+	w := &living{key: key, live: live, front: r.Weak(), home: c, from: from, worked: worked}
 	c.all++
 	h.lives[key] = w
 	vat.OnCollect(r, h.unused, w)
@@ -104,13 +115,12 @@ func (h *Home) sets(live *vat.Live, r vat.Ref, at sturdyref.Ref, worked bool) {
 	c.hasten()
 }
 
-// try enlivens what a live reference is to lead to.
+// try has what a live reference is to lead to.
 func (h *Home) try(w *living) {
 	h.mu.Lock()
-	at := w.at
+	from := w.from
 	h.mu.Unlock()
-	at.Peer = withoutMailbox(at.Peer) // it would lead nowhere until a letter is taken, though the peer can be dialled before
-	h.Enliven(at).PromiseCell().Subscribe(settled(func(v any, err error) {
+	from.have(h).PromiseCell().Subscribe(settled(func(v any, err error) {
 		ref, ok := v.(vat.Ref)
 		switch {
 		case err != nil:
@@ -213,9 +223,9 @@ func (h *Home) doubt(l *link, object vat.Ref) {
 // lookAgain fetches what a live reference leads to once more.
 func (h *Home) lookAgain(w *living, age int) {
 	h.mu.Lock()
-	at := w.at
+	from := w.from
 	h.mu.Unlock()
-	h.Enliven(at).PromiseCell().Subscribe(settled(func(v any, err error) {
+	from.have(h).PromiseCell().Subscribe(settled(func(v any, err error) {
 		ref, _ := v.(vat.Ref)
 		h.mu.Lock()
 		same := err == nil && !ref.IsNull() && ref.Weak() == w.leads
@@ -229,7 +239,7 @@ func (h *Home) lookAgain(w *living, age int) {
 // failed is told that a try has come to nothing.
 func (h *Home) failed(w *living, err error) {
 	_, ended := errors.AsType[*captp.EndError](err)
-	refused := errors.Is(err, ErrRefused) || errors.Is(err, netlayer.ErrRefused)
+	refused := errors.Is(err, ErrRefused) || errors.Is(err, warden.ErrRefused) || errors.Is(err, netlayer.ErrRefused)
 	h.mu.Lock()
 	if !h.tried(w) {
 		h.mu.Unlock()

@@ -86,7 +86,7 @@ func (h *Home) resume(live *vat.Live, r vat.Ref, at sturdyref.Ref) {
 	h.mu.Lock()
 	closed := h.closed
 	if !closed {
-		h.sets(live, r, at, true)
+		h.sets(live, r, secret{at}, true)
 	}
 	h.mu.Unlock()
 	if closed {
