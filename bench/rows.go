@@ -10,7 +10,7 @@ import (
 // groups lists everything that is timed. The first row of a group is the floor that the others are compared with. What a
 // row owes is a target of the project's, as a ratio to the floor and as allocations beyond the floor's.
 func groups() []group {
-	return slices.Concat(localGroups(), farGroups(), chainGroups(), sessionGroups(), growthGroups(), durableGroups(), lastingGroups(), mailGroups(), codecGroups())
+	return slices.Concat(localGroups(), farGroups(), chainGroups(), sessionGroups(), growthGroups(), durableGroups(), lastingGroups(), mailGroups(), grantGroups(), codecGroups())
 }
 
 func localGroups() []group {
