@@ -74,7 +74,7 @@ func SeqWindow(first, last uint64) Caveat {
 // d ago: whole seconds, at least one. Without that knowledge it refuses.
 func Fresh(d time.Duration) Caveat {
 	c := Caveat{kind: fresh, a: uint64(d / time.Second)}.checked()
-	if d%time.Second != 0 || d < 0 {
+	if d%time.Second != 0 {
 		c.bad = "Fresh takes whole seconds"
 	}
 	return c

@@ -55,10 +55,13 @@ func (f *feed) gapless() bool {
 	}
 	sorted := slices.Clone(f.records)
 	slices.SortFunc(sorted, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
+	if len(sorted) == 0 {
+		return f.last.Seq == 0
+	}
 	for i := 1; i < len(sorted); i++ {
-		if sorted[i].seq != sorted[i-1].seq+1 || sorted[i].previous != sorted[i-1].id {
+		if sorted[i].previous != sorted[i-1].id {
 			return false
 		}
 	}
-	return f.last.Seq == 0 || len(sorted) == 0 || sorted[len(sorted)-1].seq == f.last.Seq
+	return sorted[len(sorted)-1].id == f.last.Last
 }

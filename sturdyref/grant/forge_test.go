@@ -113,7 +113,7 @@ func coseOf(name, domain string, payload []byte) cose {
 func (c cose) seal(by person) []byte {
 	protected := encode(c.protected)
 	if c.signature == nil {
-		c.signature = ed25519.Sign(by.PrivateKey, encode([]any{"Signature1", protected, []byte(c.aad), c.payload}))
+		c.signature = ed25519.Sign(by.PrivateKey, c.message())
 	}
 	if c.unprotected == nil {
 		c.unprotected = map[any]any{}
@@ -178,18 +178,23 @@ func decode(b []byte, v any) error { return cbor.Unmarshal(b, v) }
 // otherSignature is a good signature by p of what c says that is not the one ed25519.Sign makes: whoever has the key can
 // make as many as they like, with another number in place of the one derived from the message.
 func otherSignature(p person, c cose) []byte {
-	message := encode([]any{"Signature1", encode(c.protected), []byte(c.aad), c.payload})
+	h := sha512.Sum512([]byte("a number of choice"))
+	r, err := edwards25519.NewScalar().SetUniformBytes(h[:])
+	if err != nil {
+		panic(err)
+	}
+	return signatureWith(p, c, r)
+}
+
+// signatureWith is the signature with a given secret number.
+func signatureWith(p person, c cose, r *edwards25519.Scalar) []byte {
 	h := sha512.Sum512(p.Seed())
 	a, err := edwards25519.NewScalar().SetBytesWithClamping(h[:32])
 	if err != nil {
 		panic(err)
 	}
-	r, err := edwards25519.NewScalar().SetUniformBytes(make64("a number of choice"))
-	if err != nil {
-		panic(err)
-	}
 	commitment := new(edwards25519.Point).ScalarBaseMult(r).Bytes()
-	k := sha512.Sum512(slices.Concat(commitment, p.Public().(ed25519.PublicKey), message))
+	k := sha512.Sum512(slices.Concat(commitment, p.Public().(ed25519.PublicKey), c.message()))
 	challenge, err := edwards25519.NewScalar().SetUniformBytes(k[:])
 	if err != nil {
 		panic(err)
@@ -197,7 +202,7 @@ func otherSignature(p person, c cose) []byte {
 	return append(commitment, edwards25519.NewScalar().MultiplyAdd(challenge, a, r).Bytes()...)
 }
 
-func make64(text string) []byte {
-	h := sha512.Sum512([]byte(text))
-	return h[:]
+// message is what is signed.
+func (c cose) message() []byte {
+	return encode([]any{"Signature1", encode(c.protected), []byte(c.aad), c.payload})
 }

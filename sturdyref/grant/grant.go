@@ -39,9 +39,6 @@ var chainCodec = func() *detcbor.Codec {
 // Parse reads a grant, which it copies. It accepts exactly what [Grant.Bytes] writes and checks no signature and no
 // time. Its error matches ErrRefused and is a *Refusal.
 func Parse(b []byte) (*Grant, error) {
-	if len(b) > MaxBytes {
-		return nil, refuse(Malformed, 0, "%d bytes, at most %d are accepted", len(b), MaxBytes)
-	}
 	var chain [][]byte
 	if err := chainCodec.Unmarshal(b, &chain); err != nil {
 		return nil, refuse(Malformed, 0, "%v", err)
@@ -168,14 +165,10 @@ func (g *Grant) Expires() time.Time {
 // Accept returns until when messages are taken that were written before the grant expired: the earliest of the links'
 // times, or the zero time if a link has none and messages are not taken at all.
 func (g *Grant) Accept() time.Time {
-	for i := range g.links {
-		if g.links[i].Accept.IsZero() {
-			return time.Time{}
-		}
-	}
 	return g.earliest(func(l *Link) time.Time { return l.Accept })
 }
 
+// earliest returns the first of the links' times; one that is missing is before all others.
 func (g *Grant) earliest(of func(*Link) time.Time) (first time.Time) {
 	for i := range g.links {
 		if t := of(&g.links[i]); i == 0 || t.Before(first) {

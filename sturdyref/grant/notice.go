@@ -55,9 +55,6 @@ func sealNotice(k *kind, signer crypto.Signer, claims any, witness *Grant) ([]by
 
 // openNotice reads a notice of either kind. Nothing is verified yet.
 func openNotice(b []byte) (s signed, err error) {
-	if len(b) > MaxNotice {
-		return s, refuse(Malformed, 0, "a notice of %d bytes, at most %d are accepted", len(b), MaxNotice)
-	}
 	var n sealedNotice
 	if err := noticeCodec.Unmarshal(b, &n); err != nil {
 		return s, refuse(Malformed, 0, "%v", err)

@@ -433,6 +433,26 @@ func TestT25Freshness(t *testing.T) {
 	if err := add(three); err != nil || !permits() {
 		t.Errorf("with more than the head counts: %v", err)
 	}
+	// Nor one that comes before it.
+	late := newSet(t, nil)
+	for _, b := range [][]byte{one, two, three, second} {
+		if _, err := late.Add(b, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if late.AsOf(anna.key(), home.key()).IsZero() || !late.Gapless(anna.key(), home.key()) {
+		t.Error("more than the head counts came before it")
+	}
+	behind := newSet(t, nil)
+	if _, err := behind.Add(second, now); err != nil {
+		t.Fatal(err)
+	}
+	if behind.Gapless(anna.key(), home.key()) || !behind.Gapless(home.key(), home.key()) {
+		t.Error("nothing of what a head counts is here, and that is not noticed")
+	}
+	if _, err := behind.Add(one, now); err != nil || behind.Gapless(anna.key(), home.key()) {
+		t.Errorf("the last that a head counts is not here, and that is not noticed: %v", err)
+	}
 	gap := newSet(t, nil)
 	for _, b := range [][]byte{one, three} {
 		if _, err := gap.Add(b, now); err != nil {
@@ -460,6 +480,8 @@ func TestT25Freshness(t *testing.T) {
 		"without a last":       {forge(empty.with(4, 3), anna), grant.Malformed},
 		"without a time":       {forge(empty.with(6, 0), anna), grant.Malformed},
 		"version 2":            {forge(empty.with(1, 2), anna), grant.Malformed},
+		"number 2^53+1":        {forge(empty.with(4, uint64(1)<<53+1, 5, make([]byte, 32)), anna), grant.Malformed},
+		"of the year 10000":    {forge(empty.with(6, int64(253402300800)), anna), grant.Malformed},
 	} {
 		refused(t, "a head "+what, add(c.b), c.want)
 	}
@@ -472,8 +494,10 @@ func TestT25Freshness(t *testing.T) {
 	if _, err := mine.Head(anna, g, grant.LinkID{}, now); err == nil {
 		t.Error("there is a head for a link that is not there")
 	}
-	if _, err := mine.Head(anna, g, g.ID(), time.Time{}); err == nil {
-		t.Error("there is a head as of the year 1")
+	for _, bad := range []time.Time{{}, time.Unix(0, 0), time.Unix(253402300800, 0)} {
+		if _, err := mine.Head(anna, g, g.ID(), bad); err == nil {
+			t.Errorf("there is a head as of %s", bad)
+		}
 	}
 	// A lapsed revocation is kept as long as a head counts it, and no longer.
 	if ids := theirs.Evict(start.Add(3 * day)); len(ids) != 4 {

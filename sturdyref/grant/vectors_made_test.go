@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/edwards25519"
+
 	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
@@ -135,7 +137,7 @@ func makeVectors(t *testing.T) vectors {
 	badGrant("child signed by another", array(f.link(home), swapped.link(mallet)), grant.Forged)
 	badGrant("signed as a message", envelope(func(c *cose) { c.aad = "hawser/msg/v1" }), grant.Forged)
 	badGrant("commitment of small order", envelope(func(c *cose) {
-		c.signature = append(append([]byte{1}, make([]byte, 31)...), make([]byte, 32)...)
+		c.signature = signatureWith(home, *c, edwards25519.NewScalar())
 	}), grant.Forged)
 	for name, c := range map[time.Duration]grant.Reason{time.Hour + 60*time.Second: grant.Expired, time.Hour + 59*time.Second: ""} {
 		v := vector{Name: fmt.Sprintf("three links, %s later", name), Kind: "grant", Bytes: three.Bytes(), Now: start.Add(name).Unix(), Refused: string(c)}
