@@ -35,8 +35,32 @@ func (o *Office) wind() {
 		sooner(now.Add(longestWait))
 	}
 	if !next.IsZero() && o.started && !o.closed {
-		o.alarm = time.AfterFunc(min(max(next.Sub(now)+o.cfg.Skew, 0), longestWait), o.expire)
+		o.next = next
+		o.alarm = time.AfterFunc(min(max(next.Sub(now)+o.cfg.Skew, 0), longestWait), o.rung)
 	}
+}
+
+// windBy is wind when something is over at t.
+func (o *Office) windBy(t time.Time) {
+	o.mu.Lock()
+	waits := o.alarm != nil && !t.Before(o.next)
+	o.mu.Unlock()
+	if !waits {
+		o.wind()
+	}
+}
+
+// rung is what the alarm does.
+func (o *Office) rung() {
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	o.running.Add(1)
+	o.mu.Unlock()
+	defer o.running.Done()
+	o.expire()
 }
 
 // expire ends what is over by now.
@@ -70,15 +94,11 @@ func (o *Office) expire() {
 // sever ends what a grant has come to; done is called when that is so, and on the disk.
 func (o *Office) sever(e *given, done func(error)) {
 	o.forget(e)
-	v := e.vat
-	if v == nil {
-		v = vat.HomeOf(e.self)
-	}
-	if v == nil {
-		done(nil)
+	if _, v := e.mandate(); v != nil {
+		v.Enqueue(&severing{e, done})
 		return
 	}
-	v.Enqueue(&severing{e, done})
+	done(nil)
 }
 
 // severing is the turn in which a mandate ends. It comes behind the one in which it is made, if that has not been yet.
@@ -89,7 +109,8 @@ type severing struct {
 
 // Run implements promise.Job.
 func (s *severing) Run(ctx context.Context) error {
-	if m, ok := vat.Near[*mandate](ctx, s.self); ok {
+	self, _ := s.mandate()
+	if m, ok := vat.Near[*mandate](ctx, self); ok {
 		m.end(ctx)
 	}
 	return nil
@@ -116,9 +137,10 @@ func (o *Office) unpin(keys []string) {
 // Close ends what the office does by itself. What it has given stays.
 func (o *Office) Close() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.closed = true
 	if o.alarm != nil {
 		o.alarm.Stop()
 	}
+	o.mu.Unlock()
+	o.running.Wait()
 }

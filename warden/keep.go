@@ -21,10 +21,17 @@ const (
 	pinsOfTallies  = "tally/"
 )
 
-// tallying is the count of a link's uses.
+// tallying is the count of a link's uses, and when nobody can use the link any more.
 type tallying struct {
+	link  grant.LinkID
 	by    vat.Ref
 	until time.Time
+}
+
+// pin is what is to be pinned under a key.
+type pin struct {
+	key string
+	ref vat.Ref
 }
 
 func pinKey(prefix string, until time.Time, ids ...grant.LinkID) string {
@@ -55,7 +62,8 @@ type View func(fn func(store.Reader) error) error
 // Use has the office keep what it gives and learns in a depot, which is open and whose kinds include those of the office, and beside it in
 // the same store, which view reads; and finds what was there before. It is called before anything else.
 func (o *Office) Use(d *vat.Depot, view View) error {
-	if err := o.load(view); err != nil {
+	old, err := o.load(view)
+	if err != nil {
 		return err
 	}
 	mandates, err := d.Pinned(pinsOfMandates)
@@ -75,10 +83,17 @@ func (o *Office) Use(d *vat.Depot, view View) error {
 	}
 	for key, pin := range tallies {
 		if ids, until, ok := readPin(pinsOfTallies, key); ok {
-			o.tallies[ids[0]] = tallying{pin.Ref, until}
+			o.tallies[ids[0]] = tallying{ids[0], pin.Ref, until}
 		}
 	}
 	o.mu.Unlock()
+	if len(old) > 0 {
+		o.write(func(b *store.Batch) {
+			for _, n := range old {
+				b.Delete(n.bucket, n.key)
+			}
+		}, func(error) {})
+	}
 	return nil
 }
 
@@ -93,12 +108,8 @@ func (o *Office) keep(p *opening, tell func(error)) {
 	}
 	var bad error
 	err := o.depot.Update(func(tx *vat.Tx) {
-		bad = tx.Pin(pinKey(pinsOfMandates, p.until, p.links...), p.self, false)
-		for _, id := range p.grant.Counted() {
-			o.mu.Lock()
-			t := o.tallies[id]
-			o.mu.Unlock()
-			if err := tx.Pin(pinKey(pinsOfTallies, t.until, id), t.by, false); bad == nil {
+		for _, pin := range p.pins {
+			if err := tx.Pin(pin.key, pin.ref, false); bad == nil {
 				bad = err
 			}
 		}
@@ -113,23 +124,43 @@ func (o *Office) keep(p *opening, tell func(error)) {
 	}
 }
 
-// talliesOf returns the counts of those links of a grant whose uses are counted, made now in the turn if there are none.
-func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallied) {
+// talliesOf returns the counts of those links of a grant whose uses are counted, made now in the turn if there are none. It is called
+// without mu: the depot asks for that with its own held.
+func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying) {
 	counted := g.Counted()
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	var until time.Time
 	for _, l := range g.Links() {
+		if until.IsZero() || l.Expires.Before(until) {
+			until = l.Expires // nobody uses a link longer than those before it
+		}
 		if !slices.Contains(counted, l.ID) {
 			continue
 		}
+		o.mu.Lock()
 		t, ok := o.tallies[l.ID]
+		o.mu.Unlock()
 		if !ok {
-			t = tallying{tallyFacet.Spawn(ctx, &tally{}), l.Expires}
+			t = tallying{l.ID, tallyFacet.Spawn(ctx, &tally{}), until}
+			o.mu.Lock()
 			o.tallies[l.ID] = t
+			o.mu.Unlock()
 		}
-		all = append(all, tallied{l.ID[:], t.by})
+		all = append(all, t)
 	}
 	return all
+}
+
+// crowded returns the link of a grant by way of which too many grants are open that were passed on, if there is one. It is called with
+// mu held.
+func (o *Office) crowded(e *given) (link grant.LinkID, ok bool) {
+	most := o.cfg.MaxOpen
+	for _, id := range e.links[:len(e.links)-1] {
+		if len(o.links[id]) >= most {
+			return id, true
+		}
+		most = max(most/4, 1)
+	}
+	return grant.LinkID{}, false
 }
 
 // enter puts what a grant comes to into the office. It is called with mu held.

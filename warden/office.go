@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,8 +39,12 @@ type Config struct {
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 	// Skew is how far the clocks of issuers may be off, as that of a grant.Verifier.
-	Skew   time.Duration
-	Logger hclog.Logger
+	Skew time.Duration
+	// MaxOpen bounds the grants that are open at a time and were passed on by way of one and the same link (default 16384): each costs
+	// memory, and room in the store, until it is over, and holders can make as many as they like. It is a quarter for each link further
+	// down, so that nobody takes all the room of who has passed a grant on to them.
+	MaxOpen int
+	Logger  hclog.Logger
 }
 
 // Office is where grants become references: it knows which objects are on offer, in which roles, what was given and what was
@@ -63,7 +68,9 @@ type Office struct {
 	ended   func(name [16]byte)
 	started bool
 	alarm   *time.Timer
+	next    time.Time // when it goes off
 	closed  bool
+	running sync.WaitGroup // what the alarm has set off
 }
 
 // offer is an object on offer.
@@ -79,6 +86,9 @@ func New(cfg Config) *Office {
 	}
 	if cfg.Skew == 0 {
 		cfg.Skew = grant.DefaultSkew
+	}
+	if cfg.MaxOpen <= 0 {
+		cfg.MaxOpen = 16384
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
@@ -112,7 +122,16 @@ func (o *Office) Tell(fn func(name [16]byte)) {
 func (o *Office) Start() {
 	o.mu.Lock()
 	o.started = true
+	var over []*given
+	for _, e := range o.given {
+		if slices.ContainsFunc(e.links, o.known.Has) {
+			over = append(over, e)
+		}
+	}
 	o.mu.Unlock()
+	for _, e := range over {
+		o.sever(e, func(error) {}) // the process has ended before that was done
+	}
 	o.wind()
 }
 

@@ -18,8 +18,18 @@ type given struct {
 	vat    *vat.Vat // likewise
 	links  []grant.LinkID
 	until  time.Time
-	self   vat.Ref  // the mandate, under the facet that nobody else has; null until it is made
+	self   vat.Ref  // the mandate, under the facet that nobody else has; null until it is made; guarded by the office's mu
 	vow    *vat.Vow // for the mandate; nil of one from before, until it is asked for
+}
+
+// mandate returns the mandate and its vat, or where it is being made; both are null before that.
+func (g *given) mandate() (self vat.Ref, v *vat.Vat) {
+	g.office.mu.Lock()
+	defer g.office.mu.Unlock()
+	if v = g.vat; !g.self.IsNull() {
+		v = vat.HomeOf(g.self)
+	}
+	return g.self, v
 }
 
 func (g *given) name() [16]byte { return [16]byte(g.links[len(g.links)-1][:16]) }
@@ -46,6 +56,11 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 		for _, l := range g.Links() {
 			e.links = append(e.links, l.ID)
 		}
+		if link, ok := o.crowded(e); ok {
+			o.mu.Unlock()
+			o.log.Warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
+			return broken(ErrManyOpen)
+		}
 		o.enter(e)
 	}
 	fresh := e.vow == nil
@@ -55,6 +70,9 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 	r := e.vow.Ref()
 	o.mu.Unlock()
 	if fresh {
+		if _, from := e.mandate(); from != nil {
+			v = from // where it was made, wherever the object is now
+		}
 		v.Enqueue(&opening{given: e})
 	}
 	return r
@@ -91,13 +109,13 @@ func broken(err error) vat.Ref {
 type opening struct {
 	*given
 	face vat.Ref
-	made bool
+	pins []pin // of what was made
 }
 
 // Run implements promise.Job.
 func (p *opening) Run(ctx context.Context) error {
-	if !p.self.IsNull() {
-		m, ok := vat.Near[*mandate](ctx, p.self)
+	if self, _ := p.mandate(); !self.IsNull() {
+		m, ok := vat.Near[*mandate](ctx, self)
 		if !ok || m.over() {
 			return ErrOver
 		}
@@ -118,8 +136,15 @@ func (p *opening) Run(ctx context.Context) error {
 	m := &mandate{Grant: p.grant.Bytes(), Free: p.role.Transfer, office: o, grant: p.grant}
 	m.Caret, _ = vat.Revocable(ctx, facet)
 	m.Self, m.Face = keepingFacet.Spawn(ctx, m), mandateFacet.Spawn(ctx, m)
-	m.Tallies = o.talliesOf(ctx, p.grant)
-	p.self, p.face, p.made = m.Self, m.Face, true
+	p.pins = append(p.pins, pin{pinKey(pinsOfMandates, p.until, p.links...), m.Self})
+	for _, t := range o.talliesOf(ctx, p.grant) {
+		m.Tallies = append(m.Tallies, tallied{t.link[:], t.by})
+		p.pins = append(p.pins, pin{pinKey(pinsOfTallies, t.until, t.link), t.by})
+	}
+	o.mu.Lock()
+	p.self = m.Self
+	o.mu.Unlock()
+	p.face = m.Face
 	return nil
 }
 
@@ -133,17 +158,18 @@ func (p *opening) Done(err error) {
 	}
 	tell := func(err error) {
 		if err != nil {
+			o.forget(p.given)
 			p.vow.Break(err)
 			return
 		}
 		p.vow.Resolve(p.face)
 	}
-	if !p.made {
+	if p.pins == nil {
 		tell(nil)
 		return
 	}
 	o.keep(p, tell)
-	o.wind()
+	o.windBy(p.until)
 }
 
 // blame returns what a holder is told of a grant that could not be opened.

@@ -92,7 +92,8 @@ func (o *Office) Revoke(ctx context.Context, signer crypto.Signer, g *grant.Gran
 
 // learn takes a notice in; done is called once that is on the disk and what it ends has ended, unless there is an error at once.
 func (o *Office) learn(notice []byte, done func(error)) error {
-	n, err := o.known.Add(notice, o.clock.Now())
+	now := o.clock.Now()
+	n, err := o.known.Add(notice, now)
 	if err != nil {
 		return err
 	}
@@ -103,6 +104,7 @@ func (o *Office) learn(notice []byte, done func(error)) error {
 	o.write(func(b *store.Batch) {
 		if n.Bytes != nil {
 			b.Put(bucketNotices, n.ID[:], n.Bytes)
+			putFloor(b, now) // a head is good up to now only
 		}
 	}, all.done)
 	o.wind()
@@ -170,40 +172,52 @@ func (o *Office) write(fn func(b *store.Batch), done func(error)) {
 	}
 }
 
-// load reads what was stored.
-func (o *Office) load(view View) error {
+// stale is a notice in the store that is of no more use.
+type stale struct {
+	bucket string
+	key    []byte
+}
+
+// load reads what was stored, and returns what need not be any more.
+func (o *Office) load(view View) (old []stale, err error) {
 	if view == nil {
-		return nil
+		return nil, nil
 	}
-	var floor time.Time
-	var notices, said [][]byte
-	err := view(func(r store.Reader) error {
+	err = view(func(r store.Reader) error {
+		var floor time.Time
 		if b := r.Get(bucketClock, keyFloor); len(b) == 8 {
 			floor = time.Unix(int64(binary.BigEndian.Uint64(b)), 0)
 		}
-		r.Scan(bucketNotices, nil, func(_, value []byte) bool { notices = append(notices, bytes.Clone(value)); return true })
-		r.Scan(bucketSaid, nil, func(_, value []byte) bool { said = append(said, bytes.Clone(value)); return true })
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	o.clock = grant.NewClock(o.cfg.Now, floor)
-	for set, list := range map[*grant.Set][][]byte{o.known: notices, o.said: said} {
-		for _, b := range list {
-			if err := set.Load(b, o.clock.Now()); err != nil {
-				return fmt.Errorf("warden: the store is damaged: a revocation cannot be read: restore it from a backup, or use a new directory: %w", err)
+		o.clock = grant.NewClock(o.cfg.Now, floor)
+		for bucket, set := range map[string]*grant.Set{bucketNotices: o.known, bucketSaid: o.said} {
+			var bad error
+			keys := make(map[[32]byte]struct{})
+			r.Scan(bucket, nil, func(key, value []byte) bool {
+				if bad = set.Load(bytes.Clone(value), o.clock.Now()); bad == nil && len(key) == 32 {
+					keys[[32]byte(key)] = struct{}{}
+				}
+				return bad == nil
+			})
+			if bad != nil {
+				return fmt.Errorf("warden: the store is damaged: a revocation cannot be read: restore it from a backup, or use a new directory: %w", bad)
+			}
+			for n := range set.All() {
+				delete(keys, n.ID)
+			}
+			for id := range keys {
+				old = append(old, stale{bucket, id[:]})
 			}
 		}
-	}
-	return nil
+		return nil
+	})
+	return old, err
 }
 
 // lapse drops what is of no more use, and notes how late it is, so that no clock that is set back brings anything back to life.
 func (o *Office) lapse(now time.Time) {
 	gone, said := o.known.Evict(now), o.said.Evict(now)
 	o.write(func(b *store.Batch) {
-		b.Put(bucketClock, keyFloor, binary.BigEndian.AppendUint64(nil, uint64(now.Unix())))
+		putFloor(b, now)
 		for _, id := range gone {
 			b.Delete(bucketNotices, id[:])
 		}
@@ -211,4 +225,8 @@ func (o *Office) lapse(now time.Time) {
 			b.Delete(bucketSaid, id[:])
 		}
 	}, func(error) {})
+}
+
+func putFloor(b *store.Batch, now time.Time) {
+	b.Put(bucketClock, keyFloor, binary.BigEndian.AppendUint64(nil, uint64(now.Unix())))
 }
