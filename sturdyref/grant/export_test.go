@@ -20,3 +20,6 @@ func (c *Cache) Add(hash [32]byte)      { c.add(hash) }
 
 // Len returns how many links c holds.
 func (c *Cache) Len() int { return len(c.young) + len(c.old) }
+
+// Tables returns how many entries the tables of s have.
+func (s *Set) Tables() int { return len(s.links) + len(s.notices) + len(s.feeds) + len(s.shares) }

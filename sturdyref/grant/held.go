@@ -24,7 +24,7 @@ func (s *Set) roomLocked(r *record, now time.Time) (fresh bool, err error) {
 	}
 	size := len(r.Bytes) + overhead
 	if old := s.notices[r.ID]; old != nil {
-		if r.head == nil || r.id == old.id || !r.head.asOf.After(old.head.asOf) {
+		if r.head == nil || !r.head.asOf.After(old.head.asOf) {
 			return false, nil
 		}
 		if r.head.feed.Seq < old.head.feed.Seq {
@@ -192,13 +192,21 @@ func (s *Set) Len() (notices, bytes int) {
 	return len(s.notices), s.used
 }
 
-// All returns the notices that s holds at this moment, in no order, for others or for a store.
+// All returns the notices that s holds at this moment, for others or for a store: heads first, because what they count is
+// taken in even when it has lapsed.
 func (s *Set) All() iter.Seq[Notice] {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	all := make([]Notice, 0, len(s.notices))
-	for _, r := range s.notices {
-		all = append(all, r.Notice)
+	for _, f := range s.feeds {
+		if f.head != nil {
+			all = append(all, f.head.Notice)
+		}
 	}
-	s.mu.Unlock()
+	for _, r := range s.notices {
+		if r.head == nil {
+			all = append(all, r.Notice)
+		}
+	}
 	return slices.Values(all)
 }

@@ -299,8 +299,8 @@ func TestEvict(t *testing.T) {
 		t.Errorf("known: %v", err)
 	}
 	gone := s.Evict(last)
-	if len(gone) != 1 || s.Has(g.ID()) {
-		t.Errorf("%d were dropped in time", len(gone))
+	if len(gone) != 1 || s.Has(g.ID()) || s.Tables() != 0 {
+		t.Errorf("%d were dropped in time, %d entries are left", len(gone), s.Tables())
 	}
 	if n, used := s.Len(); n != 0 || used != 0 {
 		t.Errorf("there are %d notices of %d bytes left", n, used)
@@ -466,22 +466,22 @@ func TestT25Freshness(t *testing.T) {
 	forge := func(f fields, by person) []byte {
 		return encode([][]byte{coseOf("head", "head", encode(f)).seal(by), g.Bytes()})
 	}
-	empty := fields{1: 1, 2: keyBytes(anna), 3: keyBytes(home), 4: 0, 6: now.Add(time.Second).Unix(), 7: make([]byte, 32)}
+	newer := fields{1: 1, 2: keyBytes(anna), 3: keyBytes(home), 4: 3, 5: make([]byte, 32), 6: now.Add(time.Second).Unix(), 7: make([]byte, 32)}
 	for what, c := range map[string]struct {
 		b    []byte
 		want grant.Reason
 	}{
-		"of the future":        {forge(empty.with(4, 3, 5, make([]byte, 32), 6, now.Add(2*minute).Unix()), anna), grant.NotYet},
-		"that goes back":       {forge(empty, anna), grant.Broken},
-		"by who has no say":    {forge(empty.with(2, keyBytes(billie)), billie), grant.Broken},
-		"about another":        {forge(empty.with(3, keyBytes(anna)), anna), grant.Broken},
-		"signed by another":    {forge(empty.with(4, 3, 5, make([]byte, 32)), mallet), grant.Forged},
-		"of nothing with last": {forge(empty.with(5, make([]byte, 32)), anna), grant.Malformed},
-		"without a last":       {forge(empty.with(4, 3), anna), grant.Malformed},
-		"without a time":       {forge(empty.with(6, 0), anna), grant.Malformed},
-		"version 2":            {forge(empty.with(1, 2), anna), grant.Malformed},
-		"number 2^53+1":        {forge(empty.with(4, uint64(1)<<53+1, 5, make([]byte, 32)), anna), grant.Malformed},
-		"of the year 10000":    {forge(empty.with(6, int64(253402300800)), anna), grant.Malformed},
+		"of the future":        {forge(newer.with(6, now.Add(2*minute).Unix()), anna), grant.NotYet},
+		"that goes back":       {forge(newer.with(4, 1), anna), grant.Broken},
+		"by who has no say":    {forge(newer.with(2, keyBytes(billie)), billie), grant.Broken},
+		"about another":        {forge(newer.with(3, keyBytes(anna)), anna), grant.Broken},
+		"signed by another":    {forge(newer, mallet), grant.Forged},
+		"of nothing with last": {forge(newer.with(4, 0), anna), grant.Malformed},
+		"without a last":       {forge(newer.with(5, nil), anna), grant.Malformed},
+		"without a time":       {forge(newer.with(6, 0), anna), grant.Malformed},
+		"version 2":            {forge(newer.with(1, 2), anna), grant.Malformed},
+		"number 2^53+1":        {forge(newer.with(4, uint64(1)<<53+1), anna), grant.Malformed},
+		"of the year 10000":    {forge(newer.with(6, int64(253402300800)), anna), grant.Malformed},
 	} {
 		refused(t, "a head "+what, add(c.b), c.want)
 	}
@@ -502,6 +502,46 @@ func TestT25Freshness(t *testing.T) {
 	// A lapsed revocation is kept as long as a head counts it, and no longer.
 	if ids := theirs.Evict(start.Add(3 * day)); len(ids) != 4 {
 		t.Errorf("%d of 4 notices lapsed with their links", len(ids))
+	}
+}
+
+// A revocation that has lapsed is kept as long as a head counts it, so that who comes late can count it, too.
+func TestHeadKeeps(t *testing.T) {
+	s := newSet(t, nil)
+	long := mustIssue(t, home, "", grant.Terms{Audience: anna.key(), Expires: start.Add(10 * day), Depth: 1})
+	short := mustIssue(t, home, "", terms(anna, 0)) // until the second day
+	revoke(t, s, short, 1, home, nil)
+	head := func(now time.Time) {
+		t.Helper()
+		b, err := s.Head(home, long, long.ID(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add(b, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head(start)
+	later := start.Add(3 * day)
+	if gone := s.Evict(later); len(gone) != 0 {
+		t.Errorf("%d notices were dropped that a head counts", len(gone))
+	}
+	late := newSet(t, nil)
+	if _, err := late.Merge(s.All(), later); err != nil {
+		t.Fatal(err)
+	}
+	if !late.AsOf(home.key(), home.key()).Equal(start) {
+		t.Error("who comes late cannot count what has lapsed")
+	}
+	head(later)
+	if gone := s.Evict(later); len(gone) != 1 || !s.AsOf(home.key(), home.key()).Equal(later) {
+		t.Errorf("%d notices were dropped that no head counts any more", len(gone))
+	}
+	if s.Feed(home.key(), home.key()).Seq != 1 {
+		t.Error("the feed begins again although there is a head")
+	}
+	if gone := s.Evict(start.Add(11 * day)); len(gone) != 1 || s.Tables() != 0 || s.Feed(home.key(), home.key()).Seq != 0 {
+		t.Errorf("%d heads were dropped with their links", len(gone))
 	}
 }
 
