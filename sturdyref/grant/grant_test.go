@@ -132,7 +132,7 @@ func TestTerms(t *testing.T) {
 		"Terms.Expires is":   with(func(t *grant.Terms) { t.Expires = time.Unix(0, 0) }),
 		"Terms.Accept is":    with(func(t *grant.Terms) { t.Accept = time.Unix(1<<53, 0) }),
 		"Terms.Accept (":     with(func(t *grant.Terms) { t.Accept = start }),
-		"no earlier than":    with(func(t *grant.Terms) { t.NotBefore = t.Expires }),
+		"Terms.NotBefore (":  with(func(t *grant.Terms) { t.NotBefore = t.Expires }),
 		"of a method":        with(func(t *grant.Terms) { t.Methods = []string{"löschen"} }),
 		"17 methods":         with(func(t *grant.Terms) { t.Methods = names }),
 		"9 caveats":          with(func(t *grant.Terms) { t.Caveats = nine }),

@@ -23,8 +23,6 @@ type head struct {
 	feed   Feed
 	asOf   time.Time
 	digest [32]byte // of the revocations that had not lapsed by then
-
-	signed
 }
 
 // Head returns a notice that of the grants with g's subject the owner of signer has revoked, up to now, exactly what is in
@@ -62,7 +60,8 @@ func (s *Set) Head(signer crypto.Signer, g *Grant, link LinkID, now time.Time) (
 	return sealNotice(kindHead, signer, c, witness)
 }
 
-func (s signed) head() (*head, error) {
+// head reads the claims and checks them against the witness.
+func (s *signed) head() (*head, error) {
 	var c headClaims
 	if err := s.kind.claims(s.env, &c); err != nil {
 		return nil, refuse(Malformed, 0, "%v", err)
@@ -77,8 +76,8 @@ func (s signed) head() (*head, error) {
 	case Key(c.By) != s.witness.leaf().Issuer || Key(c.Subject) != s.witness.Subject():
 		return nil, refuse(Broken, 0, "the witness is of a link by another or about another")
 	}
-	h := &head{feed: Feed{Seq: c.Seq}, asOf: seconds(c.AsOf), digest: c.Digest, signed: s}
-	h.by = c.By
+	s.by = c.By
+	h := &head{feed: Feed{Seq: c.Seq}, asOf: seconds(c.AsOf), digest: c.Digest}
 	if c.Last != nil {
 		h.feed.Last = *c.Last
 	}

@@ -122,9 +122,6 @@ func (t *Terms) claims(issuer Key, nonce [16]byte) (*linkClaims, error) {
 			return nil, fmt.Errorf("grant: %.80q is not the name of a method: use up to %d letters, digits, - _ ? ! of ASCII", m, MaxName)
 		}
 	}
-	if len(c.Methods) > MaxMethods || len(t.Caveats) > MaxCaveats {
-		return nil, fmt.Errorf("grant: %d methods and %d caveats, at most %d and %d are possible in a link", len(c.Methods), len(t.Caveats), MaxMethods, MaxCaveats)
-	}
 	for i, caveat := range t.Caveats {
 		claim, err := caveat.claim()
 		if err != nil {

@@ -1,9 +1,12 @@
 package grant
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/hawser-go/hawser/internal/detcbor"
 )
@@ -31,10 +34,10 @@ var noticeCodec = func() *detcbor.Codec {
 	return c
 }()
 
-// signed is what revocations and heads have in common: who signed, and how to check it.
+// signed is a notice of either kind.
 type signed struct {
 	kind    *kind
-	by      Key
+	by      Key // known when its claims were read
 	env     *envelope
 	witness *Grant
 	bytes   []byte
@@ -54,22 +57,35 @@ func sealNotice(k *kind, signer crypto.Signer, claims any, witness *Grant) ([]by
 }
 
 // openNotice reads a notice of either kind. Nothing is verified yet.
-func openNotice(b []byte) (s signed, err error) {
+func openNotice(b []byte) (*signed, error) {
 	var n sealedNotice
 	if err := noticeCodec.Unmarshal(b, &n); err != nil {
-		return s, refuse(Malformed, 0, "%v", err)
+		return nil, refuse(Malformed, 0, "%v", err)
 	}
-	s.bytes = append([]byte(nil), b...)
+	s := &signed{bytes: bytes.Clone(b)}
+	var err error
 	for _, s.kind = range []*kind{kindRevocation, kindHead} {
 		if s.env, err = s.kind.open(n.Notice); err == nil {
 			break
 		}
 	}
 	if err != nil {
-		return s, refuse(Malformed, 0, "neither a revocation nor a head: %v", err)
+		return nil, refuse(Malformed, 0, "neither a revocation nor a head: %v", err)
 	}
-	s.witness, err = Parse(n.Witness)
-	return s, err
+	if s.witness, err = Parse(n.Witness); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// until returns when the last link of the witness is of no use anyway: when it has expired, and messages are no longer
+// accepted.
+func (s *signed) until() time.Time {
+	last := s.witness.leaf()
+	if last.Accept.After(last.Expires) {
+		return last.Accept
+	}
+	return last.Expires
 }
 
 // verify checks the signatures of the witness and that of the notice.
@@ -85,7 +101,7 @@ func (s *signed) verify(cache *Cache) error {
 
 // id names what a notice says, whatever its signature.
 func (s *signed) id() [32]byte {
-	return sha256.Sum256(append(append([]byte(nil), s.kind.aad...), s.env.Payload...))
+	return sha256.Sum256(slices.Concat(s.kind.aad, s.env.Payload))
 }
 
 // witnessOf returns the part of g up to the given link.

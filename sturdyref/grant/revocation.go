@@ -102,7 +102,7 @@ type Revocation struct {
 	Seq      uint64
 	Previous [32]byte
 
-	signed
+	until time.Time
 }
 
 // ParseRevocation reads what Revoke wrote. Who says so is somebody who may, according to the witness; whether the
@@ -119,16 +119,10 @@ func ParseRevocation(b []byte) (*Revocation, error) {
 }
 
 // Until returns when the revoked link is of no use anyway: when it has expired and messages are no longer accepted.
-func (r *Revocation) Until() time.Time {
-	last := r.witness.leaf()
-	if last.Accept.After(last.Expires) {
-		return last.Accept
-	}
-	return last.Expires
-}
+func (r *Revocation) Until() time.Time { return r.until }
 
 // revocation reads the claims and checks them against the witness.
-func (s signed) revocation() (*Revocation, error) {
+func (s *signed) revocation() (*Revocation, error) {
 	var c revocationClaims
 	if err := s.kind.claims(s.env, &c); err != nil {
 		return nil, refuse(Malformed, 0, "%v", err)
@@ -145,8 +139,8 @@ func (s signed) revocation() (*Revocation, error) {
 	case !s.witness.mayRevoke(c.By):
 		return nil, refuse(Broken, 0, "%s has no say over the link", Key(c.By))
 	}
-	r := &Revocation{Withdrawal: Withdrawal{Link: c.Link, Reason: c.Reason}, By: c.By, Subject: c.Subject, Seq: c.Seq, signed: s}
-	r.by = r.By
+	r := &Revocation{Withdrawal: Withdrawal{Link: c.Link, Reason: c.Reason}, By: c.By, Subject: c.Subject, Seq: c.Seq, until: s.until()}
+	s.by = c.By
 	if c.Previous != nil {
 		r.Previous = *c.Previous
 	}

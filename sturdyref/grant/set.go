@@ -100,8 +100,8 @@ func NewSet(c *SetConfig) (*Set, error) {
 }
 
 // Add verifies a notice and takes it in. It returns it if it was new, to be stored, and an empty Notice if it was known
-// already or is no longer of use. A refusal matches ErrRefused and is a *Refusal; the reason [Full] means that the
-// notice is good and there is no room: then the host must not go on as if it knew everything.
+// already or is no longer of use. A refusal matches ErrRefused and is a *Refusal. With the reason [Full] there is no room,
+// for whatever good notice it may be: then the host does not know everything.
 func (s *Set) Add(notice []byte, now time.Time) (Notice, error) {
 	return s.add(notice, now, true)
 }
@@ -135,7 +135,7 @@ func (s *Set) add(notice []byte, now time.Time, verify bool) (Notice, error) {
 	if subject := opened.witness.Subject(); s.wanted != nil && !s.wanted(subject) {
 		return Notice{}, refuse(Misdirected, 0, "grants of %s do not matter here", subject)
 	}
-	r, signed, err := opened.record()
+	r, err := opened.record()
 	if err != nil {
 		return Notice{}, err
 	}
@@ -146,7 +146,7 @@ func (s *Set) add(notice []byte, now time.Time, verify bool) (Notice, error) {
 		return Notice{}, err
 	}
 	if verify {
-		if err := signed.verify(&s.cache); err != nil {
+		if err := opened.verify(&s.cache); err != nil {
 			return Notice{}, err
 		}
 	}
@@ -154,34 +154,27 @@ func (s *Set) add(notice []byte, now time.Time, verify bool) (Notice, error) {
 }
 
 // record reads a notice, of which nothing is verified yet.
-func (s signed) record() (*record, *signed, error) {
-	leaf := s.witness.leaf()
-	r := &record{Notice: Notice{Bytes: s.bytes}, id: s.id(), until: leaf.Expires}
-	if leaf.Accept.After(r.until) {
-		r.until = leaf.Accept
-	}
+func (s *signed) record() (*record, error) {
+	r := &record{Notice: Notice{Bytes: s.bytes}, id: s.id(), until: s.until()}
 	if s.kind == kindHead {
 		h, err := s.head()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		r.ID = headID(h.by, s.witness.Subject())
-		r.feed.by, r.head = h.by, &head{feed: h.feed, asOf: h.asOf, digest: h.digest}
-		s.by = h.by
+		r.ID, r.head = headID(s.by, s.witness.Subject()), h
 	} else {
 		v, err := s.revocation()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		r.ID = r.id
-		r.feed.by, r.link, r.cut, r.seq, r.previous = v.By, v.Link, v.Cut, v.Seq, v.Previous
-		s.by = v.By
+		r.link, r.cut, r.seq, r.previous = v.Link, v.Cut, v.Seq, v.Previous
 	}
-	r.feed.subject = s.witness.Subject()
+	r.feed = feedKey{s.by, s.witness.Subject()}
 	if r.feed.by != r.feed.subject {
 		r.share = &shareKey{s.witness.links[0].ID, s.witness.level(r.feed.by)}
 	}
-	return r, &s, nil
+	return r, nil
 }
 
 // level returns how many links it took until key came in.
