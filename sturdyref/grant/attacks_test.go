@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -196,7 +197,7 @@ func TestT12Bombs(t *testing.T) {
 	}
 	many := make([]any, 10000)
 	for i := range many {
-		many[i] = "m"
+		many[i] = fmt.Sprintf("m%05d", i)
 	}
 	deep := any(1)
 	for range 200 {
@@ -413,6 +414,7 @@ func TestT18Splicing(t *testing.T) {
 		"a child alone":       {sign(child, anna)},
 		"backwards":           {sign(child, anna), sign(rootA, home)},
 		"two roots":           {sign(rootA, home), sign(rootB, home)},
+		"its own parent":      {sign(rootA, home), c.with(13, idBytes(idOf(child))).link(anna)},
 		"a child twice":       {sign(rootA, home), sign(child, anna), sign(child, anna)},
 		"another issuer":      {sign(rootA, home), c.with(2, a[:]).link(mallet)},
 		"a subject":           {sign(rootA, home), c.with(4, a[:]).link(anna)},
@@ -436,6 +438,8 @@ func TestT18Splicing(t *testing.T) {
 	}
 	refused(t, "a root signed by another", at(start).Verify(forged), grant.Forged)
 }
+
+func idBytes(id grant.LinkID) []byte { return id[:] }
 
 // T21: clocks may be a minute apart, and do not go back.
 func TestT21Clocks(t *testing.T) {

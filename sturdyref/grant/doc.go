@@ -1,9 +1,9 @@
 // Package grant holds grants: capabilities that may be published, because only the key they name can use them; that
 // are passed on, narrower each time, without their origin being there; and that can be revoked later.
 //
-// A [Grant] is a chain of signed links. The object's home [Issue]s the first, each holder may [Grant.Delegate] to the
-// next, and what the last holder may do is what all links allow. A host that was shown a grant [Parse]s it, asks a
-// [Verifier] whether it is genuine and good, checks with [Grant.CheckPresentation] that the holder is at the other end
+// A [Grant] is a chain of signed links. The object's home makes the first with [Issue], each holder may add the next with
+// [Grant.Delegate], and what the last holder may do is what all links allow. A host that was shown a grant reads it with
+// [Parse], asks a [Verifier] whether it is genuine and good, checks with [Grant.CheckPresentation] that the holder is at the other end
 // of this very session, and before each call asks [Verifier.Current] and [Grant.Permits]. Which object and which facet
 // of it that is, and what stands between it and the holder, is the host's: this package knows no vat and no network.
 //

@@ -188,7 +188,7 @@ func TestDelegateRefuses(t *testing.T) {
 		t.Errorf("the depth is used up: %v", err)
 	}
 	own := mustIssue(t, home, "", terms(anna, 7, grant.NoRegrant()))
-	if _, err := own.Delegate(anna, terms(billie, 0)); err == nil || !strings.Contains(err.Error(), "may not be passed on") {
+	if _, err := own.Delegate(anna, terms(billie, 0)); err == nil || errors.Is(err, grant.ErrRefused) || !strings.Contains(err.Error(), "may not be passed on") {
 		t.Errorf("no-regrant: %v", err)
 	}
 	methods := grant.Terms{Audience: anna.key(), Methods: []string{"add"}, Expires: start.Add(day), Depth: 7}
@@ -203,6 +203,22 @@ func TestDelegateRefuses(t *testing.T) {
 			t.Errorf("%v, %v, want an error that says %q", g, err, want)
 		}
 	}
+}
+
+// A chain has a length in bytes, too.
+func TestDelegateTooLong(t *testing.T) {
+	g := mustIssue(t, home, "", terms(home, 7, grant.ArgEquals(0, strings.Repeat("x", 600))))
+	for i := range 7 {
+		longer, err := g.Delegate(home, terms(home, 6-i, grant.ArgEquals(0, strings.Repeat("x", 600))))
+		if err != nil {
+			if !strings.Contains(err.Error(), "at most 4096 are possible") || i < 2 {
+				t.Errorf("after %d links: %v", i+1, err)
+			}
+			return
+		}
+		g = longer
+	}
+	t.Errorf("it has %d bytes", len(g.Bytes()))
 }
 
 // An identity signs grants and presentations, and no digests.

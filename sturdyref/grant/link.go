@@ -91,7 +91,7 @@ func (c *linkClaims) link(payload []byte) (Link, error) {
 		return bad("version %d, this program knows version 1", c.Version)
 	case c.Depth > MaxLinks-1:
 		return bad("a depth of %d, at most %d is possible", c.Depth, MaxLinks-1)
-	case c.Expires == 0 || c.Expires > maxSeconds || c.NotBefore > maxSeconds || c.Accept > maxSeconds:
+	case c.Expires > maxSeconds || c.Accept > maxSeconds:
 		return bad("a time that is not within the years 1970 to 9999")
 	case c.NotBefore >= c.Expires:
 		return bad("it begins no earlier than it ends")

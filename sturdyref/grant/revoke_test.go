@@ -349,6 +349,10 @@ func TestStored(t *testing.T) {
 		!again.AsOf(anna.key(), home.key()).Equal(start.Add(2*time.Second)) || !again.Gapless(anna.key(), home.key()) {
 		t.Error("it is not the same after it was stored")
 	}
+	n1, used1 := s.Len()
+	if n2, used2 := again.Len(); n1 != n2 || used1 != used2 {
+		t.Errorf("%d notices of %d bytes became %d of %d", n1, used1, n2, used2)
+	}
 	var held [][]byte
 	for n := range again.All() {
 		held = append(held, n.Bytes)
