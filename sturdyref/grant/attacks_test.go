@@ -368,7 +368,7 @@ func TestT15PrefixConfusion(t *testing.T) {
 		_, err := grant.Parse(b)
 		refused(t, what, err, grant.Malformed)
 	}
-	if _, err := grant.Parse(array(f.with(6, "admin", 7, []any{strings.Repeat("a", 64), "set!", "well-known?"}).link(home))); err != nil {
+	if _, err := grant.Parse(array(f.with(6, "admin", 7, []any{"09", "AZ_x9", strings.Repeat("a", 64), "set!", "well-known?", "z"}).link(home))); err != nil {
 		t.Error(err)
 	}
 }
