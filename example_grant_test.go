@@ -54,3 +54,37 @@ func ExampleNode_Redeem() {
 	// 7 <nil>
 	// beyond what was granted: true
 }
+
+// A bearer grant is for whoever has it, as a sturdyref is, but its home keeps nothing for it, and it can be narrowed and revoked as a grant can.
+func ExampleNode_Redeem_bearer() {
+	ctx := context.Background()
+	bank, anybody := mustOpen(ctx, nil), mustOpen(ctx, nil)
+	defer bank.Close()
+	defer anybody.Close()
+	purse := newPurse(ctx, bank)
+	id, err := bank.Offer(ctx, "purse", bank.Vat("bank"), map[string]hawser.Role{
+		"owner": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return purse, nil }},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cheque, err := grant.IssueBearer(bank.Signer(), grant.Root{Object: id, Role: "owner"}, grant.Terms{
+		Methods: []string{"deposit"}, Caveats: []grant.Caveat{grant.MaxUses(1)}, Expires: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	line := cheque.Reveal() // a secret: whoever reads it has the cheque
+
+	cheque, err = grant.ParseBearer(line)
+	if err != nil {
+		log.Fatal(err)
+	}
+	held := vat.As[PurseRef](anybody.Redeem(cheque.Grant(), cheque.Signer(), bank.Location()))
+	fmt.Println(held.Deposit(ctx, 7).Await(ctx))
+	_, err = held.Deposit(ctx, 7).Await(ctx)
+	fmt.Println("used up:", errors.Is(err, hawser.ErrBeyondGrant))
+	// Output:
+	// 7 <nil>
+	// used up: true
+}

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref"
@@ -140,4 +141,24 @@ func (n *Node) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
 // Learn takes in a notice that somebody else has passed on, as [Node.Notify] has another node do.
 func (n *Node) Learn(ctx context.Context, notice []byte) error {
 	return n.root.office.Learn(ctx, notice)
+}
+
+// SignCall returns a message by which the holder of a grant calls a method of what it opens, without a session: somebody brings it to the object's
+// home, with the grant ([Node.Deliver]), perhaps long after. signer is the holder's key, nil for the node's own. seq counts the messages by that grant, from 1: the
+// same number is heard once. Every link of the grant needs an accept-by time. Arguments are data, without references.
+func (n *Node) SignCall(g *grant.Grant, signer crypto.Signer, seq uint64, method string, args ...any) ([]byte, error) {
+	if signer == nil {
+		if signer = n.Signer(); signer == nil {
+			return nil, errSigner
+		}
+	}
+	return warden.SignCall(signer, g, seq, time.Now(), method, args...)
+}
+
+// Deliver brings a message by a grant to the object's home, at the place given. Anybody may: it is signed, and whoever carries it is told only
+// whether it was taken. The promise is fulfilled when it is certain that the call is made, once, and on the disk if the object is durable,
+// however often the message is brought. It breaks with ErrGrantRefused if the message is not good, or comes too late: after a
+// revocation that does not spare it, or after the grant's accept-by time.
+func (n *Node) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
+	return n.home.Deliver(g, message, at)
 }

@@ -270,3 +270,49 @@ func issueFor(t *testing.T, bank, to *hawser.Node) *grant.Grant {
 	}
 	return g
 }
+
+// Anybody may carry a message to the home of the object, which hears it once, also after a restart.
+func TestMessagesByGrant(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	bank := pursed(t, dir, nil)
+	ann, carrier := open(t, nil), open(t, nil)
+	terms := termsFor(ann, 0)
+	terms.Accept = time.Now().Add(2 * time.Hour)
+	g, err := bank.Issue("purse", "owner", terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := ann.SignCall(g, nil, 1, "deposit", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for range 2 {
+			if ok, err := carrier.Deliver(g, message, bank.Location()).Await(ctx); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		v, err := bank.DurableVat("bank")
+		if err != nil {
+			t.Fatal(err)
+		}
+		purse, err := vat.Root(ctx, v, "purse", func(context.Context) (PurseRef, error) { return PurseRef{}, errors.New("there is none") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := purse.Balance(ctx).Await(ctx); n != 7 || err != nil {
+			t.Errorf("%d, %v, want 7", n, err)
+		}
+		if err := bank.Close(); err != nil {
+			t.Fatal(err)
+		}
+		bank = pursed(t, dir, nil)
+	}
+	message[len(message)-1] ^= 1
+	if _, err := carrier.Deliver(g, message, bank.Location()).Await(ctx); !errors.Is(err, hawser.ErrGrantRefused) {
+		t.Error(err)
+	}
+}

@@ -22,6 +22,7 @@ type bootstrap interface {
 	MailTo(ctx context.Context, drop string, record, bundle, life []byte) error
 	Redeem(ctx context.Context, shown, presentation []byte) (vat.Ref, error)
 	Notify(ctx context.Context, notice []byte) (vat.Ref, error)
+	Deliver(ctx context.Context, shown, message []byte) (vat.Ref, error)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

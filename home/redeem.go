@@ -72,18 +72,29 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 // Notify tells a peer what was revoked of its grants: a notice made by grant.Revoke, or a head. The promise returned is fulfilled when it is
 // so there, and on its disk; it breaks with warden.ErrRefused if the notice is not good or does not matter there.
 func (h *Home) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
+	return h.bring(at, "notify", func(o *warden.Office) vat.Ref { return o.Hear(notice) }, notice)
+}
+
+// Deliver brings a peer a message by a grant about an object of its, which anybody may carry. The promise returned is fulfilled when it is certain
+// that the call is made, and on the peer's disk; it breaks with warden.ErrRefused if the message is not good, or comes too late.
+func (h *Home) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
+	return h.bring(at, "deliver", func(o *warden.Office) vat.Ref { return o.Deliver(g, message) }, g.Bytes(), message)
+}
+
+// bring sends a peer's bootstrap object what proves itself; here does the same at this node.
+func (h *Home) bring(at sturdyref.Peer, selector passable.Symbol, here func(*warden.Office) vat.Ref, args ...any) promise.Promise[bool] {
 	if h.isOwn(at.ID()) {
 		if h.cfg.Office == nil {
 			return promise.Broken[bool](warden.ErrRefused)
 		}
-		return vat.Result[bool](h.cfg.Office.Hear(notice))
+		return vat.Result[bool](here(h.cfg.Office))
 	}
 	return vat.Result[bool](h.request(&request{peer: at.Clone(), fetch: func(l *link) vat.Ref {
-		return l.session.Ask("notify", func(info netlayer.Info) ([]any, error) {
+		return l.session.Ask(selector, func(info netlayer.Info) ([]any, error) {
 			if !slices.Contains(info.Features, FeatureRedeem) {
 				return nil, errNoGrants
 			}
-			return []any{notice}, nil
+			return args, nil
 		})
 	}}))
 }

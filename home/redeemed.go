@@ -58,6 +58,18 @@ func (b *lobby) Notify(_ context.Context, notice []byte) (vat.Ref, error) {
 	return b.h.cfg.Office.Hear(notice), nil
 }
 
+// Deliver hears a message by a grant, from whoever has carried it here. The answer says that the call will be made, and nothing of what it brings.
+func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, error) {
+	if b.h.cfg.Office == nil {
+		return vat.Ref{}, warden.ErrRefused
+	}
+	g, err := grant.Parse(shown)
+	if err != nil {
+		return vat.Ref{}, warden.ErrRefused
+	}
+	return b.h.cfg.Office.Deliver(g, message), nil
+}
+
 // nameOf is a link's name among the secrets that admit peers.
 func nameOf(id grant.LinkID) [16]byte { return [16]byte(id[:16]) }
 

@@ -31,6 +31,9 @@ func (o *Office) wind() {
 	for _, t := range o.tallies {
 		sooner(t.until)
 	}
+	for _, e := range o.heard {
+		sooner(e.until)
+	}
 	if n, _ := o.known.Len(); n > 0 {
 		sooner(now.Add(longestWait))
 	}
@@ -68,6 +71,7 @@ func (o *Office) expire() {
 	now := o.clock.Now()
 	o.mu.Lock()
 	var over []*given
+	var silent []*heard
 	for _, e := range o.given {
 		if !now.Before(e.until.Add(o.cfg.Skew)) {
 			over = append(over, e)
@@ -80,7 +84,16 @@ func (o *Office) expire() {
 			keys = append(keys, pinKey(pinsOfTallies, t.until, id))
 		}
 	}
+	for _, e := range o.heard {
+		if !now.Before(e.until.Add(o.cfg.Skew)) {
+			o.deafen(e)
+			silent = append(silent, e)
+		}
+	}
 	o.mu.Unlock()
+	for _, e := range silent {
+		o.silence(e)
+	}
 	o.unpin(keys)
 	if n, _ := o.known.Len(); n+len(over)+len(keys) > 0 {
 		o.lapse(now)

@@ -19,6 +19,7 @@ import (
 const (
 	pinsOfMandates = "grant/"
 	pinsOfTallies  = "tally/"
+	pinsOfHearers  = "heard/"
 )
 
 // tallying is the count of a link's uses, and when nobody can use the link any more.
@@ -74,8 +75,17 @@ func (o *Office) Use(d *vat.Depot, view View) error {
 	if err != nil {
 		return err
 	}
+	hearers, err := d.Pinned(pinsOfHearers)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	o.depot = d
+	for key, pin := range hearers {
+		if ids, until, ok := readPin(pinsOfHearers, key); ok {
+			o.listen(&heard{office: o, links: ids, until: until, self: pin.Ref})
+		}
+	}
 	for key, pin := range mandates {
 		if ids, until, ok := readPin(pinsOfMandates, key); ok {
 			o.enter(&given{office: o, links: ids, until: until, self: pin.Ref})
@@ -101,14 +111,14 @@ func (o *Office) Use(d *vat.Depot, view View) error {
 func (o *Office) keeps(v *vat.Vat) bool { return o.depot != nil && v.Durable() }
 
 // keep stores what a grant has come to, if its vat is durable; tell is called when the disk has it.
-func (o *Office) keep(p *opening, tell func(error)) {
-	if !o.keeps(p.vat) {
+func (o *Office) keep(v *vat.Vat, pins []pin, tell func(error)) {
+	if !o.keeps(v) {
 		tell(nil)
 		return
 	}
 	var bad error
 	err := o.depot.Update(func(tx *vat.Tx) {
-		for _, pin := range p.pins {
+		for _, pin := range pins {
 			if err := tx.Pin(pin.key, pin.ref, false); bad == nil {
 				bad = err
 			}
@@ -128,10 +138,13 @@ func (o *Office) keep(p *opening, tell func(error)) {
 // without mu: the depot asks for that with its own held.
 func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying) {
 	counted := g.Counted()
-	var until time.Time
-	for _, l := range g.Links() {
-		if until.IsZero() || l.Expires.Before(until) {
+	var until, accept time.Time
+	for i, l := range g.Links() {
+		if i == 0 || l.Expires.Before(until) {
 			until = l.Expires // nobody uses a link longer than those before it
+		}
+		if i == 0 || l.Accept.Before(accept) {
+			accept = l.Accept // nor writes by it
 		}
 		if !slices.Contains(counted, l.ID) {
 			continue
@@ -141,6 +154,9 @@ func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying)
 		o.mu.Unlock()
 		if !ok {
 			t = tallying{l.ID, tallyFacet.Spawn(ctx, &tally{}), until}
+			if accept.After(until) {
+				t.until = accept
+			}
 			o.mu.Lock()
 			o.tallies[l.ID] = t
 			o.mu.Unlock()
@@ -150,12 +166,11 @@ func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying)
 	return all
 }
 
-// crowded returns the link of a grant by way of which too many grants are open that were passed on, if there is one. It is called with
-// mu held.
-func (o *Office) crowded(e *given) (link grant.LinkID, ok bool) {
+// crowded returns the first of a grant's links by way of which too many others were passed on that are open, as open tells, if there is one.
+func (o *Office) crowded(links []grant.LinkID, open func(grant.LinkID) int) (link grant.LinkID, ok bool) {
 	most := o.cfg.MaxOpen
-	for _, id := range e.links[:len(e.links)-1] {
-		if len(o.links[id]) >= most {
+	for _, id := range links[:len(links)-1] {
+		if open(id) >= most {
 			return id, true
 		}
 		most = max(most/4, 1)

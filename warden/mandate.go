@@ -61,6 +61,7 @@ func (o *Office) Kinds() []vat.Kind {
 		vat.KindOf("hawser.mandate", func() *mandate { return &mandate{office: o} }, mandateFacet, keepingFacet),
 		vat.KindOf("hawser.bound", func() *bound { return new(bound) }, boundFacet),
 		vat.KindOf("hawser.lent", func() *lent { return new(lent) }, lentFacet),
+		vat.KindOf("hawser.hearer", func() *hearer { return &hearer{office: o} }, hearingFacet),
 		vat.KindOf("hawser.tally", func() *tally { return new(tally) }, tallyFacet),
 	}
 }
@@ -117,17 +118,13 @@ func (m *mandate) Intercept(ctx context.Context, msg *vat.Message) (any, error) 
 	}
 	method, args := msg.Method()
 	msg.Selector, msg.Args = method, args // so that nobody reads it in another way
-	state := &uses{ctx, m}
+	state := &uses{ctx, m.office, m.Tallies}
 	if err := m.grant.Permits(grant.Call{Method: string(method), Args: args, Live: true}, m.office.clock.Now(), state); err != nil {
 		m.office.log.Info("a call was refused", "grant", m.grant.ID().String(), "method", string(method), "why", err)
 		return nil, ErrBeyond
 	}
-	for _, t := range m.Tallies {
-		by, ok := vat.Near[*tally](ctx, t.By)
-		if !ok {
-			return nil, vat.ErrInternal
-		}
-		by.N++
+	if err := state.count(); err != nil {
+		return nil, err
 	}
 	if m.Free {
 		return vat.PassOn(ctx, msg, m.Caret)
@@ -137,13 +134,26 @@ func (m *mandate) Intercept(ctx context.Context, msg *vat.Message) (any, error) 
 
 // uses is what caveats want to know.
 type uses struct {
-	ctx context.Context
-	m   *mandate
+	ctx     context.Context
+	office  *Office
+	tallies []tallied
+}
+
+// count counts a use.
+func (u *uses) count() error {
+	for _, t := range u.tallies {
+		by, ok := vat.Near[*tally](u.ctx, t.By)
+		if !ok {
+			return vat.ErrInternal
+		}
+		by.N++
+	}
+	return nil
 }
 
 // Uses implements grant.State.
 func (u *uses) Uses(id grant.LinkID) uint64 {
-	for _, t := range u.m.Tallies {
+	for _, t := range u.tallies {
 		if by, ok := vat.Near[*tally](u.ctx, t.By); ok && grant.LinkID(t.Link) == id {
 			return by.N
 		}
@@ -153,8 +163,8 @@ func (u *uses) Uses(id grant.LinkID) uint64 {
 
 // AsOf implements grant.State. This node knows of itself what it has revoked.
 func (u *uses) AsOf(issuer, subject grant.Key) time.Time {
-	if issuer == u.m.office.cfg.Host {
-		return u.m.office.clock.Now()
+	if issuer == u.office.cfg.Host {
+		return u.office.clock.Now()
 	}
-	return u.m.office.known.AsOf(issuer, subject)
+	return u.office.known.AsOf(issuer, subject)
 }

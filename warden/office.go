@@ -64,6 +64,8 @@ type Office struct {
 	given   map[grant.LinkID]*given // by the last link
 	names   map[[16]byte]*given     // by the first half of that
 	links   map[grant.LinkID]map[*given]struct{}
+	heard   map[grant.LinkID]*heard   // likewise: where messages are
+	hearers map[grant.LinkID]int      // how many of these there are by way of a link
 	tallies map[grant.LinkID]tallying // of links that count uses
 	ended   func(name [16]byte)
 	started bool
@@ -94,7 +96,7 @@ func New(cfg Config) *Office {
 		cfg.Logger = hclog.NewNullLogger()
 	}
 	o := &Office{
-		names: make(map[[16]byte]*given), links: make(map[grant.LinkID]map[*given]struct{}), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), tallies: make(map[grant.LinkID]tallying),
+		names: make(map[[16]byte]*given), links: make(map[grant.LinkID]map[*given]struct{}), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int), tallies: make(map[grant.LinkID]tallying),
 	}
 	o.clock = grant.NewClock(cfg.Now, time.Time{})
 	var err error
@@ -104,7 +106,7 @@ func New(cfg Config) *Office {
 	if o.said, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew}); err != nil {
 		panic(err)
 	}
-	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cache: new(grant.Cache)}
+	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cut: o.known.Cut, Cache: new(grant.Cache)}
 	return o
 }
 

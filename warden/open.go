@@ -56,7 +56,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 		for _, l := range g.Links() {
 			e.links = append(e.links, l.ID)
 		}
-		if link, ok := o.crowded(e); ok {
+		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return len(o.links[id]) }); ok {
 			o.mu.Unlock()
 			o.log.Warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
 			return broken(ErrManyOpen)
@@ -168,7 +168,7 @@ func (p *opening) Done(err error) {
 		tell(nil)
 		return
 	}
-	o.keep(p, tell)
+	o.keep(p.vat, p.pins, tell)
 	o.windBy(p.until)
 }
 

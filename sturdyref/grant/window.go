@@ -16,28 +16,29 @@ type Window struct {
 }
 
 const (
-	windowSize  = 1024
-	windowWords = windowSize / 64
+	// WindowSize is how many numbers, up to the highest taken, a Window remembers.
+	WindowSize  = 1024
+	windowWords = WindowSize / 64
 )
 
 // Take reports whether n was never taken, and notes it. Numbers begin at 1; so old a one that it might have been is
 // refused.
 func (w *Window) Take(n uint64) bool {
-	if n == 0 || w.top >= windowSize && n <= w.top-windowSize {
+	if n == 0 || w.top >= WindowSize && n <= w.top-WindowSize {
 		return false
 	}
 	if n > w.top {
-		if n-w.top >= windowSize {
+		if n-w.top >= WindowSize {
 			w.bits = [windowWords]uint64{}
 		} else {
 			for i := w.top + 1; i < n; i++ {
-				w.bits[i%windowSize/64] &^= 1 << (i % 64)
+				w.bits[i%WindowSize/64] &^= 1 << (i % 64)
 			}
-			w.bits[n%windowSize/64] &^= 1 << (n % 64)
+			w.bits[n%WindowSize/64] &^= 1 << (n % 64)
 		}
 		w.top = n
 	}
-	word, bit := &w.bits[n%windowSize/64], uint64(1)<<(n%64)
+	word, bit := &w.bits[n%WindowSize/64], uint64(1)<<(n%64)
 	if *word&bit != 0 {
 		return false
 	}
@@ -68,7 +69,7 @@ func (w *Window) UnmarshalBinary(b []byte) error {
 		r.bits[i] = binary.BigEndian.Uint64(b[8+8*i:])
 		set += bits.OnesCount64(r.bits[i])
 	}
-	if top := r.bits[r.top%windowSize/64]&(1<<(r.top%64)) != 0; (r.top == 0) == top || r.top == 0 && set > 0 {
+	if top := r.bits[r.top%WindowSize/64]&(1<<(r.top%64)) != 0; (r.top == 0) == top || r.top == 0 && set > 0 {
 		return errors.New("grant: a stored window that no window wrote")
 	}
 	*w = r

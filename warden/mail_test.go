@@ -1,0 +1,157 @@
+package warden_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+func accept(d time.Duration) func(*grant.Terms) {
+	return func(t *grant.Terms) { t.Accept = time.Now().Add(d) }
+}
+
+func say(t *testing.T, who person, g *grant.Grant, seq uint64, method string, args ...any) []byte {
+	t.Helper()
+	b, err := warden.SignCall(who, g, seq, time.Now(), method, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (s *site) deliver(g *grant.Grant, message []byte) error {
+	ok, err := vat.Result[bool](s.office.Deliver(g, message)).Await(s.t.Context())
+	if err == nil && !ok {
+		err = errors.New("false")
+	}
+	synctest.Wait()
+	return err
+}
+
+func (s *site) title() string { s.t.Helper(); return must[string](s.t, s.folder, "title") }
+
+// A message is executed once, in whatever order and however often it comes, also after the grant has expired, as long as it was written before, and
+// across restarts.
+func TestT22T26Messages(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "writer", anna, accept(3*time.Hour), methods("add"))
+		one, two := say(t, anna, g, 1, "add", "one"), say(t, anna, g, 2, "add", "two")
+		late := say(t, anna, g, 3, "add", "three")
+		for range 2 {
+			for _, m := range [][]byte{two, one, two} {
+				if err := s.deliver(g, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := s.title(); got != "2 notes" {
+				t.Error(got)
+			}
+			s.restart(true)
+		}
+		time.Sleep(2 * time.Hour) // the grant has expired
+		if err := s.deliver(g, late); err != nil {
+			t.Error("what was written before the end:", err)
+		}
+		if _, err := warden.SignCall(anna, g, 4, time.Now(), "add", "four"); err == nil {
+			t.Error("a message was written after the end")
+		}
+		if got := s.title(); got != "3 notes" {
+			t.Error(got)
+		}
+		_, err := ask[any](s.office.Open(g), "add", "live")
+		want(t, err, warden.ErrRefused)
+		time.Sleep(time.Hour + 2*time.Minute)
+		synctest.Wait()
+		want(t, s.deliver(g, late), warden.ErrRefused)
+		if got := s.title(); got != "3 notes" {
+			t.Error(got)
+		}
+	})
+}
+
+// A revocation wins over messages that come later, but for those that it makes an exception for.
+func TestLateMail(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "writer", anna, accept(3*time.Hour))
+		var messages [][]byte
+		for i := range 4 {
+			messages = append(messages, say(t, anna, g, uint64(i+1), "add", fmt.Sprint(i)))
+		}
+		if err := s.deliver(g, messages[0]); err != nil {
+			t.Fatal(err)
+		}
+		notice, err := g.Revoke(host, grant.Withdrawal{Link: g.ID(), Cut: map[grant.LinkID]uint64{g.ID(): 2}}, s.office.Known().Feed(host.key(), host.key()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.learn(notice)
+		s.restart(true)
+		if err := s.deliver(g, messages[1]); err != nil {
+			t.Error("a message that was spared:", err)
+		}
+		want(t, s.deliver(g, messages[2]), warden.ErrRefused)
+		if got := s.title(); got != "2 notes" {
+			t.Error(got)
+		}
+	})
+}
+
+// What is no good message changes nothing.
+func TestT27T28BadMessages(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "writer", anna, accept(3*time.Hour), methods("add"), caveats(grant.MaxArgBytes(20), grant.SeqWindow(1, 10), grant.MaxUses(2)))
+		other := issue(t, "writer", billie, accept(3*time.Hour))
+		good := say(t, anna, g, 1, "add", "one")
+		forged := append([]byte(nil), good...)
+		forged[len(forged)-1] ^= 1
+		live := issue(t, "writer", anna, accept(3*time.Hour), caveats(grant.LiveOnly()))
+		for what, m := range map[string]struct {
+			g *grant.Grant
+			b []byte
+		}{
+			"nothing":             {g, nil},
+			"forged":              {g, forged},
+			"by another's grant":  {other, good},
+			"too long":            {g, say(t, anna, g, 2, "add", "a text that is longer than the grant allows")},
+			"no longer by mail":   {issue(t, "writer", anna), good},
+			"by a grant for live": {live, good},
+		} {
+			if err := s.deliver(m.g, m.b); !errors.Is(err, warden.ErrRefused) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		for _, bad := range []func() ([]byte, error){
+			func() ([]byte, error) { return warden.SignCall(anna, g, 11, time.Now(), "add", "one") },
+			func() ([]byte, error) { return warden.SignCall(anna, g, 0, time.Now(), "add", "one") },
+			func() ([]byte, error) { return warden.SignCall(billie, g, 1, time.Now(), "add", "one") },
+			func() ([]byte, error) { return warden.SignCall(anna, g, 1, time.Now(), "remove", "one") },
+			func() ([]byte, error) { return warden.SignCall(anna, g, 1, time.Now(), "add", s.folder) },
+			func() ([]byte, error) { return warden.SignCall(anna, live, 1, time.Now(), "add", "one") },
+		} {
+			if _, err := bad(); err == nil {
+				t.Error("what would not be heard was signed")
+			}
+		}
+		if got := s.title(); got != "0 notes" {
+			t.Error(got)
+		}
+		for seq := range uint64(2) {
+			if err := s.deliver(g, say(t, anna, g, seq+1, "add", "x")); err != nil {
+				t.Error(err)
+			}
+		}
+		s.restart(true)
+		want(t, s.deliver(g, say(t, anna, g, 3, "add", "x")), warden.ErrRefused) // used up
+		if got := s.title(); got != "2 notes" {
+			t.Error(got)
+		}
+		s.office.Withdraw(theFolder)
+		want(t, s.deliver(g, say(t, anna, g, 4, "add", "x")), warden.ErrRefused)
+	})
+}
