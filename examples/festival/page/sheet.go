@@ -1,10 +1,8 @@
 package page
 
 import (
-	"cmp"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/examples/festival/program"
@@ -101,7 +99,7 @@ type line struct {
 	Clash string `json:"clash,omitempty"`
 }
 
-// sheetOf returns what is shown of a state: what is at home here as it is here, and everything else as the festival has it.
+// sheetOf returns what is shown of a state.
 func sheetOf(s program.State) sheet {
 	sh := sheet{
 		Info: info(s.Info), Role: string(s.Standing.Role), Me: personOf(s.Standing.Holder), MayAdd: s.MayAdd, MayAdmin: s.MayAdmin,
@@ -113,68 +111,19 @@ func sheetOf(s program.State) sheet {
 	for _, h := range s.Held {
 		sh.Held = append(sh.Held, held{string(h.Role), h.From})
 	}
-	mine := make(map[program.ID]int, len(s.Mine))
-	for i, m := range s.Mine {
-		mine[m.ID] = i
+	for _, m := range s.Mine {
 		sh.Waiting += m.Waiting
 	}
-	for _, e := range s.Entries {
+	for _, from := range s.Lines() {
 		l := line{
-			Number: e.Number, ID: id(e.ID), Details: details(e.Said.Details), Version: e.Said.Version, AsOf: e.Said.AsOf, Editor: e.Said.By, Heard: e.Heard,
-			By: personOf(e.By), State: string(e.State), Reason: e.Reason,
+			Number: from.Number, ID: id(from.ID), Details: details(from.Said.Details), Version: from.Said.Version, AsOf: from.Said.AsOf, Editor: from.Said.By,
+			Heard: from.Heard, By: personOf(from.By), State: string(from.State), Reason: from.Reason, Mine: from.Mine, Trouble: from.Trouble,
+			Withdrawn: from.Withdrawn, Clash: from.Clash,
 		}
-		// The ID alone says nothing: another organiser may have used it, too.
-		if i, ok := mine[e.ID]; ok && e.By.Key == s.Standing.Holder.Key && (s.Mine[i].Number == e.Number || s.Mine[i].Number == 0) {
-			l.own(s.Mine[i])
-			delete(mine, e.ID)
+		if from.Waiting > 0 {
+			l.Waiting = &from.Since
 		}
 		sh.Lines = append(sh.Lines, l)
 	}
-	for _, i := range mine {
-		l := line{By: sh.Me, State: "new"}
-		l.own(s.Mine[i])
-		sh.Lines = append(sh.Lines, l)
-	}
-	slices.SortFunc(sh.Lines, func(x, y line) int {
-		return cmp.Or(
-			cmp.Compare(x.Details.Day, y.Details.Day), cmp.Compare(x.Details.Start, y.Details.Start),
-			cmp.Compare(slices.Index(sh.Info.Stages, x.Details.Stage), slices.Index(sh.Info.Stages, y.Details.Stage)),
-			cmp.Compare(x.Number, y.Number), slices.Compare(x.ID[:], y.ID[:]),
-		)
-	})
-	sh.clashes()
 	return sh
 }
-
-// own has the line say what the event's home, which is here, says.
-func (l *line) own(m program.Mine) {
-	l.Mine, l.ID, l.Number, l.Trouble, l.Withdrawn = true, id(m.ID), max(l.Number, m.Number), m.Trouble, m.Withdrawn
-	l.Details, l.Version, l.AsOf, l.Editor = details(m.Said.Details), m.Said.Version, m.Said.AsOf, m.Said.By
-	if m.Waiting > 0 {
-		l.Waiting = &m.Since
-	}
-}
-
-// clashes notes which events are on one stage at one time. The lines are in order of their beginning.
-func (sh *sheet) clashes() {
-	last := make(map[[2]string]int) // the line that goes on for longest
-	for i := range sh.Lines {
-		l := &sh.Lines[i]
-		if l.State == string(program.Unlisted) || l.Withdrawn {
-			continue
-		}
-		at := [2]string{l.Details.Day, l.Details.Stage}
-		before, ok := last[at]
-		if ok && end(sh.Lines[before]) > l.Details.Start {
-			l.Clash = sh.Lines[before].Details.Title
-			if sh.Lines[before].Clash == "" {
-				sh.Lines[before].Clash = l.Details.Title
-			}
-		}
-		if !ok || end(*l) > end(sh.Lines[before]) {
-			last[at] = i
-		}
-	}
-}
-
-func end(l line) int { return l.Details.Start + l.Details.Length }
