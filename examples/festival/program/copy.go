@@ -14,6 +14,8 @@ import (
 type Copy interface {
 	// Use has the copy follow a festival: it listens, and asks for what is new. With another facet it asks for everything.
 	Use(ctx context.Context, festival VisitorRef) error
+	// Festival returns the facet that the copy follows, null if there is none yet.
+	Festival(ctx context.Context) VisitorRef
 	// View returns what there is.
 	View(ctx context.Context) View
 	// Watch has a listener told when there is something new.
@@ -219,6 +221,8 @@ func (c *copybook) Heard(ctx context.Context, from VisitorRef, o promise.Outcome
 		c.fail(ctx, err)
 	}
 }
+
+func (c *copybook) Festival(context.Context) VisitorRef { return c.From }
 
 func (c *copybook) View(context.Context) View { return c.Seen }
 

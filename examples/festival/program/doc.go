@@ -20,15 +20,18 @@
 //
 // # What a program does
 //
-// An admin's has a festival, and makes facets for others in turns of the festival's vat; they are handed out by the node:
+// An admin's has a festival, whose roles it offers for grants:
 //
 //	f, err := program.OpenFestival(ctx, v, info)
-//	visitor, err := vat.Do(ctx, v, func(ctx context.Context) (vat.Ref, error) {
+//	visitor := hawser.Role{Open: func(ctx context.Context, h hawser.Holder) (vat.Ref, error) {
+//		holder, err := program.HolderOf(ctx, f, h.Key, from)
+//		...
 //		return program.Roles(f)[program.AsVisitor](ctx, holder)
-//	})
+//	}}
+//	id, err := node.Offer(ctx, "festival", v, map[string]hawser.Role{"visitor": visitor})
 //
-// An organiser's has a [Desk] besides, with its events, and everybody's has a [Copy] to read. [Peer] is the three of them
-// together, for whoever shows them to people.
+// Everybody's has a [Copy] to read, and an organiser's a [Desk] with its events. [Peer] is these together, for whoever shows them
+// to people; it follows the festival of which it [Peer.Accept]s a facet, such as node.Redeem returns.
 //
 // # What others can cost
 //

@@ -2,7 +2,9 @@ package program
 
 import (
 	"context"
+	"encoding/hex"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -13,11 +15,14 @@ type festival struct {
 	// Change is the number of the change that made the info what it is.
 	Change int
 	Events eventsRef
+	// Names are what the admin calls those who hold facets, by their keys in hexadecimal digits.
+	Names map[string]string
 }
 
 // keeper is the festival as the program that keeps it sees it.
 type keeper interface {
-	Standing(ctx context.Context) Standing
+	// Name has the holder of a key called by a name, in what is made for the holder from now on.
+	Name(ctx context.Context, key [32]byte, name string) error
 }
 
 var (
@@ -41,7 +46,45 @@ func OpenFestival(ctx context.Context, v *vat.Vat, info Info) (FestivalRef, erro
 	})
 }
 
-func (f *festival) Standing(context.Context) Standing { return Standing{Role: AsAdmin} }
+// Name has the holder of a key called by a name, in what is made for the holder from now on. Nothing makes names unique.
+func (r FestivalRef) Name(ctx context.Context, key [32]byte, name string) promise.Promise[any] {
+	return vat.Result[any](r.Send(ctx, "name", key, name))
+}
+
+// HolderOf returns the holder of a key, by the name that the admin has for the key, or else for the key from which the holder has
+// what it holds: "ada's 1a2b3c4d". It is for turns of the festival's vat.
+func HolderOf(ctx context.Context, r FestivalRef, key, from [32]byte) (Holder, error) {
+	f, err := near[festival](ctx, r.Ref)
+	if err != nil {
+		return Holder{}, err
+	}
+	h := Holder{Key: key, Name: f.Names[hex.EncodeToString(key[:])]}
+	if h.Name == "" {
+		h.Name = h.Short()
+		if by := f.Names[hex.EncodeToString(from[:])]; by != "" {
+			h.Name = by + "'s " + h.Name
+		}
+	}
+	return h, nil
+}
+
+func (f *festival) Name(_ context.Context, key [32]byte, name string) error {
+	if err := checkLine("the name", name, 1, MaxTitle-16); err != nil {
+		return err
+	}
+	k := hex.EncodeToString(key[:])
+	if _, known := f.Names[k]; !known && len(f.Names) >= maxNames {
+		return ErrFull
+	}
+	if f.Names == nil {
+		f.Names = make(map[string]string)
+	}
+	f.Names[k] = name
+	return nil
+}
+
+// maxNames is how many names an admin has.
+const maxNames = 4096
 
 // describe replaces what the festival says of itself. Days and stages that events on the list are on stay.
 func (f *festival) describe(ctx context.Context, info Info) error {

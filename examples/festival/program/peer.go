@@ -23,6 +23,8 @@ type Peer struct {
 	Held []Held
 	// Patience is how long others may take to answer (default 5 s).
 	Patience time.Duration
+
+	durable *vat.Vat
 }
 
 // Held is one of the facets that somebody has.

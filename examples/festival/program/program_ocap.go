@@ -12,6 +12,11 @@ import (
 // VisitorRef is a reference to a Visitor.
 type VisitorRef struct{ vat.Ref }
 
+// Await waits until r is settled.
+func (r VisitorRef) Await(ctx context.Context) (VisitorRef, error) {
+	return vat.Await[VisitorRef](ctx, r.Ref)
+}
+
 // Standing calls Visitor.Standing.
 func (r VisitorRef) Standing(ctx context.Context) promise.Promise[Standing] {
 	return vat.Result[Standing](r.Send(ctx, "standing"))
@@ -157,6 +162,11 @@ type CopyRef struct{ vat.Ref }
 // Use calls Copy.Use.
 func (r CopyRef) Use(ctx context.Context, festival VisitorRef) promise.Promise[any] {
 	return vat.Result[any](r.Send(ctx, "use", festival))
+}
+
+// Festival calls Copy.Festival.
+func (r CopyRef) Festival(ctx context.Context) VisitorRef {
+	return vat.As[VisitorRef](r.Send(ctx, "festival"))
 }
 
 // View calls Copy.View.

@@ -236,3 +236,31 @@ func TestMuch(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// Those who hold facets are called what the admin calls their key, or the key from which they have what they hold.
+func TestNames(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, cleo, nobody := holder("ada").Key, holder("cleo").Key, holder("nobody").Key
+		called := func(key, from [32]byte) string {
+			h, err := vat.Do(ctx, w.Vat("admin"), func(ctx context.Context) (program.Holder, error) { return program.HolderOf(ctx, w.festival, key, from) })
+			if err != nil || h.Key != key {
+				t.Errorf("%+v, %v", h, err)
+			}
+			return h.Name
+		}
+		if got := called(ada, nobody); got != holder("ada").Short() {
+			t.Errorf("%q", got)
+		}
+		if _, err := w.festival.Name(ctx, ada, "Ada").Await(ctx); err != nil {
+			t.Error(err)
+		}
+		w.crash()
+		if got, want := called(ada, nobody)+", "+called(cleo, ada), "Ada, Ada's "+holder("cleo").Short(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if _, err := w.festival.Name(ctx, ada, "A\x1b").Await(ctx); !isCode(err, program.ErrText) {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+)
+
+// invitation is a grant, and where it can be redeemed: a line that is no secret, because the owner of the key that the grant is for
+// alone can use it.
+type invitation struct {
+	grant *grant.Grant
+	at    sturdyref.Peer
+}
+
+// String returns the line.
+func (i invitation) String() (string, error) {
+	text, err := i.grant.MarshalText()
+	return "invitation " + string(text) + " " + i.at.URI(), err
+}
+
+var errInvitation = errors.New("that is no invitation: it is the line that the admin's program, or that of whoever passes it on, has printed")
+
+func parseInvitation(line string) (invitation, error) {
+	words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "invitation "))
+	if len(words) != 2 {
+		return invitation{}, errInvitation
+	}
+	i := invitation{grant: new(grant.Grant)}
+	if err := i.grant.UnmarshalText([]byte(words[0])); err != nil {
+		return invitation{}, errInvitation
+	}
+	var err error
+	i.at, err = sturdyref.ParsePeer(words[1])
+	return i, err
+}
+
+// grants are those that somebody has given, or has, in a file: a line each.
+type grants struct{ file string }
+
+func (g *grants) all() (all []*grant.Grant, err error) {
+	text, err := os.ReadFile(g.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		each := new(grant.Grant)
+		if err := each.UnmarshalText([]byte(strings.TrimSpace(line))); err != nil {
+			return nil, fmt.Errorf("%s: %w", g.file, err)
+		}
+		all = append(all, each)
+	}
+	return all, nil
+}
+
+// add appends a grant. It is not lost with the next power cut.
+func (g *grants) add(each *grant.Grant) error {
+	text, err := each.MarshalText()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(g.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// find returns a grant by its number in the file, from 1.
+func (g *grants) find(number string) (*grant.Grant, error) {
+	all, err := g.all()
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(all) {
+		return nil, errNoGrant
+	}
+	return all[n-1], nil
+}
+
+// show is the command that says what was given.
+func (g *grants) show(context.Context, string) (string, error) {
+	all, err := g.all()
+	if err != nil || len(all) == 0 {
+		return "given nothing", err
+	}
+	var lines []string
+	for i, each := range all {
+		words := each.Describe()
+		lines = append(lines, fmt.Sprintf("given %d: %s", i+1, words[len(words)-1]))
+	}
+	return strings.Join(lines, "\n"), nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/examples/festival/program"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+)
+
+const joinHelp = `festival join joins a festival, as whatever one was invited. The first time it prints a key, for whoever invites, and asks for the
+invitation, which is made for that key and no secret. After that it is known, and the festival need not be there. It says what
+happens, and takes commands, a line each: help lists them.
+`
+
+// joinTime is how long a festival may take to answer an invitation.
+const joinTime = 30 * time.Second
+
+func joinCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("join", flag.ContinueOnError)
+	var at place
+	at.flags(flags)
+	if err := parse(flags, args, joinHelp); err != nil {
+		return err
+	}
+	node, err := at.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	v, err := node.DurableVat("festival")
+	if err != nil {
+		return err
+	}
+	peer, err := program.OpenPeer(ctx, v, node.Vat("page"))
+	if err != nil {
+		return err
+	}
+	g := &guest{node: node, peer: peer, file: filepath.Join(at.dir, "invitation"), given: &grants{file: filepath.Join(at.dir, "given")}}
+	t := &talker{peer: peer, lines: typed(ctx), commands: g.commands(), reached: at.reached(node)}
+	if !peer.Follows() {
+		if err := g.join(ctx, t.lines); err != nil {
+			return err
+		}
+	}
+	if err := g.held(); err != nil {
+		return err
+	}
+	return t.run(ctx, at.page)
+}
+
+// guest is somebody who has a grant of a festival.
+type guest struct {
+	node  *hawser.Node
+	peer  *program.Peer
+	file  string // with the invitation
+	given *grants
+}
+
+// join asks for an invitation, and redeems it.
+func (g *guest) join(ctx context.Context, lines <-chan string) error {
+	say("key %s", grant.KeyOf(g.node.Signer()))
+	say("* give that to whoever invites you, and type the invitation:")
+	var line string
+	select {
+	case line = <-lines:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	i, err := parseInvitation(line)
+	if err != nil {
+		return err
+	}
+	if i.grant.Holder() != grant.KeyOf(g.node.Signer()) {
+		return errors.New("that invitation is for somebody else: it names another key")
+	}
+	waiting, cancel := context.WithTimeoutCause(ctx, joinTime, program.ErrSilent)
+	defer cancel()
+	if err := g.peer.Accept(waiting, g.node.Redeem(i.grant, nil, i.at)); err != nil {
+		return err
+	}
+	return os.WriteFile(g.file, []byte(strings.TrimSpace(line)+"\n"), 0o600)
+}
+
+func (g *guest) invitation() (invitation, error) {
+	text, err := os.ReadFile(g.file)
+	if err != nil {
+		return invitation{}, err
+	}
+	return parseInvitation(string(text))
+}
+
+// held has the page say by which grant the guest is here.
+func (g *guest) held() error {
+	i, err := g.invitation()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // the program ended between the answer and the file
+	}
+	if err != nil {
+		return err
+	}
+	for _, words := range i.grant.Describe() {
+		g.peer.Held = append(g.peer.Held, program.Held{Role: "grant", From: words})
+	}
+	return nil
+}
+
+func (g *guest) commands() map[string]command {
+	return map[string]command{
+		"pass":   {"KEY", "pass on what you were granted to the owner of a key; the festival need not be there", g.pass},
+		"given":  {"", "what you have passed on", g.given.show},
+		"revoke": {"NUMBER REASON", "take back what you have passed on", g.revoke},
+	}
+}
+
+func (g *guest) pass(_ context.Context, text string) (string, error) {
+	key, err := grant.ParseKey(text)
+	if err != nil {
+		return "", err
+	}
+	i, err := g.invitation()
+	if err != nil {
+		return "", err
+	}
+	links := i.grant.Links()
+	longer, err := i.grant.Delegate(g.node.Signer(), grant.Terms{Audience: key, Expires: i.grant.Expires(), Depth: max(0, links[len(links)-1].Depth-1)})
+	if err != nil {
+		return "", err
+	}
+	if err := g.given.add(longer); err != nil {
+		return "", err
+	}
+	return invitation{longer, i.at}.String()
+}
+
+func (g *guest) revoke(ctx context.Context, rest string) (string, error) {
+	number, why, _ := strings.Cut(rest, " ")
+	longer, err := g.given.find(number)
+	if err != nil {
+		return "", err
+	}
+	i, err := g.invitation()
+	if err != nil {
+		return "", err
+	}
+	notice, err := g.node.RevokeGrant(ctx, longer, strings.TrimSpace(why))
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTime, program.ErrSilent)
+	defer cancel()
+	if _, err := g.node.Notify(notice, i.at).Await(ctx); err != nil {
+		return "", fmt.Errorf("revoked, but the festival does not know yet: %w", err)
+	}
+	return "revoked " + number, nil
+}
