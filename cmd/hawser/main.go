@@ -1,6 +1,7 @@
 // Command hawser is the tool that comes with Hawser.
 //
 //	hawser conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+//	hawser grant ...             makes, passes on, shows, verifies and revokes grants
 //	hawser mailbox ...           keeps letters for nodes that are away
 //	hawser peers DIR             lists the sessions of a node that outlive its process, and forgets some
 //	hawser store check DIR       checks what a node has stored
@@ -15,6 +16,7 @@ import (
 const usage = `usage: hawser COMMAND ...
 
   conformance LOCATOR   checks which clauses of the OCapN draft a peer keeps
+  grant ...             makes, passes on, shows, verifies and revokes grants
   mailbox ...           keeps letters for nodes that are away
   peers DIR             lists the sessions of a node that outlive its process, and forgets some
   store check DIR       checks what a node has stored
@@ -32,6 +34,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		switch args[0] {
 		case "conformance":
 			return checkConformance(args[1:], stdout, stderr)
+		case "grant":
+			return grants(args[1:], os.Stdin, stdout, stderr)
 		case "mailbox":
 			return mailboxes(args[1:], os.Stdin, stdout, stderr)
 		case "peers":

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// A grant that the command has issued, while the node runs, opens the object there; once the node was notified it does no more.
+func TestGrantAtANode(t *testing.T) {
+	ctx, dir, files := context.Background(), t.TempDir(), t.TempDir()
+	host, at := clerkNode(t, dir)
+	_, err := host.Offer(ctx, "clerk", host.Vat("office"), map[string]hawser.Role{
+		"guest": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return at.Ref, nil }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hawserRuns := func(status int, want string, args ...string) string {
+		t.Helper()
+		var out, bad bytes.Buffer
+		if got := run(args, &out, &bad); got != status || !strings.Contains(out.String()+bad.String(), want) {
+			t.Fatalf("hawser %v: status %d, %s%s; want %d and %q", args, got, out.String(), bad.String(), status, want)
+		}
+		return strings.TrimSpace(out.String())
+	}
+	key := filepath.Join(files, "guest.key")
+	guest := hawserRuns(0, "", "grant", "key", key)
+	text := hawserRuns(0, "hawser-grant:", "grant", "issue", "-dir", dir, "-object", "clerk", "-role", "guest", "-to", guest, "-for", "1h")
+
+	id, err := readIdentity(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := new(grant.Grant)
+	if err := g.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if g.Object() != host.ObjectID("clerk") || g.Subject() != grant.KeyOf(host.Signer()) {
+		t.Errorf("%s of %s, want the node's object", g, g.Subject())
+	}
+	visitor, err := hawser.Open(ctx, &hawser.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = visitor.Close() })
+	redeemed := visitor.Redeem(g, grant.SignerOf(id), host.Location())
+	if _, err := redeemed.Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	notice := hawserRuns(0, "takes effect when", "grant", "revoke", "-dir", dir, text)
+	if _, err := visitor.Redeem(g, grant.SignerOf(id), host.Location()).Await(ctx); err != nil {
+		t.Errorf("the node has not been told yet: %v", err)
+	}
+	where := host.Location().URI()
+	hawserRuns(1, "the node has refused the notice", "grant", "notify", "-at", visitor.Location().URI(), notice)
+	hawserRuns(0, "the node knows it", "grant", "notify", "-at", where, notice)
+	hawserRuns(0, "the node knows it", "grant", "notify", "-at", where, notice)
+	if _, err := visitor.Redeem(g, grant.SignerOf(id), host.Location()).Await(ctx); err == nil {
+		t.Error("a grant that was revoked is redeemed")
+	}
+
+	// The node is not disturbed, nor its directory by anything but the notices.
+	left, err := filepath.Glob(filepath.Join(dir, "*notices*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	hawserRuns(2, "not answered within", "grant", "notify", "-timeout", "500ms", "-at", where, notice)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("gave up after %v", took)
+	}
+	hawserRuns(0, "good", "grant", "verify", hawserRuns(0, "", "grant", "issue", "-dir", dir, "-object", "clerk", "-to", guest, "-for", "1h"))
+	again, _ := clerkNode(t, dir)
+	if again.ObjectID("clerk") != g.Object() {
+		t.Error("the object has another id")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "notices")); err != nil {
+		t.Errorf("the node has thrown the notices away: %v", err)
+	}
+}
