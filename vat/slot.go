@@ -130,7 +130,10 @@ func (d *Depot) owed(w *Vow) *slot {
 
 // resolverOf returns the slot of a promise's resolver, a new one perhaps.
 func (x *tx) resolverOf(r promise.Settler) (*slot, error) {
-	of := x.d.slotOf(refOfCell(r.Cell()))
+	of := x.d.slotFor(refOfCell(r.Cell())) // not what that has settled to
+	if err := x.look(of); err != nil {
+		return nil, err
+	}
 	switch {
 	case of.resolver != nil:
 		return of.resolver, nil
