@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 	"github.com/hawser-go/hawser/warden"
@@ -16,8 +18,12 @@ import (
 
 // lab is an object that does what is asked, as a peer's object might.
 type lab struct {
-	Kept  []vat.Ref
-	Count int
+	Kept   []vat.Ref
+	Count  int
+	Names  []string
+	Named  []vat.Ref
+	Waits  []string
+	Settle []promise.Resolver[any]
 }
 
 type Lab interface {
@@ -33,6 +39,15 @@ type Lab interface {
 	Fail(ctx context.Context, keep bool) error
 	FailWith(ctx context.Context, r vat.Ref) error
 	Up() int
+	Counted() int
+	Put(name string, r vat.Ref)
+	Get(name string) (vat.Ref, error)
+	Alike(ctx context.Context, a, b string) bool
+	Call(ctx context.Context, name, selector string, args []any) vat.Ref
+	Ask(ctx context.Context, name, on, selector string, args []any)
+	Share(ctx context.Context, on, name string) vat.Ref
+	Later(ctx context.Context, name string) vat.Ref
+	Now(ctx context.Context, name string, v any)
 }
 
 func (l *lab) Keep(r vat.Ref)       { l.Kept = append(l.Kept, r) }
@@ -41,6 +56,63 @@ func (l *lab) Give() []vat.Ref      { return l.Kept }
 func (l *lab) Echo(v any) any       { return v }
 func (l *lab) Is(a, b vat.Ref) bool { return a == b }
 func (l *lab) Up() int              { l.Count++; return l.Count }
+func (l *lab) Counted() int         { return l.Count }
+
+// Put keeps a reference under a name.
+func (l *lab) Put(name string, r vat.Ref) {
+	if i := slices.Index(l.Names, name); i >= 0 {
+		l.Named[i] = r
+		return
+	}
+	l.Names, l.Named = append(l.Names, name), append(l.Named, r)
+}
+
+func (l *lab) Get(name string) (vat.Ref, error) {
+	i := slices.Index(l.Names, name)
+	if i < 0 {
+		return vat.Ref{}, errEmpty
+	}
+	return l.Named[i], nil
+}
+
+func (l *lab) Alike(ctx context.Context, a, b string) bool {
+	x, _ := l.Get(a)
+	y, _ := l.Get(b)
+	return vat.Same(ctx, x, y)
+}
+
+func (l *lab) Call(ctx context.Context, name, selector string, args []any) vat.Ref {
+	r, _ := l.Get(name)
+	return r.Send(ctx, selector, args...)
+}
+
+// Ask is Call, whose answer is put under a name, pending as it is.
+func (l *lab) Ask(ctx context.Context, name, on, selector string, args []any) {
+	l.Put(name, l.Call(ctx, on, selector, args))
+}
+
+// Share puts what is under a name here under the same there.
+func (l *lab) Share(ctx context.Context, on, name string) vat.Ref {
+	r, _ := l.Get(name)
+	return l.Call(ctx, on, "put", []any{name, r})
+}
+
+// Later returns a promise that Now settles, and puts it under the name.
+func (l *lab) Later(ctx context.Context, name string) vat.Ref {
+	p, r := promise.New[any](ctx)
+	l.Waits, l.Settle = append(l.Waits, name), append(l.Settle, r)
+	l.Put(name, vat.RefOf(p))
+	return vat.RefOf(p)
+}
+
+func (l *lab) Now(ctx context.Context, name string, v any) {
+	for i, n := range l.Waits {
+		if n == name {
+			l.Settle[i].Fulfill(ctx, v)
+		}
+	}
+}
+
 func (l *lab) Make(ctx context.Context, n int) []vat.Ref {
 	all := make([]vat.Ref, n)
 	for i := range all {

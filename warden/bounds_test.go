@@ -21,13 +21,17 @@ func durable(t *testing.T, fn func(t *testing.T, s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{t: t}
-		s.office = s.newOffice()
-		s.m = vattest.New(t, append(s.office.Kinds(), testKinds...)...)
+		inBubble(s)
 		defer s.m.Stop()
-		s.begin()
 		defer func() { s.office.Close() }()
 		fn(t, s)
 	})
+}
+
+func inBubble(s *site) {
+	s.office = s.newOffice()
+	s.m = vattest.New(s.t, append(s.office.Kinds(), testKinds...)...)
+	s.begin()
 }
 
 func nameOf(g *grant.Grant) [16]byte {
