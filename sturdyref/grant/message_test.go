@@ -177,6 +177,14 @@ func TestT22Late(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, "method", at(start).CheckMessage(methods, m, h), grant.Beyond)
+	noMail := mustIssue(t, home, "", grant.Terms{Audience: anna.key(), Expires: start.Add(day)})
+	id = noMail.ID()
+	m, err = grant.ParseMessage(coseOf("message", "msg", encode(f.with(3, id[:]))).seal(anna))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "no accept-by", at(start).CheckMessage(noMail, m, h), grant.Beyond)
+	refused(t, "no grant", at(start).CheckMessage(new(grant.Grant), m, h), grant.Malformed)
 }
 
 // Mail that comes after a revocation loses, except up to a cut; and cheap checks come before signatures.

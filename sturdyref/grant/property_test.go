@@ -342,3 +342,95 @@ func TestFull(t *testing.T) {
 	}
 	t.Error("it was never full")
 }
+
+// T25: whatever a relay keeps back, delays or repeats, nobody believes that they know everything up to a moment and does not;
+// and who is given everything does know it, also who comes late.
+func TestT25NoFalseFreshness(t *testing.T) {
+	lasting := mustDelegate(t, mustIssue(t, home, "", grant.Terms{Audience: anna.key(), Expires: start.Add(100 * day), Depth: 1}), anna,
+		grant.Terms{Audience: billie.key(), Expires: start.Add(100 * day)})
+	var links []*grant.Grant
+	for i := range 6 {
+		until := start.Add(time.Duration(1+5*i) * time.Hour)
+		links = append(links, mustDelegate(t, mustIssue(t, home, "", terms(anna, 1)), anna, grant.Terms{Audience: billie.key(), Expires: until}))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		now := start
+		newSet := func() *grant.Set {
+			s, err := grant.NewSet(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		own, peers := newSet(), []*grant.Set{newSet(), newSet()}
+		type said struct {
+			link *grant.Grant
+			when time.Time
+		}
+		var all []said
+		var notices [][]byte
+		tell := func(b []byte, err error) {
+			t.Helper()
+			if err == nil {
+				_, err = own.Add(b, now)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			notices = append(notices, b)
+		}
+		head := func() { tell(own.Head(anna, lasting, lasting.ID(), now)) }
+		look := func() {
+			for i, s := range append(peers, own) {
+				asOf := s.AsOf(anna.key(), home.key())
+				for _, r := range all {
+					if !asOf.IsZero() && !r.when.After(asOf) && now.Before(r.link.Expires()) && !s.Has(r.link.ID()) {
+						t.Fatalf("peer %d believes to know everything as of %s, but not what was revoked %s", i, asOf, r.when)
+					}
+				}
+			}
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			case 0, 1, 2:
+				g := links[rapid.IntRange(0, len(links)-1).Draw(t, "link")]
+				if now.Before(g.Expires()) {
+					tell(g.Revoke(anna, grant.Withdrawal{Link: g.ID()}, own.Feed(anna.key(), home.key())))
+					all = append(all, said{g, now})
+				}
+				now = now.Add(time.Second)
+			case 3:
+				head()
+				now = now.Add(time.Second)
+			case 4, 5, 6:
+				if len(notices) > 0 {
+					b := notices[rapid.IntRange(0, len(notices)-1).Draw(t, "notice")]
+					if _, err := peers[rapid.IntRange(0, 1).Draw(t, "to")].Add(b, now); err != nil {
+						t.Fatal(err)
+					}
+				}
+			case 7:
+				now = now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "minutes")) * time.Minute)
+			case 8:
+				append(peers, own)[rapid.IntRange(0, 2).Draw(t, "evicts")].Evict(now)
+			case 9:
+				i := rapid.IntRange(0, 1).Draw(t, "merges")
+				if _, err := peers[i].Merge(peers[1-i].All(), now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			look()
+		}
+		head()
+		peers = append(peers, newSet())
+		for i, s := range peers {
+			if _, err := s.Merge(own.All(), now); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := s.AsOf(anna.key(), home.key()), own.AsOf(anna.key(), home.key()); !got.Equal(want) || want.IsZero() {
+				t.Fatalf("peer %d knows everything as of %s, want %s", i, got, want)
+			}
+		}
+		look()
+	})
+}
