@@ -321,6 +321,14 @@ func TestT14FailClosed(t *testing.T) {
 			refused(t, c.caveat.String(), err, grant.Beyond)
 		}
 	}
+	always, err := grant.Parse(array(f.with(8, []any{[]any{5, int64(253402300799)}}).link(home)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "nothing known, fresh for 8000 years", always.Permits(grant.Call{}, start, state{}), grant.Beyond)
+	if err := always.Permits(grant.Call{}, start, state{asOf: start.Add(-100 * 365 * day)}); err != nil {
+		t.Error(err)
+	}
 	g := mustIssue(t, home, "", terms(anna, 1, grant.MaxUses(3), grant.MaxUses(4)))
 	g = mustDelegate(t, g, anna, terms(billie, 0, grant.LiveOnly()))
 	if ids := g.Counted(); len(ids) != 1 || ids[0] != g.Links()[0].ID {

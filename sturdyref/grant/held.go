@@ -22,7 +22,7 @@ func (s *Set) roomLocked(r *record, now time.Time) (fresh bool, err error) {
 	if s.lapsed(r, now) {
 		return false, nil
 	}
-	size := len(r.Bytes) + overhead
+	size, share := r.size(), r.size()
 	if old := s.notices[r.ID]; old != nil {
 		if r.head == nil || !r.head.asOf.After(old.head.asOf) {
 			return false, nil
@@ -30,12 +30,15 @@ func (s *Set) roomLocked(r *record, now time.Time) (fresh bool, err error) {
 		if r.head.feed.Seq < old.head.feed.Seq {
 			return false, refuse(Broken, 0, "a head of %s that goes back from revocation %d to %d", r.feed.by, old.head.feed.Seq, r.head.feed.Seq)
 		}
-		size -= len(old.Bytes) + overhead
+		size -= old.size()
+		if r.share != nil && old.share != nil && *r.share == *old.share {
+			share -= old.size()
+		}
 	}
 	if s.used+size > s.bytes {
 		return false, refuse(Full, 0, "the set holds %d bytes and may hold %d", s.used, s.bytes)
 	}
-	if r.share != nil && s.shares[*r.share]+size > s.share {
+	if r.share != nil && s.shares[*r.share]+share > s.share {
 		return false, refuse(Full, 0, "the notices by holders %d links down from %s fill their share of %d bytes", r.share.level, r.share.root, s.share)
 	}
 	return true, nil
@@ -59,10 +62,10 @@ func (s *Set) put(r *record, now time.Time) (Notice, error) {
 		return Notice{}, err
 	}
 	if old := s.notices[r.ID]; old != nil {
-		s.count(old, -len(old.Bytes)-overhead)
+		s.count(old, -old.size())
 	}
 	s.notices[r.ID] = r
-	s.count(r, len(r.Bytes)+overhead)
+	s.count(r, r.size())
 	f := s.feeds[r.feed]
 	if f == nil {
 		f = new(feed)
@@ -106,26 +109,32 @@ func (s *Set) count(r *record, size int) {
 func (s *Set) Evict(now time.Time) [][32]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ids [][32]byte
-	touched := make(map[feedKey]bool)
+	var lapsed []*record
 	for _, r := range s.notices {
 		if s.lapsed(r, now) {
-			ids = append(ids, r.ID)
-			touched[r.feed] = true
+			lapsed = append(lapsed, r)
+		}
+	}
+	ids := make([][32]byte, len(lapsed))
+	feeds, links := make(map[feedKey]bool), make(map[LinkID]bool)
+	for i, r := range lapsed {
+		ids[i] = r.ID
+		delete(s.notices, r.ID)
+		s.count(r, -r.size())
+		feeds[r.feed] = true
+		if r.head != nil {
+			s.feeds[r.feed].head = nil
+		} else {
+			links[r.link] = true
 		}
 	}
 	gone := func(r *record) bool { return s.notices[r.ID] != r }
-	for _, id := range ids {
-		r := s.notices[id]
-		delete(s.notices, id)
-		s.count(r, -len(r.Bytes)-overhead)
-		if r.head != nil {
-			s.feeds[r.feed].head = nil
-		} else if s.links[r.link] = slices.DeleteFunc(s.links[r.link], gone); len(s.links[r.link]) == 0 {
-			delete(s.links, r.link)
+	for link := range links {
+		if s.links[link] = slices.DeleteFunc(s.links[link], gone); len(s.links[link]) == 0 {
+			delete(s.links, link)
 		}
 	}
-	for key := range touched {
+	for key := range feeds {
 		f := s.feeds[key]
 		if f.records = slices.DeleteFunc(f.records, gone); f.head == nil && len(f.records) == 0 {
 			delete(s.feeds, key)

@@ -81,7 +81,7 @@ func (c Caveat) met(l *Link, call Call, now time.Time, s State, subject Key) boo
 	case maxUses:
 		return s != nil && s.Uses(l.ID) < c.a
 	case seqWindow:
-		return !call.Live && call.Seq != 0 && c.a <= call.Seq && call.Seq <= c.b
+		return !call.Live && c.a <= call.Seq && call.Seq <= c.b // a is at least 1
 	case fresh:
 		if s == nil {
 			return false

@@ -69,8 +69,8 @@ type record struct {
 	head     *head // nil for a revocation
 }
 
-// overhead is about what a record takes beside the notice.
-const overhead = 400
+// size is about what r takes in memory.
+func (r *record) size() int { return len(r.Bytes) + 400 + 64*len(r.cut) }
 
 // NewSet returns an empty Set. An error names the field that is out of range.
 func NewSet(c *SetConfig) (*Set, error) {
