@@ -39,7 +39,7 @@ func joinCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	peer, err := program.OpenPeer(ctx, v, node.Vat("page"))
+	peer, err := program.OpenPeer(ctx, v, node.Vat("page"), at.ring)
 	if err != nil {
 		return err
 	}

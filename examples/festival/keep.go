@@ -48,7 +48,7 @@ func keepCommand(ctx context.Context, args []string) error {
 	if err := h.offer(ctx, v); err != nil {
 		return err
 	}
-	peer, err := program.OpenPeer(ctx, v, node.Vat("page"))
+	peer, err := program.OpenPeer(ctx, v, node.Vat("page"), at.ring)
 	if err == nil && !peer.Follows() {
 		err = h.begin(ctx, v, peer, *you)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
 // place is where a program is, and what it keeps: what keep and join have in common.
@@ -25,6 +27,7 @@ type place struct {
 	listen  string
 	mailbox string
 	page    string
+	signer  crypto.Signer
 }
 
 func (p *place) flags(flags *flag.FlagSet) {
@@ -40,8 +43,11 @@ func (p *place) open(ctx context.Context) (*hawser.Node, error) {
 	if p.dir == "" {
 		return nil, fmt.Errorf("%s: --dir is missing: %w", p.command, errUsage)
 	}
+	if err := p.identify(ctx); err != nil {
+		return nil, err
+	}
 	cfg := &hawser.Config{
-		Dir: p.dir, Listen: p.listen, Kinds: program.Kinds(),
+		Dir: p.dir, Listen: p.listen, Kinds: program.Kinds(p.ring),
 		Logger: hclog.New(&hclog.LoggerOptions{Name: "hawser", Level: hclog.Error, Output: os.Stderr}),
 	}
 	if p.mailbox != "" {
@@ -50,6 +56,33 @@ func (p *place) open(ctx context.Context) (*hawser.Node, error) {
 		}
 	}
 	return hawser.Open(ctx, cfg)
+}
+
+// identify finds the key by which the person is known, and which signs what is said of their events; the first time it is made.
+func (p *place) identify(ctx context.Context) error {
+	id, err := hawser.IdentityIn(p.dir)
+	if errors.Is(err, hawser.ErrNoIdentity) {
+		var node *hawser.Node
+		if node, err = hawser.Open(ctx, &hawser.Config{Dir: p.dir, Listen: p.listen}); err != nil {
+			return err
+		}
+		if err = node.Close(); err == nil {
+			id, err = hawser.IdentityIn(p.dir)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p.signer = grant.SignerOf(id)
+	return nil
+}
+
+// ring is the program's keyring.
+func (p *place) ring(key [32]byte) crypto.Signer {
+	if grant.KeyOf(p.signer) != key {
+		return nil
+	}
+	return p.signer
 }
 
 // boxes reads the owner's and the public URI of a box.

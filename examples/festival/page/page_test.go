@@ -183,7 +183,7 @@ func TestVisitorWrites(t *testing.T) {
 	facet := w.facet(program.AsVisitor, "Vera")
 	var err error
 	ctx := t.Context()
-	if vera.Desk, err = program.OpenDesk(ctx, w.machine.Vat("Vera")); err == nil {
+	if vera.Desk, err = program.OpenDesk(ctx, w.machine.Vat("Vera"), ring); err == nil {
 		_, err = vera.Desk.Use(ctx, vat.As[program.OrganiserRef](facet), holder("Vera")).Await(ctx)
 	}
 	if err != nil {

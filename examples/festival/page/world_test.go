@@ -2,7 +2,11 @@ package page_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"flag"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,7 +33,7 @@ var info = program.Info{
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, machine: vattest.New(t, program.Kinds()...)}
+	w := &world{t: t, machine: vattest.New(t, program.Kinds(ring)...)}
 	w.machine.Config.Amnesia = false
 	w.machine.Restart()
 	var err error
@@ -40,9 +44,24 @@ func newWorld(t *testing.T) *world {
 }
 
 func holder(name string) program.Holder {
-	h := program.Holder{Name: name}
-	copy(h.Key[:], name+"'s key, as it were")
+	h := program.Holder{Name: name, Key: [32]byte(signer(name).Public().(ed25519.PublicKey))}
+	keys.Store(h.Key, name)
 	return h
+}
+
+// signer returns somebody's key.
+func signer(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+var keys sync.Map // of those who were somebody's holder, to their names
+
+func ring(key [32]byte) crypto.Signer {
+	if name, ok := keys.Load(key); ok {
+		return signer(name.(string))
+	}
+	return nil
 }
 
 func (w *world) facet(role program.Role, name string) vat.Ref {
@@ -70,7 +89,7 @@ func (w *world) peer(role program.Role, name string) *program.Peer {
 		_, err = p.Copy.Use(ctx, p.Festival).Await(ctx)
 	}
 	if err == nil && role == program.AsOrganiser {
-		if p.Desk, err = program.OpenDesk(ctx, v); err == nil {
+		if p.Desk, err = program.OpenDesk(ctx, v, ring); err == nil {
 			_, err = p.Desk.Use(ctx, vat.As[program.OrganiserRef](facet), holder(name)).Await(ctx)
 		}
 	}

@@ -42,6 +42,8 @@ type copybook struct {
 	After   int  // the change up to which everything is here
 	UpTo    int  // the newest change heard of
 	Change  int  // of the copy
+	// Before is what was known when the festival began to tell everything anew, as long as it does.
+	Before  []Entry
 	Ear     ListenerRef
 	Self    copySelfRef
 	Bell    bell
@@ -174,13 +176,19 @@ func (c *copybook) Got(ctx context.Context, from VisitorRef, o promise.Outcome[C
 		return
 	}
 	if news.Reset || c.After == 0 {
-		c.Seen.Entries = nil
+		c.Before, c.Seen.Entries = append(c.Before, c.Seen.Entries...), nil
+		if over := len(c.Before) - maxEvents; over > 0 {
+			c.Before = slices.Clone(c.Before[over:])
+		}
 	}
 	if news.Info != nil && news.Info.Check() == nil {
 		c.Seen.Info = *news.Info
 	}
 	for _, e := range news.Entries[:min(len(news.Entries), maxAtOnce)] {
 		c.keep(e)
+	}
+	if !news.More {
+		c.Before = nil
 	}
 	before := c.After
 	c.After, c.Seen.Synced = news.UpTo, time.Now()
@@ -194,8 +202,15 @@ func (c *copybook) Got(ctx context.Context, from VisitorRef, o promise.Outcome[C
 func (c *copybook) keep(e Entry) {
 	i, found := slices.BinarySearchFunc(c.Seen.Entries, e.Number, func(x Entry, number int) int { return cmp.Compare(x.Number, number) })
 	sound := e.State == Listed || e.State == Unlisted
-	sound = sound && e.Number > 0 && e.By.check() == nil && e.Said.check() == nil && checkLine("", e.Reason, 0, MaxTitle) == nil
+	sound = sound && e.Number > 0 && e.By.check() == nil && e.Said.check() == nil && checkLine("", e.Reason, 0, MaxTitle) == nil &&
+		e.Said.Genuine(e.ID, e.By.Key) == nil
 	all := slices.Clone(c.Seen.Entries)
+	for _, known := range [][]Entry{all, c.Before} {
+		j := slices.IndexFunc(known, func(x Entry) bool { return x.ID == e.ID && x.By.Key == e.By.Key })
+		if sound && j >= 0 && known[j].Said.Version > e.Said.Version {
+			e.Said = known[j].Said // what the home has said since the festival cannot take back
+		}
+	}
 	switch {
 	case found && sound:
 		all[i] = e

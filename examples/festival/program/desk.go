@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/hawser-go/hawser/vat"
 )
@@ -26,11 +25,8 @@ type Desk interface {
 	Watch(ctx context.Context, l ListenerRef) error
 }
 
-var (
-	// DeskFacet is what the organiser's program sees.
-	DeskFacet = vat.FacetOf[Desk]("festival.Desk")
-	deskKind  = vat.KindOf("festival.desk", func() *desk { return new(desk) }, DeskFacet, bellFacet)
-)
+// DeskFacet is what the organiser's program sees.
+var DeskFacet = vat.FacetOf[Desk]("festival.Desk")
 
 type desk struct {
 	Festival OrganiserRef
@@ -40,6 +36,8 @@ type desk struct {
 	Change   int
 	Bell     bell
 	BellRef  bellRef
+
+	ring Keyring `ocapn:"-"`
 }
 
 // home is one of the desk's events.
@@ -49,12 +47,16 @@ type home struct {
 	Owner OwnerRef
 }
 
+func deskKind(ring Keyring) vat.Kind {
+	return vat.KindOf("festival.desk", func() *desk { return &desk{ring: ring} }, DeskFacet, bellFacet)
+}
+
 type deskRef struct{ vat.Ref }
 
-// OpenDesk returns the desk of a durable vat, which is made with the first call.
-func OpenDesk(ctx context.Context, v *vat.Vat) (DeskRef, error) {
+// OpenDesk returns the desk of a durable vat, which is made with the first call. ring is that of [Kinds].
+func OpenDesk(ctx context.Context, v *vat.Vat, ring Keyring) (DeskRef, error) {
 	return vat.Root(ctx, v, "desk", func(ctx context.Context) (DeskRef, error) {
-		d := new(desk)
+		d := &desk{ring: ring}
 		ref := DeskFacet.Spawn(ctx, d)
 		d.Self, d.BellRef = vat.As[deskRef](ref), vat.As[bellRef](bellFacet.Spawn(ctx, d))
 		return vat.As[DeskRef](ref), nil
@@ -76,9 +78,8 @@ func (d *desk) Add(ctx context.Context, details Details) (ID, error) {
 	if err := details.Check(); err != nil {
 		return ID{}, err
 	}
-	e := &event{Desk: d.Self}
+	e := &event{Desk: d.Self, ring: d.ring}
 	_, _ = rand.Read(e.Mine.ID[:]) // never fails
-	e.Mine.Said = Snapshot{Details: details, Version: 1, AsOf: time.Now(), By: d.Who.Name}
 	e.Reader = vat.As[EventRef](EventFacet.Spawn(ctx, e))
 	e.Self = vat.As[eventHomeRef](eventHomeFacet.Spawn(ctx, e))
 	owner, err := OwnerOf(e.Self)(ctx, d.Who)
@@ -86,7 +87,7 @@ func (d *desk) Add(ctx context.Context, details Details) (ID, error) {
 		return ID{}, err
 	}
 	d.Events = append(d.Events, home{e.Mine.ID, e.Self, vat.As[OwnerRef](owner)})
-	return e.Mine.ID, e.offer(ctx)
+	return e.Mine.ID, e.say(ctx, d.Who.Name, details)
 }
 
 func (d *desk) Owner(_ context.Context, id ID) (OwnerRef, error) {

@@ -56,6 +56,8 @@ type Snapshot struct {
 	// AsOf is when, by the clock of the event's home; By is the name of who had it said.
 	AsOf time.Time
 	By   string
+	// Signed is the home's signature of all that: see [Snapshot.Genuine].
+	Signed []byte
 }
 
 // What texts, times and lists may be.

@@ -18,6 +18,9 @@
 // whatever way and after however many restarts of either, and takes effect once; what a listener is told waits likewise, one
 // message at the most.
 //
+// What an event's home says it signs (see [Snapshot.Genuine]). The festival takes nothing else, and readers believe the festival
+// nothing else: it can keep an event from them, but not change it.
+//
 // # What a program does
 //
 // An admin's has a festival, whose roles it offers for grants:
@@ -42,7 +45,8 @@ package program
 
 import "github.com/hawser-go/hawser/vat"
 
-// Kinds are the kinds of durable objects of this package, for the node's configuration.
-func Kinds() []vat.Kind {
-	return []vat.Kind{festivalKind, eventsKind, listingKind, passKind, earKind, eventKind, ownerKind, deskKind, copyKind}
+// Kinds are the kinds of durable objects of this package, for the node's configuration. ring has the keys by which what is said of
+// events that are at home with the node is signed: those that grants of organisers are for. It may be nil where there are none.
+func Kinds(ring Keyring) []vat.Kind {
+	return []vat.Kind{festivalKind, eventsKind, listingKind, passKind, earKind, eventKind(ring), ownerKind, deskKind(ring), copyKind}
 }

@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"crypto"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -19,6 +20,10 @@ type event struct {
 	Slot SlotRef
 	// At is the facet of the festival's that the slot is from.
 	At OrganiserRef
+	// Signed is the ID of what was signed last.
+	Signed [32]byte
+
+	ring Keyring `ocapn:"-"`
 }
 
 // eventHome is an event as the objects of its home see it.
@@ -29,12 +34,15 @@ type eventHome interface {
 
 var (
 	eventHomeFacet = vat.FacetOf[eventHome]("festival.home")
-	eventKind      = vat.KindOf("festival.event", func() *event { return new(event) }, EventFacet, eventHomeFacet)
 
 	// OwnerFacet is what owners of an event see.
 	OwnerFacet = vat.FacetOf[Owner]("festival.Owner")
 	ownerKind  = vat.KindOf("festival.owner", func() *owner { return new(owner) }, OwnerFacet)
 )
+
+func eventKind(ring Keyring) vat.Kind {
+	return vat.KindOf("festival.event", func() *event { return &event{ring: ring} }, EventFacet, eventHomeFacet)
+}
 
 type eventHomeRef struct{ vat.Ref }
 
@@ -67,7 +75,30 @@ func (e *event) edit(ctx context.Context, by string, base int, d Details) error 
 	if err := d.Check(); err != nil {
 		return err
 	}
-	e.Mine.Said = Snapshot{Details: d, Version: base + 1, AsOf: time.Now(), By: by}
+	return e.say(ctx, by, d)
+}
+
+// say has the event be something else from now on.
+func (e *event) say(ctx context.Context, by string, d Details) error {
+	home, err := near[desk](ctx, e.Desk.Ref)
+	if err != nil {
+		return err
+	}
+	signer := crypto.Signer(nil)
+	if e.ring != nil {
+		signer = e.ring(home.Who.Key)
+	}
+	if signer == nil {
+		return ErrNoKey
+	}
+	said := Snapshot{Details: d, Version: e.Mine.Said.Version + 1, AsOf: time.Now(), By: by}
+	if said.AsOf.Before(e.Mine.Said.AsOf) {
+		said.AsOf = e.Mine.Said.AsOf // the clock was set back
+	}
+	if e.Signed, err = said.Sign(signer, e.Mine.ID, e.Signed); err != nil {
+		return err
+	}
+	e.Mine.Said = said
 	return e.offer(ctx)
 }
 

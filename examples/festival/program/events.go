@@ -39,7 +39,7 @@ func (r *row) shown(to Standing) bool {
 type left struct{ Number, Change int }
 
 // How many events there are, how many one holder may add, and how many that are gone are remembered.
-const maxEvents, maxEventsPerHolder, maxLeft = 512, 64, 1024
+const maxEvents, maxEventsPerHolder, maxLeft = 512, 64, 256
 
 // maxAtOnce is how many entries are told at once.
 const maxAtOnce = 50

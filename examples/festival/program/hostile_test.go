@@ -87,17 +87,20 @@ func TestBounds(t *testing.T) {
 		var own program.EventRef
 		add := func(who string, n int) (program.SlotRef, error) {
 			ref := vat.As[program.OrganiserRef](w.facet(program.AsOrganiser, who))
-			return ref.Add(ctx, program.ID{byte(n), byte(n >> 8)}, own, said).Await(ctx)
+			id := program.ID{byte(n), byte(n >> 8)}
+			return ref.Add(ctx, id, own, signed(who, id, said)).Await(ctx)
 		}
 		taken := 0
 		var slot program.SlotRef
+		var last string
+		var lastID program.ID
 		for o := range 9 {
 			for i := range 64 {
 				own = vat.As[program.EventRef](w.facet(program.AsVisitor, fmt.Sprint("event ", o, i)))
 				s, err := add(fmt.Sprint("organiser ", o), i)
 				switch {
 				case err == nil:
-					taken, slot = taken+1, s
+					taken, slot, last, lastID = taken+1, s, fmt.Sprint("organiser ", o), program.ID{byte(i), byte(i >> 8)}
 				case !isCode(err, program.ErrFull):
 					t.Fatal(err)
 				}
@@ -111,10 +114,12 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d taken, want 512", taken)
 		}
 		said.Version, said.Details.Title = 5, "the fifth"
+		said = signed(last, lastID, said)
 		if r, err := slot.Say(ctx, said).Await(ctx); err != nil || r.Version != 5 {
 			t.Errorf("%+v, %v", r, err)
 		}
 		said.Version, said.Details.Title = 4, "the fourth"
+		said = signed(last, lastID, said)
 		if r, err := slot.Say(ctx, said).Await(ctx); err != nil || r.Version != 5 {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -136,8 +141,9 @@ func TestComingAndGoing(t *testing.T) {
 		}
 		organiser := vat.As[program.OrganiserRef](w.facet(program.AsOrganiser, "ada"))
 		own := vat.As[program.EventRef](w.facet(program.AsVisitor, "event"))
-		for i := range 1100 {
-			slot := organiser.Add(ctx, program.ID{byte(i), byte(i >> 8)}, own, program.Snapshot{Details: details("x"), Version: 1})
+		for i := range 300 {
+			id := program.ID{byte(i), byte(i >> 8)}
+			slot := organiser.Add(ctx, id, own, signed("ada", id, program.Snapshot{Details: details("x"), Version: 1}))
 			if _, err := slot.Withdraw(ctx).Await(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +153,7 @@ func TestComingAndGoing(t *testing.T) {
 				t.Errorf("after %d: %d entries, %v, %v", after, len(c.Entries), c.Reset, err)
 			}
 		}
-		c, err := vera.Changes(ctx, 2201-100).Await(ctx)
+		c, err := vera.Changes(ctx, 601-100).Await(ctx)
 		if err != nil || c.Reset || len(c.Entries) != 50 || c.Entries[0].State != program.Gone {
 			t.Errorf("%d entries, %v, %v", len(c.Entries), c.Reset, err)
 		}
@@ -270,7 +276,7 @@ func TestCopyOfALie(t *testing.T) {
 		defer v.Close()
 		l := new(liar)
 		l.changes = program.Changes{UpTo: -7, More: true, Info: &program.Info{Name: "\x1b"}}
-		good := program.Entry{State: program.Listed, By: holder("x"), Said: program.Snapshot{Details: details("x"), Version: 1}}
+		good := program.Entry{State: program.Listed, By: holder("x"), Said: signed("x", program.ID{}, program.Snapshot{Details: details("x"), Version: 1})}
 		for i := range 5000 {
 			e := good
 			e.Number = i - 5
@@ -279,6 +285,8 @@ func TestCopyOfALie(t *testing.T) {
 				e.Said.Details.Title = "<script>\x00"
 			case 2:
 				e.State = "king"
+			case 3:
+				e.Said.Details.Title = "what its home has not said"
 			}
 			l.changes.Entries = append(l.changes.Entries, e)
 		}
@@ -309,6 +317,26 @@ func TestCopyOfALie(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		if s := w.state(p); s.Trouble != "" || len(s.Entries) != 1 {
 			t.Errorf("%q, %d entries", s.Trouble, len(s.Entries))
+		}
+		// What an event's home said later is not taken back by the festival.
+		later := good
+		later.Said.Version, later.Said.Details.Title = 2, "later"
+		later.Said = signed("x", program.ID{}, later.Said)
+		for _, e := range []program.Entry{later, good} {
+			if _, err := vat.Do(ctx, v, func(context.Context) (any, error) {
+				l.changes.UpTo++
+				l.changes.Entries = []program.Entry{e}
+				return nil, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			anew := vat.As[program.VisitorRef](liarFacet.SpawnIn(v, l))
+			if _, err := p.Copy.Use(ctx, anew).Await(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if got := titles(w.state(p)); len(got) != 1 || got[0] != "later" {
+				t.Errorf("%q", got)
+			}
 		}
 	})
 }

@@ -7,9 +7,9 @@ import (
 )
 
 // OpenPeer returns what there is of a festival in a durable vat; it can follow none until it has a facet, see [Peer.Accept]. near is
-// an ordinary vat, for what listens.
-func OpenPeer(ctx context.Context, v, near *vat.Vat) (*Peer, error) {
-	p := &Peer{Vat: near, durable: v}
+// an ordinary vat, for what listens, and ring is that of [Kinds].
+func OpenPeer(ctx context.Context, v, near *vat.Vat, ring Keyring) (*Peer, error) {
+	p := &Peer{Vat: near, durable: v, ring: ring}
 	var err error
 	if p.Copy, err = OpenCopy(ctx, v); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (p *Peer) use(ctx context.Context, facet vat.Ref, standing Standing, tell b
 	case AsAdmin:
 		p.Admin = vat.As[AdminRef](facet)
 	case AsOrganiser:
-		if p.Desk, err = OpenDesk(ctx, p.durable); err != nil || !tell {
+		if p.Desk, err = OpenDesk(ctx, p.durable, p.ring); err != nil || !tell {
 			return err
 		}
 		_, err = p.Desk.Use(ctx, vat.As[OrganiserRef](facet), standing.Holder).Await(ctx)

@@ -14,7 +14,7 @@ func TestAccept(t *testing.T) {
 		near := vat.New(nil)
 		defer near.Close()
 		open := func(in string) *program.Peer {
-			p, err := program.OpenPeer(ctx, w.Vat(in), near)
+			p, err := program.OpenPeer(ctx, w.Vat(in), near, ring)
 			if err != nil {
 				t.Fatal(err)
 			}

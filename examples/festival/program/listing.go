@@ -46,6 +46,9 @@ func (l *listing) take(ctx context.Context, said Snapshot) error {
 	if err := f.Info.Fits(said.Details); err != nil {
 		return err
 	}
+	if err := said.Genuine(l.Entry.ID, l.Entry.By.Key); err != nil {
+		return err
+	}
 	l.Entry.Said, l.Entry.Heard = said, time.Now()
 	return nil
 }

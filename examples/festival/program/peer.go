@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -25,6 +26,7 @@ type Peer struct {
 	Patience time.Duration
 
 	durable *vat.Vat
+	ring    Keyring
 }
 
 // Held is one of the facets that somebody has.
@@ -149,9 +151,20 @@ func (p *Peer) Describe(ctx context.Context, info Info) error {
 
 // Ask returns what an event's own home says at this moment.
 func (p *Peer) Ask(ctx context.Context, number int) (Snapshot, error) {
+	view, err := await(ctx, p, p.Copy.View)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	i := slices.IndexFunc(view.Entries, func(e Entry) bool { return e.Number == number })
+	if i < 0 {
+		return Snapshot{}, ErrGone
+	}
 	said, err := await(ctx, p, func(ctx context.Context) promise.Promise[Snapshot] { return p.Festival.Event(ctx, number).Now(ctx) })
 	if err == nil {
 		err = said.check()
+	}
+	if err == nil {
+		err = said.Genuine(view.Entries[i].ID, view.Entries[i].By.Key)
 	}
 	if err != nil {
 		return Snapshot{}, err

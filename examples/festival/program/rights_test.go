@@ -3,6 +3,7 @@ package program_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,10 @@ func TestRights(t *testing.T) {
 		}
 		forged := said
 		forged.Version, forged.Details.Title = 99, "Forged"
+		if _, err := vat.As[program.OrganiserRef](organiser).Add(ctx, id, vat.As[program.EventRef](w.facet(program.AsVisitor, "x")), forged).Await(ctx); !isCode(err, program.ErrForged) {
+			t.Errorf("what Ada has not signed: %v", err)
+		}
+		forged = signed("bob", id, forged)
 		own, err := vat.Do(ctx, w.Vat("bob"), func(ctx context.Context) (program.EventRef, error) {
 			ref, err := program.Roles(w.festival)[program.AsVisitor](ctx, holder("bob"))
 			return vat.As[program.EventRef](ref), err
@@ -130,7 +135,7 @@ func TestRights(t *testing.T) {
 			t.Errorf("another organiser's ID is an ID like any other: %v", err)
 		}
 		got := w.state(ada)
-		if len(got.Entries) != 2 || got.Entries[0].Said != said || got.Entries[0].By != holder("ada") || got.Entries[1].By != holder("bob") {
+		if len(got.Entries) != 2 || !reflect.DeepEqual(got.Entries[0].Said, said) || got.Entries[0].By != holder("ada") || got.Entries[1].By != holder("bob") {
 			t.Errorf("%+v", got.Entries)
 		}
 	})
@@ -159,7 +164,7 @@ func TestAddedReferences(t *testing.T) {
 			t.Errorf("the festival's own reader of Ada's event: %v", err)
 		}
 		own := vat.As[program.EventRef](w.facet(program.AsVisitor, "somebody")) // anything will do
-		if _, err := bob.Add(ctx, program.ID{1}, own, said).Await(ctx); err != nil {
+		if _, err := bob.Add(ctx, program.ID{1}, own, signed("bob", program.ID{1}, said)).Await(ctx); err != nil {
 			t.Error(err)
 		}
 		if _, err := vat.As[program.OrganiserRef](w.facet(program.AsOrganiser, "carol")).Add(ctx, program.ID{2}, own, said).Await(ctx); !isCode(err, program.ErrTaken) {

@@ -2,9 +2,14 @@ package program_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/vat"
@@ -25,7 +30,7 @@ var info = program.Info{
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, Machine: vattest.New(t, program.Kinds()...)}
+		w := &world{t: t, Machine: vattest.New(t, program.Kinds(ring)...)}
 		w.open()
 		test(t, w)
 	})
@@ -55,9 +60,39 @@ func (w *world) remember() {
 }
 
 func holder(name string) program.Holder {
-	h := program.Holder{Name: name}
-	copy(h.Key[:], name+"'s key, as it were")
+	h := program.Holder{Name: name, Key: [32]byte(signer(name).Public().(ed25519.PublicKey))}
+	keys.Store(h.Key, name)
 	return h
+}
+
+// signer returns somebody's key.
+func signer(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+var keys sync.Map // of those who were somebody's holder, to their names
+
+func ring(key [32]byte) crypto.Signer {
+	if name, ok := keys.Load(key); ok {
+		return signer(name.(string))
+	}
+	return nil
+}
+
+// signed returns a snapshot as somebody's home says it of an event, its history being a secret.
+func signed(by string, id program.ID, s program.Snapshot) program.Snapshot {
+	var last [32]byte
+	if s.Version > 1 {
+		last[0] = 1
+	}
+	if s.AsOf.IsZero() {
+		s.AsOf = time.Now()
+	}
+	if _, err := s.Sign(signer(by), id, last); err != nil {
+		panic(err)
+	}
+	return s
 }
 
 // facet returns somebody's facet of the festival, the same after a restart.
@@ -86,7 +121,7 @@ func (w *world) peer(role program.Role, name string) *program.Peer {
 		_, err = p.Copy.Use(ctx, p.Festival).Await(ctx)
 	}
 	if err == nil && role == program.AsOrganiser {
-		if p.Desk, err = program.OpenDesk(ctx, w.Vat(name)); err == nil {
+		if p.Desk, err = program.OpenDesk(ctx, w.Vat(name), ring); err == nil {
 			_, err = p.Desk.Use(ctx, vat.As[program.OrganiserRef](facet), holder(name)).Await(ctx)
 		}
 	}

@@ -66,7 +66,7 @@ export function card(l, sheet, acts, open, answers, inStage) {
   if (sheet.mayAdmin && l.number > 0 && !l.withdrawn) l.state === "unlisted" ? give("Put back on the list", "list") : give("Take off the list", "unlist");
   if (!l.mine && l.number > 0) give("Ask its organiser", "ask");
   const facts = el("div", { class: "facts" },
-    el("p", {}, `Version ${l.version}, said ${l.editor ? "by " + l.editor + " " : ""}at ${moment(l.asOf)}`
+    el("p", {}, `Version ${l.version}, said ${l.editor ? "by " + l.editor + " " : ""}at ${moment(l.asOf)} and signed with the key ${l.by.key}`
       + (l.heard && !l.mine ? `; the festival heard it at ${moment(l.heard)}.` : ".")),
     el("p", {}, whoMay(l, sheet)),
     answers.has(key) && el("p", { role: "status" }, answers.get(key)));
