@@ -252,7 +252,7 @@ func TestReasons(t *testing.T) {
 	})
 }
 
-// A proxy that was made in a turn that has failed leads nowhere, for good, whatever is made after it.
+// A proxy that was made in a turn that has failed, and is held on to, never leads to what came after it, and ends with the grant.
 func TestProxyOfFailedTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{t: t}
@@ -268,11 +268,16 @@ func TestProxyOfFailedTurn(t *testing.T) {
 		_, err := ask[any](r, "failWith", fn(func() string { return "first" }))
 		want(t, err, errEmpty)
 		must[any](t, r, "keep", fn(func() string { return "second" }))
-		if got, err := ask[string](inside, "tell", 0, "", []any{}); err == nil {
+		if got, err := ask[string](inside, "tell", 0, "", []any{}); err == nil && got != "first" {
 			t.Errorf("what was lent in vain leads to the %s", got)
 		}
 		if got := must[string](t, inside, "tell", 1, "", []any{}); got != "second" {
 			t.Error(got)
+		}
+		s.learn(s.revoke(host, g))
+		for i := range 2 {
+			_, err := ask[string](inside, "tell", i, "", []any{})
+			want(t, err, warden.ErrOver)
 		}
 	})
 }
@@ -426,5 +431,24 @@ func TestT19WaitsAtTheEnd(t *testing.T) {
 		far.Resolve(note)
 		_, err = ask[string](refs[1], "read")
 		want(t, err, warden.ErrOver)
+	})
+}
+
+// What has crossed by way of a mandate does not make calls dearer with which nothing does.
+func TestCostOfCalls(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		if s.m != nil {
+			s.m.Config.Amnesia = false
+			s.restart(false)
+		}
+		_, g := s.openLab()
+		r := s.office.Open(g)
+		call := func() { must[int](t, r, "counted") }
+		call()
+		before := testing.AllocsPerRun(20, call)
+		must[any](t, r, "make", 1000)
+		if after := testing.AllocsPerRun(20, call); after > 3*before+20 {
+			t.Errorf("a call allocates %g times, and %g when 1000 references were reached", before, after)
+		}
 	})
 }

@@ -20,13 +20,11 @@ type mandate struct {
 	// Free says that what is reached by way of the mandate does not hang on it.
 	Free    bool
 	Tallies []tallied
-	// Of what crosses, unless Free.
-	Reached, Lent []crossed
-	Pending       []pending
+	// Crossed is what has crossed, if anything has: an object of its own, so that calls with which nothing does need not look at it.
+	Crossed vat.Ref
 
 	office *Office      `ocapn:"-"`
 	grant  *grant.Grant `ocapn:"-"`
-	using  []vat.Ref    `ocapn:"-"` // the proxies in what crosses at this moment
 }
 
 // tallied is a link whose calls are counted, and the count.
@@ -44,7 +42,7 @@ func (t *tally) Count() uint64 { return t.N }
 
 // keeping is what only the mandate's vat asks of it.
 type keeping interface {
-	Settled(ctx context.Context, n uint64, to bool, o promise.Outcome[any])
+	Settled(ctx context.Context, n uint64, to bool, o promise.Outcome[any]) error
 }
 
 type selfRef struct{ vat.Ref }
@@ -59,6 +57,7 @@ var (
 func (o *Office) Kinds() []vat.Kind {
 	return []vat.Kind{
 		vat.KindOf("hawser.mandate", func() *mandate { return &mandate{office: o} }, mandateFacet, keepingFacet),
+		vat.KindOf("hawser.crossing", func() *crossing { return new(crossing) }, crossingFacet),
 		vat.KindOf("hawser.bound", func() *bound { return new(bound) }, boundFacet),
 		vat.KindOf("hawser.lent", func() *lent { return new(lent) }, lentFacet),
 		vat.KindOf("hawser.hearer", func() *hearer { return &hearer{office: o} }, hearingFacet),
@@ -75,13 +74,10 @@ func (m *mandate) end(ctx context.Context) {
 		return
 	}
 	shut(ctx, m.Caret, ErrOver)
-	for _, c := range m.Reached {
-		shut(ctx, c.Way, ErrOver)
+	if c, ok := vat.Near[*crossing](ctx, m.Crossed); ok {
+		c.end(ctx)
 	}
-	for _, p := range m.Pending {
-		p.By.Break(ctx, ErrOver)
-	}
-	m.Grant, m.grant, m.Caret, m.Tallies, m.Reached, m.Lent, m.Pending = nil, nil, vat.Ref{}, nil, nil, nil, nil
+	m.Grant, m.grant, m.Caret, m.Tallies, m.Crossed = nil, nil, vat.Ref{}, nil, vat.Ref{}
 }
 
 // shown returns the grant.

@@ -13,7 +13,7 @@ import (
 
 // What is reached by way of a mandate hangs on it. Everything that crosses in either direction is wrapped, in proxies that
 // are objects of the mandate's vat and are stored where it is; what comes back to its own side is unwrapped. The proxies know
-// the mandate and a number: when it is over what they led to is let go of at once, whoever holds them.
+// the mandate and a caretaker: when it is over what they led to is let go of at once, whoever holds them.
 
 // maxCrossed bounds the references of each side that a mandate has proxies for. The oldest is given up for a new one: it
 // breaks with ErrGivenUp, and whoever had it finds its way there again.
@@ -22,9 +22,10 @@ const maxCrossed = 1024
 // maxPending bounds the promises that have crossed and not settled.
 const maxPending = 1024
 
-// bound stands before an object that the holder has reached. What that is the mandate knows, by the reference to the proxy.
+// bound stands before an object that the holder has reached.
 type bound struct {
 	Root vat.Ref // the mandate
+	Way  vat.Ref // a caretaker of the object
 }
 
 // lent stands before an object of the holder's.
@@ -33,14 +34,20 @@ type lent bound
 var (
 	boundFacet = vat.InterceptorFacet("hawser.bound")
 	lentFacet  = vat.InterceptorFacet("hawser.lent")
+	// Nothing is sent to what has crossed.
+	crossingFacet = vat.FacetOf[interface{}]("hawser.crossing")
 )
 
-// crossed is a reference of one side and what the other sees.
-type crossed struct {
-	Ref  vat.Ref
-	Way  vat.Ref // to it: its caretaker, if it is of the inside
-	Face vat.Ref
+// crossing is what has crossed by way of a mandate.
+type crossing struct {
+	Reached, Lent []crossed
+	Pending       []pending
+
+	using []vat.Ref `ocapn:"-"` // the proxies in what crosses at this moment
 }
+
+// crossed is a reference of one side, its caretaker, and what the other side sees.
+type crossed struct{ Ref, Way, Face vat.Ref }
 
 // pending is a promise that has crossed and not settled. Its number is never used again, not even if the turn fails in which it is given.
 type pending struct {
@@ -67,29 +74,43 @@ func (b *bound) cross(ctx context.Context, msg *vat.Message, to direction) (any,
 	if err := m.lives(); err != nil {
 		return nil, err
 	}
-	r := m.behind(vat.Self(ctx), to)
-	if r.IsNull() {
+	if inner(b.Way).IsNull() {
 		return nil, ErrGivenUp
 	}
-	return m.through(ctx, msg, r, to)
+	return m.through(ctx, msg, b.Way, to)
 }
 
-// behind returns what a proxy stands before that is seen where to comes from; null if it was given up.
-func (m *mandate) behind(face vat.Ref, to direction) vat.Ref {
-	for _, c := range *m.table(!to) {
-		if c.Face == face {
-			return c.Way
-		}
+// crossing returns what has crossed.
+func (m *mandate) crossing(ctx context.Context) (*crossing, error) {
+	if m.Crossed.IsNull() {
+		c := new(crossing)
+		m.Crossed = crossingFacet.Spawn(ctx, c)
+		return c, nil
 	}
-	return vat.Ref{}
+	c, ok := vat.Near[*crossing](ctx, m.Crossed)
+	if !ok {
+		return nil, vat.ErrInternal
+	}
+	return c, nil
+}
+
+// end lets go of everything.
+func (c *crossing) end(ctx context.Context) {
+	for _, x := range slices.Concat(c.Reached, c.Lent) {
+		shut(ctx, x.Way, ErrOver)
+	}
+	for _, p := range c.Pending {
+		p.By.Break(ctx, ErrOver)
+	}
+	c.Reached, c.Lent, c.Pending = nil, nil, nil
 }
 
 // table returns what has crossed to a side.
-func (m *mandate) table(to direction) *[]crossed {
+func (c *crossing) table(to direction) *[]crossed {
 	if to == outward {
-		return &m.Reached
+		return &c.Reached
 	}
-	return &m.Lent
+	return &c.Lent
 }
 
 // direction is where something crosses to.
@@ -124,74 +145,81 @@ func (m *mandate) value(ctx context.Context, v any, to direction) (any, error) {
 	if list, ok := v.([]any); ok && len(list) == 0 {
 		return v, nil
 	}
-	m.using = m.using[:0]
+	var c *crossing
 	return passable.Copy(v, func(r passable.Reference) (passable.Reference, error) {
 		ref, ok := r.(vat.Ref)
-		if !ok {
+		switch {
+		case !ok:
 			return nil, vat.ErrInternal
+		case ref.IsNull():
+			return ref, nil
+		case c == nil:
+			var err error
+			if c, err = m.crossing(ctx); err != nil {
+				return nil, err
+			}
+			c.using = c.using[:0]
 		}
-		return m.ref(ctx, ref, to)
+		return m.ref(ctx, c, ref, to)
 	})
 }
 
 // ref returns a reference as the side sees it that it crosses to.
-func (m *mandate) ref(ctx context.Context, r vat.Ref, to direction) (vat.Ref, error) {
-	if r.IsNull() {
-		return r, nil
-	}
+func (m *mandate) ref(ctx context.Context, c *crossing, r vat.Ref, to direction) (vat.Ref, error) {
 	if home, ok := m.unwrapped(ctx, r, to); ok {
 		return home, nil
 	}
 	if w, ok := r.Target().(*vat.Vow); ok {
 		v, err, settled := w.Cell().Outcome()
 		known, leads := v.(vat.Ref)
-		if !settled || err != nil || !leads {
-			return m.promised(ctx, r, to)
+		switch {
+		case !settled || err != nil || !leads:
+			return m.promised(ctx, c, r, to)
+		case known.IsNull():
+			return known, nil
 		}
-		return m.ref(ctx, known, to)
+		return m.ref(ctx, c, known, to)
 	}
-	face, ok := m.facing(r, to)
+	face, ok := c.facing(r, to)
 	if !ok {
-		if err := m.makeRoom(ctx, to); err != nil {
+		if err := c.makeRoom(ctx, to); err != nil {
 			return vat.Ref{}, err
 		}
-		c := crossed{Ref: r, Way: r}
+		x := crossed{Ref: r}
+		x.Way, _ = vat.Revocable(ctx, r)
 		if to == outward {
-			c.Way, _ = vat.Revocable(ctx, r)
-			c.Face = boundFacet.Spawn(ctx, &bound{m.Self})
+			x.Face = boundFacet.Spawn(ctx, &bound{m.Self, x.Way})
 		} else {
-			c.Face = lentFacet.Spawn(ctx, &lent{m.Self})
+			x.Face = lentFacet.Spawn(ctx, &lent{m.Self, x.Way})
 		}
-		table := m.table(to)
-		*table, face = append(*table, c), c.Face
+		table := c.table(to)
+		*table, face = append(*table, x), x.Face
 	}
-	m.using = append(m.using, face)
+	c.using = append(c.using, face)
 	return face, nil
 }
 
 // facing returns the proxy that there is for r on the side that it crosses to.
-func (m *mandate) facing(r vat.Ref, to direction) (face vat.Ref, ok bool) {
-	for _, c := range *m.table(to) {
-		if c.Ref == r {
-			return c.Face, true
+func (c *crossing) facing(r vat.Ref, to direction) (face vat.Ref, ok bool) {
+	for _, x := range *c.table(to) {
+		if x.Ref == r {
+			return x.Face, true
 		}
 	}
 	return vat.Ref{}, false
 }
 
 // makeRoom gives up the oldest proxy of a side, if there are too many: none that is in what crosses at this moment.
-func (m *mandate) makeRoom(ctx context.Context, to direction) error {
-	table := m.table(to)
+func (c *crossing) makeRoom(ctx context.Context, to direction) error {
+	table := c.table(to)
 	if len(*table) < maxCrossed {
 		return nil
 	}
-	i := slices.IndexFunc(*table, func(c crossed) bool { return !slices.Contains(m.using, c.Face) })
+	i := slices.IndexFunc(*table, func(x crossed) bool { return !slices.Contains(c.using, x.Face) })
 	if i < 0 {
 		return errManyAtOnce
 	}
-	if to == outward {
-		shut(ctx, (*table)[i].Way, ErrGivenUp)
-	}
+	shut(ctx, (*table)[i].Way, ErrGivenUp)
 	*table = slices.Delete(*table, i, i+1)
 	return nil
 }
@@ -218,10 +246,8 @@ func (m *mandate) unwrapped(ctx context.Context, r vat.Ref, to direction) (vat.R
 	if !ok || p.Root != m.Self {
 		return vat.Ref{}, false
 	}
-	for _, c := range *m.table(!to) {
-		if vat.Same(ctx, c.Face, r) {
-			return c.Ref, true
-		}
+	if own := inner(p.Way); !own.IsNull() {
+		return own, true
 	}
 	return broken(ErrGivenUp), true
 }
@@ -240,13 +266,13 @@ func shut(ctx context.Context, caret vat.Ref, cause error) {
 }
 
 // promised returns a promise for what r, one that is pending, settles with, as the side sees it that it crosses to.
-func (m *mandate) promised(ctx context.Context, r vat.Ref, to direction) (vat.Ref, error) {
-	if len(m.Pending) == maxPending {
+func (m *mandate) promised(ctx context.Context, c *crossing, r vat.Ref, to direction) (vat.Ref, error) {
+	if len(c.Pending) == maxPending {
 		return vat.Ref{}, vat.ErrOverloaded
 	}
 	p, resolver := promise.New[any](ctx)
 	n := rand.Uint64()
-	m.Pending = append(m.Pending, pending{n, resolver})
+	c.Pending = append(c.Pending, pending{n, resolver})
 	vat.WhenSettled(ctx, vat.Result[any](r), selfRef{m.Self}, func(self selfRef, ctx context.Context, o promise.Outcome[any]) vat.Ref {
 		return self.Send(ctx, "settled", n, bool(to), o)
 	})
@@ -254,22 +280,30 @@ func (m *mandate) promised(ctx context.Context, r vat.Ref, to direction) (vat.Re
 }
 
 // Settled is told how a promise that has crossed has settled.
-func (m *mandate) Settled(ctx context.Context, n uint64, to bool, o promise.Outcome[any]) {
-	i := slices.IndexFunc(m.Pending, func(p pending) bool { return p.Of == n })
-	if i < 0 {
-		return
+func (m *mandate) Settled(ctx context.Context, n uint64, to bool, o promise.Outcome[any]) error {
+	if m.over() {
+		return nil
 	}
-	resolver := m.Pending[i].By
-	m.Pending = slices.Delete(m.Pending, i, i+1)
+	c, err := m.crossing(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(c.Pending, func(p pending) bool { return p.Of == n })
+	if i < 0 {
+		return nil
+	}
+	resolver := c.Pending[i].By
+	c.Pending = slices.Delete(c.Pending, i, i+1)
 	v, err := o.Get()
 	if err == nil {
 		v, err = m.value(ctx, v, direction(to))
 	}
 	if err != nil {
 		resolver.Break(ctx, err)
-		return
+		return nil
 	}
 	resolver.Fulfill(ctx, v)
+	return nil
 }
 
 // reason returns an error as the side sees it that it crosses to: promises are broken with values, too, which may hold references. None of
