@@ -316,3 +316,50 @@ func TestMessagesByGrant(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Over a session that outlives processes a grant is redeemed once, whatever becomes of the home's process: the answer waits until the object is
+// offered again.
+func TestRedeemIsOwed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	hostDir, guestDir := t.TempDir(), t.TempDir()
+	host, guest := acquainted(t, hostDir, guestDir)
+	var grants []*grant.Grant
+	for range 2 {
+		g, err := host.Issue("account", "clerk", termsFor(guest, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		grants = append(grants, g)
+	}
+	at := host.Location()
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waits := guest.Redeem(grants[0], nil, at)
+	for range 2 {
+		host = durableNode(t, hostDir)
+		until(t, func() bool { return len(host.Sessions()) > 0 })
+		transfers(t, host, guest) // what was asked before has come by now
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	host = durableNode(t, hostDir)
+	bank, err := host.DurableVat("bank")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := durableAccount(t, host).Ref
+	if _, err := host.Offer(ctx, "account", bank, map[string]hawser.Role{
+		"clerk": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return own, nil }},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vat.Result[account](waits.Send(ctx, "report")).Await(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := vat.Result[account](guest.Redeem(grants[1], nil, at).Send(ctx, "report")).Await(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -116,6 +116,8 @@ func (r receiver) Errand(s *captp.Session, selector passable.Symbol, args []any)
 		if p := h.fetched(l, args[0]); p != nil && vat.IsDurable(p.caret) {
 			return func(*vat.Tx) (any, func(), error) { return p.caret, nil, nil }
 		}
+	case selector == selectorRedeem && len(args) == 2 && s.Lasts():
+		return h.redeems(l, args)
 	case selector == "deposit-gift" && len(args) == 2 && s.Lasts():
 		g, _ := s.Greeting()
 		k, ok := newGiftKey(g.ID, args[0])

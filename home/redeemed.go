@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hawser-go/hawser/captp"
 	"github.com/hawser-go/hawser/netlayer"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -24,30 +25,68 @@ func (h *Home) shown(info netlayer.Info, shown, presentation []byte) (*grant.Gra
 	return g, n, err
 }
 
-// Redeem returns what the grant stands for that the peer shows.
-func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, error) {
-	h := b.h
-	g, n, err := h.shown(b.link.info(), shown, presentation)
+// presents returns the grant that the peer of a session shows there, for the first time with this presentation.
+func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, error) {
+	g, n, err := h.shown(l.info(), shown, presentation)
 	if err == nil {
 		h.mu.Lock()
-		if n <= b.link.presented {
-			err = fmt.Errorf("%w: presentation %d was made before number %d, which has come", grant.ErrRefused, n, b.link.presented)
+		if n <= l.presented {
+			err = fmt.Errorf("%w: presentation %d was made before number %d, which has come", grant.ErrRefused, n, l.presented)
 		} else {
-			b.link.presented = n
+			l.presented = n
 		}
 		h.mu.Unlock()
 	}
 	if err != nil {
-		h.log.Info("a grant was refused", "peer", b.link.peer.String(), "why", err)
-		return vat.Ref{}, warden.ErrRefused
+		h.log.Info("a grant was refused", "peer", l.peer.String(), "why", err)
+		return nil, warden.ErrRefused
 	}
-	r := h.cfg.Office.Open(g)
-	r.PromiseCell().Subscribe(settled(func(_ any, err error) {
+	return g, nil
+}
+
+// Redeem returns what the grant stands for that the peer shows.
+func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, error) {
+	g, err := b.h.presents(b.link, shown, presentation)
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	r := b.h.cfg.Office.Open(g)
+	b.h.creditGrant(b.link, g, r)
+	return r, nil
+}
+
+// creditGrant records that the peer has shown a grant, if it turns out to be good.
+func (h *Home) creditGrant(l *link, g *grant.Grant, opened vat.Ref) {
+	opened.PromiseCell().Subscribe(settled(func(_ any, err error) {
 		if err == nil {
-			h.credit(b.link, nameOf(g.ID()))
+			h.credit(l, nameOf(g.ID()))
 		}
 	}))
-	return r, nil
+}
+
+// redeems returns the errand of what the peer of a session that lasts asks with a grant: the answer is owed to it, whatever becomes of this process.
+func (h *Home) redeems(l *link, args []any) captp.Errand {
+	shown, ok1 := args[0].([]byte)
+	presentation, ok2 := args[1].([]byte)
+	if !ok1 || !ok2 || h.cfg.Office == nil {
+		return nil
+	}
+	g, err := h.presents(l, shown, presentation)
+	if err != nil {
+		return func(*vat.Tx) (any, func(), error) { return nil, nil, err }
+	}
+	if !h.cfg.Office.Owes(g) {
+		r := h.cfg.Office.Open(g)
+		h.creditGrant(l, g, r)
+		return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
+	}
+	return func(tx *vat.Tx) (any, func(), error) {
+		r, pay, err := h.cfg.Office.Owe(tx, g)
+		if err != nil {
+			return nil, nil, err
+		}
+		return r, func() { pay(); h.creditGrant(l, g, r) }, nil
+	}
 }
 
 // Notify takes in what was revoked of this node's grants, from whoever says so: it proves itself. The answer comes when that is so.

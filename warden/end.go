@@ -34,6 +34,9 @@ func (o *Office) wind() {
 	for _, e := range o.heard {
 		sooner(e.until)
 	}
+	for _, a := range o.owed {
+		sooner(a.grant.Expires())
+	}
 	if n, _ := o.known.Len(); n > 0 {
 		sooner(now.Add(longestWait))
 	}
@@ -90,7 +93,11 @@ func (o *Office) expire() {
 			silent = append(silent, e)
 		}
 	}
+	due := o.due(now)
 	o.mu.Unlock()
+	for _, a := range due {
+		o.pay(a)
+	}
 	for _, e := range silent {
 		o.silence(e)
 	}

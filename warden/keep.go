@@ -79,6 +79,9 @@ func (o *Office) Use(d *vat.Depot, view View) error {
 	if err != nil {
 		return err
 	}
+	if err := o.recall(view, d); err != nil {
+		return err
+	}
 	o.mu.Lock()
 	o.depot = d
 	for key, pin := range hearers {

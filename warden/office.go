@@ -66,6 +66,7 @@ type Office struct {
 	links   map[grant.LinkID]map[*given]struct{}
 	heard   map[grant.LinkID]*heard   // likewise: where messages are
 	hearers map[grant.LinkID]int      // how many of these there are by way of a link
+	owed    []asked                   // from before, until the object is offered
 	tallies map[grant.LinkID]tallying // of links that count uses
 	ended   func(name [16]byte)
 	started bool
@@ -154,12 +155,18 @@ func (o *Office) Offer(object grant.ObjectID, v *vat.Vat, roles map[string]Role)
 			return fmt.Errorf("warden: the role %q has no Open: give the function that returns its facet", name)
 		}
 	}
+	now := o.clock.Now()
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.offers[object] != nil {
+		o.mu.Unlock()
 		return fmt.Errorf("warden: the object %s is on offer already: withdraw it first", object)
 	}
 	o.offers[object] = &offer{v, maps.Clone(roles)}
+	due := o.due(now)
+	o.mu.Unlock()
+	for _, a := range due {
+		o.pay(a)
+	}
 	return nil
 }
 

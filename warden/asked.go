@@ -1,0 +1,137 @@
+package warden
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/hawser-go/hawser/promise"
+	"github.com/hawser-go/hawser/store"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+)
+
+// Over a session that lasts a grant is redeemed once, and the answer is owed to the peer whatever becomes of the process: that it was asked for is
+// stored with the frame that asks, and it is opened when the object is on offer again.
+
+const (
+	pinsOfAsked = "asked/"
+	bucketAsked = "grant-asked" // grants, by the keys of the pins
+)
+
+// asked is a promise that is owed.
+type asked struct {
+	key   string
+	grant *grant.Grant
+	vow   *vat.Vow
+}
+
+// maxOwed bounds the answers that are owed by one grant.
+const maxOwed = 8
+
+// Owes reports whether an answer can be owed to whoever shows a grant: if it is good, and what it opens is kept here. If the object is not on
+// offer the program may not have come to that yet, after a start.
+func (o *Office) Owes(g *grant.Grant) bool {
+	if o.depot == nil || g.Subject() != o.cfg.Host || o.verifier.Verify(g) != nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if of := o.offers[g.Object()]; of != nil {
+		_, ok := of.roles[g.Role()]
+		return ok && of.vat.Durable()
+	}
+	n := 0
+	for _, a := range o.owed {
+		if a.grant.ID() == g.ID() {
+			n++
+		}
+	}
+	return n < maxOwed
+}
+
+// Owe is Open in a transaction: the promise returned is there after a restart, and settles then. The function returned is called when the
+// transaction was submitted.
+func (o *Office) Owe(tx *vat.Tx, g *grant.Grant) (r vat.Ref, then func(), err error) {
+	var n [16]byte
+	rand.Read(n[:])
+	a := asked{pinsOfAsked + hex.EncodeToString(n[:]), g, vat.NewVow(nil)}
+	if err := tx.Pin(a.key, a.vow.Ref(), true); err != nil {
+		return vat.Ref{}, nil, err
+	}
+	tx.Batch().Put(bucketAsked, []byte(a.key), g.Bytes())
+	return a.vow.Ref(), func() { o.paySoon(a) }, nil
+}
+
+// paySoon pays at once, or when the object is offered.
+func (o *Office) paySoon(a asked) {
+	o.mu.Lock()
+	waits := o.offers[a.grant.Object()] == nil
+	if waits {
+		o.owed = append(o.owed, a)
+	}
+	o.mu.Unlock()
+	if waits {
+		o.windBy(a.grant.Expires())
+	} else {
+		o.pay(a)
+	}
+}
+
+// pay opens the grant and settles the promise.
+func (o *Office) pay(a asked) {
+	o.Open(a.grant).PromiseCell().Subscribe(payment{o, a})
+}
+
+type payment struct {
+	office *Office
+	asked
+}
+
+// Settled implements promise.Waiter.
+func (p payment) Settled(c *promise.Cell) {
+	v, err, _ := c.Outcome()
+	if errors.Is(err, vat.ErrVatClosed) {
+		return // it is still owed
+	}
+	if p.office.depot.Update(func(tx *vat.Tx) {
+		tx.Settle(p.vow.Ref(), v, err)
+		tx.Unpin(p.key)
+		tx.Batch().Delete(bucketAsked, []byte(p.key))
+	}, nil) == nil {
+		p.vow.Settle(v, err, true, nil)
+	}
+}
+
+// recall finds what was owed before.
+func (o *Office) recall(view View, d *vat.Depot) error {
+	pins, err := d.Pinned(pinsOfAsked)
+	if err != nil || view == nil {
+		return err
+	}
+	return view(func(r store.Reader) error {
+		for key, pin := range pins {
+			w, isVow := pin.Ref.Target().(*vat.Vow)
+			g, err := grant.Parse(r.Get(bucketAsked, []byte(key)))
+			if err == nil && isVow {
+				o.owed = append(o.owed, asked{key, g, w})
+			}
+		}
+		return nil
+	})
+}
+
+// due returns what is owed, and can be paid: about an object that has come to be on offer, or by a grant that is over. It is called with mu held.
+func (o *Office) due(now time.Time) (due []asked) {
+	var left []asked
+	for _, a := range o.owed {
+		if o.offers[a.grant.Object()] != nil || !now.Before(a.grant.Expires().Add(o.cfg.Skew)) {
+			due = append(due, a)
+		} else {
+			left = append(left, a)
+		}
+	}
+	o.owed = left
+	return due
+}
