@@ -109,7 +109,11 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 		return nil, err
 	}
 	s.own = vat.New(&vat.Config{Name: "hawser", Logger: c.Logger.Named("vat"), Tracer: c.Tracer})
-	n, err := s.node(c, id, keep, s.office)
+	err = s.learnNotices()
+	var n *Node
+	if err == nil {
+		n, err = s.node(c, id, keep, s.office)
+	}
 	if err != nil {
 		_ = s.own.Close()
 		_ = s.durables.stop()
