@@ -77,10 +77,14 @@ func keepSecret(path string, content []byte) error {
 			return err
 		}
 		// A link, unlike a rename, takes nobody's place; but not every file system has any.
-		if err := os.Link(f.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
-			return err
+		if err = os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+			err = os.Rename(f.Name(), path)
 		}
-		return os.Rename(f.Name(), path)
+		if d, e := os.Open(filepath.Dir(path)); e == nil {
+			_ = d.Sync() // as far as the system can: a key whose public half is out had better outlive a power cut
+			_ = d.Close()
+		}
+		return err
 	}()
 	switch {
 	case errors.Is(err, fs.ErrExist):

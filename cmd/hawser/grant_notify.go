@@ -45,9 +45,9 @@ func (c *grantCommand) notify(args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	notice, err := parseNotice(text)
+	notice, err := grant.ParseNoticeText(text)
 	if err != nil {
-		return &notGood{fmt.Sprintf("%s is not good: %v", from, err)}
+		return refused(from, err)
 	}
 	if _, err := grant.ParseRevocation(notice); err != nil {
 		return refused(from, err)

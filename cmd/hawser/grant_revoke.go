@@ -72,7 +72,7 @@ func (c *grantCommand) revoke(args []string) error {
 		for each := range said.All() {
 			if r, err := grant.ParseRevocation(each.Bytes); err == nil && r.Link == id && r.By == by {
 				fmt.Fprintf(c.stderr, "hawser: note: it was revoked before, and this is the notice made then\n")
-				return c.print(noticeText(each.Bytes) + "\n")
+				return c.print(grant.NoticeText(each.Bytes) + "\n")
 			}
 		}
 	}
@@ -88,12 +88,16 @@ func (c *grantCommand) revoke(args []string) error {
 		return &notGood{fmt.Sprintf("there is nothing to revoke: link %d of %s is over since %s", n, g.from, stamp(g.Links()[n-1].Expires))}
 	}
 	if path != "" {
-		if err := appendLine(path, noticeText(notice)); err != nil {
+		if err := appendLine(path, grant.NoticeText(notice)); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(c.stderr, "hawser: note: it takes effect when the node of %s knows it: hawser grant notify -at LOCATOR, LOCATOR being that of the node\n", g.Subject())
-	return c.print(noticeText(notice) + "\n")
+	if c.dir != "" && *record == "" && by == g.Subject() {
+		fmt.Fprint(c.stderr, "hawser: note: the node knows it from its next start on; if it runs, tell it now: hawser grant notify -at LOCATOR, LOCATOR being that of the node\n")
+	} else {
+		fmt.Fprintf(c.stderr, "hawser: note: it takes effect when the node of %s knows it: hawser grant notify -at LOCATOR, LOCATOR being that of the node\n", g.Subject())
+	}
+	return c.print(grant.NoticeText(notice) + "\n")
 }
 
 // checkReason keeps out what would do harm in a terminal, or could not be read again.

@@ -129,9 +129,9 @@ func (c *grantCommand) distance(t time.Time) string {
 
 // noticeLines says what a notice revokes.
 func (c *grantCommand) noticeLines(text, from string) ([]string, error) {
-	b, err := parseNotice(text)
+	b, err := grant.ParseNoticeText(text)
 	if err != nil {
-		return nil, &notGood{fmt.Sprintf("%s is not good: %v", from, err)}
+		return nil, refused(from, err)
 	}
 	r, err := grant.ParseRevocation(b)
 	if err != nil {

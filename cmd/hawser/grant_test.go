@@ -148,5 +148,5 @@ func wild(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	notice, err := g.Revoke(grant.SignerOf(id), grant.Withdrawal{Link: g.ID(), Reason: "\x1b[2J\x1b]0;owned\a\rgood\u202e\u009b31m\n"}, grant.Feed{})
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(noticeText(notice)+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(grant.NoticeText(notice)+"\n"), 0o600))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -22,27 +21,6 @@ const (
 	maxText  = 64 << 10
 	maxShown = 80
 )
-
-var noticeEncoding = base64.RawURLEncoding.Strict()
-
-// noticeText spells a notice as grants are spelled.
-func noticeText(notice []byte) string { return noticePrefix + noticeEncoding.EncodeToString(notice) }
-
-// parseNotice reads what noticeText wrote; white space does not matter. What the notice says is not looked at.
-func parseNotice(text string) ([]byte, error) {
-	s, ok := strings.CutPrefix(strings.Join(strings.Fields(text), ""), noticePrefix)
-	if !ok {
-		return nil, errors.New(noticePrefix + " is what the text of a notice begins with")
-	}
-	if len(s) > noticeEncoding.EncodedLen(grant.MaxNotice) {
-		return nil, fmt.Errorf("a notice of %d characters, at most %d are accepted", len(s), noticeEncoding.EncodedLen(grant.MaxNotice))
-	}
-	b, err := noticeEncoding.DecodeString(s)
-	if err != nil {
-		return nil, errors.New("the text of a notice is base64url without padding: copy it whole")
-	}
-	return b, nil
-}
 
 // text returns what an argument stands for: itself if it begins with one of the prefixes, or else what is on standard input or in
 // a file. from is how to call it in a sentence.

@@ -116,7 +116,7 @@ func (c *grantCommand) readNotices(name string, known *grant.Set, when time.Time
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		b, err := parseNotice(line)
+		b, err := grant.ParseNoticeText(line)
 		if err == nil {
 			_, err = known.Add(b, when)
 		}
