@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,12 @@ func TestRevoke(t *testing.T) {
 	}
 	if _, err := g.Revoke(home, grant.Withdrawal{}, grant.Feed{}); err == nil {
 		t.Error("a link of another grant was revoked")
+	}
+	if _, err := g.Revoke(home, grant.Withdrawal{Link: g.ID(), Reason: strings.Repeat("x", grant.MaxReason+1)}, grant.Feed{}); err == nil {
+		t.Error("a reason is too long")
+	}
+	if _, err := g.Revoke(home, grant.Withdrawal{Link: g.ID()}, grant.Feed{Seq: 1 << 53}); err == nil {
+		t.Error("the feed went on behind its end")
 	}
 }
 
