@@ -215,6 +215,7 @@ func TestT23RevocationForgery(t *testing.T) {
 		"a witness of their own":     {notice(f.with(2, m[:], 3, m[:]), mallet, theirs.Bytes()), grant.Broken},
 		"a forged witness":           {notice(f.with(2, m[:], 4, forgedID[:]), mallet, forgedRoot), grant.Forged},
 		"no witness":                 {notice(f, home, nil), grant.Malformed},
+		"number 0 with one before":   {notice(f.with(5, 0, 6, id[:]), home, g.Bytes()), grant.Malformed},
 		"number 0":                   {notice(f.with(5, 0), home, g.Bytes()), grant.Malformed},
 		"number 2 without the first": {notice(f.with(5, 2), home, g.Bytes()), grant.Malformed},
 		"number 1 with one before":   {notice(f.with(6, id[:]), home, g.Bytes()), grant.Malformed},
@@ -316,6 +317,36 @@ func TestEvict(t *testing.T) {
 		t.Errorf("what is over was taken in: %v", err)
 	}
 	refused(t, "then", with(s, last).Verify(g), grant.Expired)
+}
+
+// The skew is the verifier's own.
+func TestEvictSkew(t *testing.T) {
+	for skew, want := range map[time.Duration]time.Duration{0: grant.DefaultSkew, time.Second: time.Second, -1: 0} {
+		s := newSet(t, &grant.SetConfig{Skew: skew})
+		revoke(t, s, chainOf(t, home, anna), 1, home, nil)
+		if gone := s.Evict(start.Add(2*day + want - 1)); len(gone) != 0 {
+			t.Errorf("skew %s: dropped too early", skew)
+		}
+		if gone := s.Evict(start.Add(2*day + want)); len(gone) != 1 {
+			t.Errorf("skew %s: not dropped in time", skew)
+		}
+	}
+}
+
+// Good notices are taken in whatever is among them.
+func TestMerge(t *testing.T) {
+	from, to := newSet(t, nil), newSet(t, nil)
+	for range 3 {
+		revoke(t, from, chainOf(t, home, anna), 1, home, nil)
+	}
+	bad := slices.Repeat([]grant.Notice{{Bytes: []byte{1}}}, 20)
+	added, err := to.Merge(slices.Values(slices.Concat(bad, slices.Collect(from.All()), bad)), start)
+	if len(added) != 3 || !errors.Is(err, grant.Malformed) || strings.Count(err.Error(), "malformed") != 8 {
+		t.Errorf("%d of 3 were new, and %v", len(added), err)
+	}
+	if added, err := to.Merge(from.All(), start); len(added) != 0 || err != nil {
+		t.Errorf("%d are new again, and %v", len(added), err)
+	}
 }
 
 // What is stored comes back, and goes when it is replaced or has lapsed.
