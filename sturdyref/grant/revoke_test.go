@@ -84,6 +84,15 @@ func TestRevoke(t *testing.T) {
 		if n, err := s.Add(b, start); err != nil || n.Bytes != nil {
 			t.Errorf("%s a second time: %v", name, err)
 		}
+		// What is known costs no signature: a bad one is not even noticed.
+		var parts [][]byte
+		if err := decode(b, &parts); err != nil {
+			t.Fatal(err)
+		}
+		parts[0][len(parts[0])-10]++
+		if n, err := s.Add(encode(parts), start); err != nil || n.Bytes != nil {
+			t.Errorf("%s a third time: %v", name, err)
+		}
 		refused(t, name, with(s, start).Verify(g), grant.Withdrawn)
 		if err := with(s, start).Verify(sibling); err != nil {
 			t.Errorf("%s: another grant: %v", name, err)
@@ -276,6 +285,7 @@ func TestT23RevocationSpam(t *testing.T) {
 	}
 	// Who stands above can still revoke the link they have it from; and so can the subject, when everybody's share is full.
 	revoke(t, s, under, 2, anna, nil)
+	revoke(t, s, mustDelegate(t, under, billie, terms(claire, 0)), 3, anna, nil)
 	if n := flood(root, anna); n == 0 || n > share/400 || !errors.Is(err, grant.Full) {
 		t.Errorf("%d notices were taken in, and then %v", n, err)
 	}

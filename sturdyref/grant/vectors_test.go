@@ -7,8 +7,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 )
+
+var bends = flag.Int("bends", 300, "how many vectors TestNode bends, to see whether both implementations notice")
 
 var update = flag.Bool("update", false, "write testdata/vectors.json anew")
 
@@ -139,6 +143,55 @@ func TestNode(t *testing.T) {
 	if want := fmt.Sprintf("%d of %d vectors agree", len(all.Vectors), len(all.Vectors)); !strings.Contains(string(out), want) {
 		t.Errorf("it does not say %q:\n%s", want, out)
 	}
+	ask := func(v vectors) (said string, err error) {
+		t.Helper()
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := t.TempDir() + "/vectors.json"
+		if err := os.WriteFile(file, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(node, "verify.mjs", file)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	// Both see the same in what is a little wrong.
+	random := rand.New(rand.NewPCG(1, 2))
+	var bent vectors
+	for i := range *bends {
+		v := all.Vectors[random.IntN(len(all.Vectors))]
+		if v.Kind == "call" || len(v.Bytes) == 0 {
+			continue
+		}
+		v.Name = fmt.Sprintf("%s, bent %d", v.Name, i)
+		v.Bytes = bytes.Clone(v.Bytes)
+		at := random.IntN(len(v.Bytes))
+		switch random.IntN(4) {
+		case 0:
+			v.Bytes[at] ^= 1 << random.IntN(8)
+		case 1:
+			v.Bytes[at] = byte(random.Uint32())
+		case 2:
+			v.Bytes = slices.Delete(v.Bytes, at, at+1)
+		case 3:
+			v.Bytes = slices.Insert(v.Bytes, at, byte(random.Uint32()))
+		}
+		bent.Vectors = append(bent.Vectors, v.decided())
+	}
+	for i := range *bends {
+		bent.Vectors = append(bent.Vectors, oddGrant(random, i))
+	}
+	reasons := map[string]int{}
+	for _, v := range bent.Vectors {
+		reasons[v.Refused]++
+	}
+	t.Logf("bent: %v", reasons)
+	if out, err := ask(bent); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 	// It has to be able to disagree.
 	for i := range all.Vectors {
 		if v := &all.Vectors[i]; v.Refused == "" {
@@ -147,19 +200,75 @@ func TestNode(t *testing.T) {
 			v.Refused = ""
 		}
 	}
-	wrong, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := t.TempDir() + "/wrong.json"
-	if err := os.WriteFile(file, wrong, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd = exec.Command(node, "verify.mjs", file)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "0 of ") {
+	if out, err := ask(all); err == nil || !strings.Contains(out, "0 of ") {
 		t.Errorf("it agrees with the contrary, too: %v\n%s", err, out)
 	}
+}
+
+// decided is v with what this implementation says of it.
+func (v vector) decided() vector {
+	v.Refused = ""
+	var r *grant.Refusal
+	if err := v.read(); errors.As(err, &r) {
+		v.Refused = string(r.Reason)
+	}
+	return v
+}
+
+// oddGrant is a grant that is signed as it should be, with odd claims.
+func oddGrant(random *rand.Rand, i int) vector {
+	pick := func(from ...any) any { return from[random.IntN(len(from))] }
+	var value func(depth int) any
+	value = func(depth int) any {
+		switch random.IntN(4 + depth) {
+		case 0:
+			return pick(0, 1, -1, 7, 8, 255, 256, start.Unix(), start.Add(day).Unix(), int64(253402300799), int64(253402300800), uint64(1)<<53, uint64(1)<<63, ^uint64(0))
+		case 1:
+			return pick("", "add", "a/b", "/", "/a/b", "/a/", "/a//b", "/../a", "\u0430dd", strings.Repeat("m", 64), strings.Repeat("m", 65))
+		case 2:
+			return pick([]byte{}, make([]byte, 15), make([]byte, 16), make([]byte, 32), keyBytes(home), keyBytes(anna), []byte{0xf6}, []byte{0x18, 1}, []byte{1},
+				encode([]any{1, "x", true, -1.5}), encode(map[string]any{"b": 1, "a": []byte{1}}), encode(map[int]int{1: 1}), []byte{0xd9, 0x68, 0x62, 0x61, 'x'}, []byte{0xd9, 0x68, 0x61, 0},
+				encode(1e300), encode(float32(0.1)), []byte{0xfb, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{0xf9, 0x7e, 0}, []byte{0xf9, 0x7e, 1}, []byte{0x1b, 0x80, 0, 0, 0, 0, 0, 0, 0})
+		case 3:
+			return pick(nil, true, false, 1.5, map[int]int{}, map[string]any{"a": 1}, []any{})
+		}
+		list := make([]any, random.IntN(4))
+		for i := range list {
+			list[i] = value(depth - 1)
+		}
+		return list
+	}
+	caveat := func() any {
+		c := []any{pick(0, 1, 1, 1, 2, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9)}
+		for range random.IntN(4) {
+			c = append(c, value(1))
+		}
+		return c
+	}
+	f := rootFields(home, anna)
+	for range 1 + random.IntN(2) {
+		switch key := uint64(1 + random.IntN(15)); random.IntN(3) {
+		case 0:
+			delete(f, key)
+		case 1:
+			f[key] = value(2)
+		case 2:
+			switch random.IntN(3) {
+			case 0:
+				f[8] = []any{caveat()}
+			case 1:
+				f[7] = []any{pick("a", "b", "", 1), pick("a", "b", "c!", []byte("d"))}
+			case 2:
+				f[pick(uint64(9), uint64(10), uint64(11), uint64(12)).(uint64)] = pick(0, 1, 7, 8, start.Unix(), start.Add(time.Hour).Unix(), start.Add(day).Unix(), int64(253402300799))
+			}
+		}
+	}
+	v := vector{Name: fmt.Sprintf("odd %d: %v", i, f), Kind: "grant", Now: start.Unix(), Bytes: array(f.link(home))}
+	if g, err := grant.Parse(v.Bytes); err == nil {
+		text, _ := g.MarshalText()
+		v.IDs, v.Text, v.Expires, v.Accept = idsOf(g), string(text), g.Expires().Unix(), unix(g.Accept())
+	}
+	return v.decided()
 }
 
 func (v *vector) read() error {
