@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const demoHelp = `festival demo runs an admin, three organisers, a visitor and a mailbox server as processes of their own, which talk over the
+const demoHelp = `festival demo runs an admin, three organisers, two visitors and a mailbox server as processes of their own, which talk over the
 loopback interface, and prints what each of them sees. It ends with exit code 0 if everything went as it should.
 `
 

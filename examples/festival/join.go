@@ -53,6 +53,9 @@ func joinCommand(ctx context.Context, args []string) error {
 	if err := g.held(); err != nil {
 		return err
 	}
+	if err := g.offer(ctx, v); err != nil {
+		return err
+	}
 	return t.run(ctx, at.page)
 }
 
@@ -74,6 +77,11 @@ func (g *guest) join(ctx context.Context, lines <-chan string) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	return g.follow(ctx, line)
+}
+
+// follow redeems an invitation.
+func (g *guest) follow(ctx context.Context, line string) error {
 	i, err := parseInvitation(line)
 	if err != nil {
 		return err
@@ -114,6 +122,10 @@ func (g *guest) held() error {
 
 func (g *guest) commands() map[string]command {
 	return map[string]command{
+		"follow": {"INVITATION", "follow the festival by another invitation", func(ctx context.Context, line string) (string, error) {
+			return "* followed", g.follow(ctx, line)
+		}},
+		"share":  {"INVITATION", "show what you have read to somebody, by the invitation that the festival has given them", g.share},
 		"pass":   {"KEY", "pass on what you were granted to the owner of a key; the festival need not be there", g.pass},
 		"given":  {"", "what you have passed on", g.given.show},
 		"revoke": {"NUMBER REASON", "take back what you have passed on", g.revoke},

@@ -2,7 +2,7 @@
 // with its organiser, and visitors read it all. It is the example of what durable objects at several peers look like; its objects
 // are in package program, and the page that shows them in package page.
 //
-//	go run ./examples/festival demo    an admin, three organisers and a visitor, each a process, and what each of them sees
+//	go run ./examples/festival demo    an admin, three organisers and two visitors, each a process, and what each of them sees
 //	go run ./examples/festival keep    keeps a festival
 //	go run ./examples/festival join    joins one, as whatever one was invited
 package main
@@ -22,7 +22,7 @@ const usage = `The programme of a festival, without a server.
 
   festival keep --dir D [--name N] [--days D,D] [--stages S,S]   keep a festival, as its admin
   festival join --dir D                                          join one, as organiser or visitor: prints a key, asks for the invitation
-  festival demo                                                  run an admin, three organisers and a visitor as processes
+  festival demo                                                  run an admin, three organisers and two visitors as processes
 
   festival keep --help, festival join --help                     say more
 `

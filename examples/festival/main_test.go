@@ -100,6 +100,7 @@ func TestDemo(t *testing.T) {
 		`mara  sees   ~ 1: "Foghorn Choir" Harbour 2027-07-03 20:30`,
 		"ada   sees   pending nothing\n",
 		"cleo  sees   * organiser of Quayside, bob's ",
+		`zoe   sees   + 1: "Foghorn Choir" Harbour 2027-07-03 20:00`,
 		"mara  sees   revoked 2\n",
 		"\nAll as it should be: ",
 	} {
@@ -204,6 +205,13 @@ func TestInvitations(t *testing.T) {
 	}
 	vera.says("given")
 	vera.sees("given nothing")
+	other := begin(t, "other", append([]string{"keep", "--name", "Elsewhere"}, at("other")...)...)
+	other.sees("* admin of Elsewhere")
+	other.says("grant visitor " + key + " Vera")
+	vera.says("share " + other.sees("invitation hawser-grant:"))
+	vera.sees("! that invitation is not one of the festival's")
+	other.says("quit")
+	other.ends(0)
 	mara.says("revoke 1 enough")
 	mara.sees("revoked 1")
 	vera.says("try changes")

@@ -13,7 +13,7 @@ func (d *demo) play() error {
 	post := d.start("post", "post", "--dir", filepath.Join(d.dir, "post"), "--listen", loopback)
 	d.hears(post, "ready")
 	places := make(map[string][]string)
-	for _, who := range []string{"mara", "ada", "bob", "cleo", "vera"} {
+	for _, who := range []string{"mara", "ada", "bob", "cleo", "vera", "zoe"} {
 		places[who] = d.box(post, who)
 	}
 	keep := append([]string{"keep", "--name", "Quayside", "--stages", "Harbour,Boathouse", "--you", "mara"}, places["mara"]...)
@@ -24,6 +24,9 @@ func (d *demo) play() error {
 	ada := d.granted(mara, "organiser", "ada", places["ada"])
 	bob := d.granted(mara, "organiser", "bob", places["bob"])
 	vera := d.granted(mara, "visitor", "vera", places["vera"])
+	zoe, key := d.joins("zoe", places["zoe"])
+	d.says(mara, "grant visitor "+key+" zoe")
+	ticket := d.hears(mara, "invitation hawser-grant:")
 
 	d.scene("Ada adds an event: it is at home with her. Mara's list has a copy, and Vera's program shows it at once.")
 	d.says(ada, "add Foghorn Choir | Harbour | 2027-07-03 | 20:00 | 75 | Bring a coat.")
@@ -61,6 +64,13 @@ func (d *demo) play() error {
 	passed := d.hears(bob, "invitation hawser-grant:")
 	d.sees(vera, "! ", "festival.silent")
 
+	d.scene("Zoe has an invitation, but comes too late for Mara. Vera sees that it is genuine, and shows her what she has read: its organisers have signed it.")
+	d.gets(vera, "share "+ticket)
+	d.gets(zoe, d.hears(vera, "invitation hawser-grant:"))
+	d.sees(zoe, "* visitor of Quayside, ")
+	d.sees(zoe, `"Foghorn Choir" Harbour 2027-07-03 20:00`, "by ada, version 1")
+	d.sees(zoe, `"Slow Ferry"`)
+
 	d.scene("Ada's program is killed, too. Then Mara's starts again: what Ada said was in Mara's mailbox.")
 	d.posted(post, "mara")
 	d.kill(ada)
@@ -70,6 +80,9 @@ func (d *demo) play() error {
 	d.sees(vera, `~ 1: "Foghorn Choir" Harbour 2027-07-03 20:30`, "version 2")
 	d.sees(vera, `"Net Menders' Jam"`)
 	d.sees(vera, `"Night Swim"`)
+	d.sees(zoe, `"Foghorn Choir" Harbour 2027-07-03 20:30`, "version 2")
+	d.gets(zoe, "follow "+ticket)
+	d.sees(zoe, "* followed")
 
 	d.scene("Ada is back, without an invitation: her program knows the festival, and nothing of hers is waiting any more.")
 	ada = d.start("ada", append([]string{"join"}, places["ada"]...)...)
@@ -111,7 +124,7 @@ func (d *demo) play() error {
 	d.page(vera, "Foghorn Choir, the last night", "Slow Ferry", "Late Soup")
 
 	d.scene("They leave.")
-	for _, p := range []*process{vera, cleo, bob, ada, mara, post} {
+	for _, p := range []*process{zoe, vera, cleo, bob, ada, mara, post} {
 		d.ends(p)
 	}
 	return d.err

@@ -43,7 +43,10 @@ type copybook struct {
 	UpTo    int  // the newest change heard of
 	Change  int  // of the copy
 	// Before is what was known when the festival began to tell everything anew, as long as it does.
-	Before  []Entry
+	Before []Entry
+	// Floor is the change at which an event was last taken away, of which those to whom the copy is lent hear no other way.
+	Floor   int
+	Lending lendingRef
 	Ear     ListenerRef
 	Self    copySelfRef
 	Bell    bell
@@ -90,7 +93,7 @@ func (r copySelfRef) Again(ctx context.Context) vat.Ref { return r.Send(ctx, "ag
 // OpenCopy returns the copy of a durable vat, which is made with the first call.
 func OpenCopy(ctx context.Context, v *vat.Vat) (CopyRef, error) {
 	return vat.Root(ctx, v, "copy", func(ctx context.Context) (CopyRef, error) {
-		c := new(copybook)
+		c := &copybook{Lending: newLending(ctx)}
 		ref := CopyFacet.Spawn(ctx, c)
 		c.Ear, c.BellRef = vat.As[ListenerRef](ListenerFacet.Spawn(ctx, c)), vat.As[bellRef](bellFacet.Spawn(ctx, c))
 		c.Self = vat.As[copySelfRef](copySelfFacet.Spawn(ctx, c))
@@ -192,6 +195,9 @@ func (c *copybook) Got(ctx context.Context, from VisitorRef, o promise.Outcome[C
 	}
 	before := c.After
 	c.After, c.Seen.Synced = news.UpTo, time.Now()
+	if news.Reset || before == 0 {
+		c.Floor = c.After
+	}
 	if news.More && c.After > before || c.UpTo > c.After && c.After > before {
 		c.ask(ctx)
 	}
@@ -213,8 +219,12 @@ func (c *copybook) keep(e Entry) {
 	}
 	switch {
 	case found && sound:
+		if e.State != Listed {
+			c.Floor = e.Change
+		}
 		all[i] = e
 	case found:
+		c.Floor = e.Change
 		all = slices.Delete(all, i, i+1)
 	case sound && len(all) < maxEvents:
 		all = slices.Insert(all, i, e)
@@ -251,4 +261,5 @@ func (c *copybook) Forget(_ context.Context, ear int) { c.Bell.forget(ear) }
 func (c *copybook) changed(ctx context.Context) {
 	c.Change++
 	c.Bell.ring(ctx, c.Change)
+	c.Lending.Ring(ctx, c.After)
 }

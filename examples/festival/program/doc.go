@@ -48,5 +48,5 @@ import "github.com/hawser-go/hawser/vat"
 // Kinds are the kinds of durable objects of this package, for the node's configuration. ring has the keys by which what is said of
 // events that are at home with the node is signed: those that grants of organisers are for. It may be nil where there are none.
 func Kinds(ring Keyring) []vat.Kind {
-	return []vat.Kind{festivalKind, eventsKind, listingKind, passKind, earKind, eventKind(ring), ownerKind, deskKind(ring), copyKind}
+	return []vat.Kind{festivalKind, eventsKind, listingKind, passKind, earKind, eventKind(ring), ownerKind, deskKind(ring), copyKind, loanKind, lendingKind}
 }
