@@ -452,3 +452,89 @@ func TestCostOfCalls(t *testing.T) {
 		}
 	})
 }
+
+// The object of a grant, when it gives away itself, gives the holder no more than the grant does: not by a caretaker or a promise either.
+func TestSelfIsTheMandate(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, _ := s.openLab()
+		must[any](t, inside, "put", "self", inside)
+		must[any](t, inside, "put", "caretaker", must[[]vat.Ref](t, inside, "caretaker", inside)[0])
+		w := vat.NewVow(nil)
+		must[any](t, inside, "put", "promise", w.Ref())
+		r, err := s.office.Open(labGrant(t, anna, methods("get", "echo"), caveats(grant.MaxUses(20)))).Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := r.Send(t.Context(), "get", "promise")
+		synctest.Wait()
+		w.Resolve(inside)
+		for what, self := range map[string]vat.Ref{"self": r.Send(t.Context(), "get", "self"), "caretaker": r.Send(t.Context(), "get", "caretaker"), "promise": got} {
+			if self, err := self.Await(t.Context()); err != nil || self != r {
+				t.Errorf("%s: %v, %v; want the mandate", what, self, err)
+			}
+			_, err := ask[int](self, "up")
+			want(t, err, warden.ErrBeyond)
+		}
+		for range 20 { // by whichever way, each is a use
+			_, err = ask[any](got, "echo", "x")
+		}
+		want(t, err, warden.ErrBeyond)
+	})
+}
+
+// What a role opens may be a promise, and may be elsewhere: calls wait for it, in order, and what comes back is wrapped all the same.
+func TestRoleOpensPromise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{t: t}
+		s.office = s.newOffice()
+		s.v = vat.New(&vat.Config{Name: "folders", Kinds: append(s.office.Kinds(), testKinds...)})
+		defer s.v.Close()
+		defer func() { s.office.Close() }()
+		s.office.Start()
+		far := vat.New(&vat.Config{Name: "far", Kinds: testKinds})
+		defer far.Close()
+		elsewhere, err := vat.Do(t.Context(), far, func(ctx context.Context) (vat.Ref, error) { return labFacet.Spawn(ctx, &lab{}), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := vat.NewVow(nil)
+		if err := s.office.Offer(theLab, s.v, map[string]warden.Role{"all": {Open: func(context.Context, warden.Holder) (vat.Ref, error) {
+			return w.Ref(), nil
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+		g := labGrant(t, anna, caveats(grant.MaxUses(7)))
+		r := s.office.Open(g)
+		first, second := r.Send(t.Context(), "up"), r.Send(t.Context(), "up")
+		synctest.Wait()
+		w.Resolve(elsewhere)
+		for i, p := range []vat.Ref{first, second} {
+			if n, err := vat.Result[int](p).Await(t.Context()); err != nil || n != i+1 {
+				t.Errorf("%d, %v; want %d", n, err, i+1)
+			}
+		}
+		must[any](t, elsewhere, "put", "self", elsewhere)
+		opened, err := r.Await(t.Context())
+		if self := must[vat.Ref](t, r, "get", "self"); err != nil || self != opened {
+			t.Errorf("itself is seen as %v, want %v (%v): no condition of the grant is on that", self, opened, err)
+		}
+		n := must[[]vat.Ref](t, r, "make", 1)[0]
+		must[string](t, n, "read")
+		must[any](t, r, "put", "note", n)
+		if inside := must[vat.Ref](t, elsewhere, "get", "note"); inside == n {
+			t.Error("a note that came home is still wrapped")
+		}
+		_, err = ask[any](r, "fail", true)
+		if e := new(vat.Error); errors.As(err, &e) && e.Reason != nil {
+			t.Errorf("a reason has crossed: %v", e.Reason)
+		}
+		must[int](t, r, "up")
+		_, err = ask[int](r, "up") // the eighth
+		want(t, err, warden.ErrBeyond)
+		waits := n.Send(t.Context(), "read")
+		s.learn(s.revoke(host, g))
+		_, _ = waits.Await(t.Context())
+		_, err = ask[string](n, "read")
+		want(t, err, warden.ErrOver)
+	})
+}

@@ -289,3 +289,63 @@ func TestAllAtOnce(t *testing.T) {
 	all.Go(func() { m.Stop() })
 	all.Wait()
 }
+
+// What is over leaves no objects behind in the store, whatever was reached by way of it, and in what way it has ended.
+func TestStoreIsSwept(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		s.openLab()
+		contents := func() vat.DepotContents {
+			synctest.Wait()
+			if _, err := s.m.Depot().Sweep(); err != nil {
+				t.Fatal(err)
+			}
+			s.restart(false)
+			s.openLab()
+			synctest.Wait()
+			if _, err := s.m.Depot().Sweep(); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			var c vat.DepotContents
+			if err := s.m.Store().View(func(r store.Reader) (err error) { c, err = vat.CheckDepot(r); return err }); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		before := contents()
+		root := labGrant(t, anna, caveats(grant.MaxUses(100)))
+		for range 5 {
+			g := pass(t, root, anna, billie, caveats(grant.MaxUses(100)))
+			r := s.office.Open(g)
+			n := must[[]vat.Ref](t, r, "make", 10)
+			must[any](t, r, "echo", n[0])
+			r.Send(t.Context(), "echo", vat.NewVow(nil).Ref()) // never
+			s.learn(s.revoke(anna, g))
+		}
+		must[[]vat.Ref](t, s.office.Open(root), "make", 10)
+		if during := contents(); during.Objects() < before.Objects()+12 {
+			t.Errorf("%d objects, had %d: where are those of the grant that is good?", during.Objects(), before.Objects())
+		}
+		time.Sleep(3 * time.Hour)
+		if after := contents(); after.Objects() != before.Objects() || after.Facets != before.Facets || after.Pins != before.Pins || after.Messages != before.Messages ||
+			after.Pending+after.Settled+after.Resolvers+after.Caretakers+after.Lost != before.Pending+before.Settled+before.Resolvers+before.Caretakers+before.Lost {
+			t.Errorf("%+v, had %+v", after, before)
+		}
+	})
+}
+
+// Who says again and again what is known already has nothing written: anybody may say it.
+func TestKnownNoticeIsNotWritten(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		notice := s.revoke(host, issue(t, "reader", anna))
+		s.learn(notice)
+		synctest.Wait()
+		before := s.m.Writes()
+		for range 100 {
+			s.learn(notice)
+		}
+		if n := s.m.Writes() - before; n > 0 {
+			t.Errorf("%d writes", n)
+		}
+	})
+}

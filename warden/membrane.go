@@ -236,7 +236,7 @@ func (m *mandate) unwrapped(ctx context.Context, r vat.Ref, to direction) (vat.R
 		}
 		p, ok = vat.Near[*bound](ctx, r)
 	} else {
-		if vat.Same(ctx, r, m.Caret) {
+		if vat.Same(ctx, r, m.Caret) || vat.Same(ctx, r, inner(m.Caret)) { // the facet, in this vat or elsewhere
 			return m.Face, true
 		}
 		var l *lent

@@ -107,7 +107,9 @@ func (o *Office) learn(notice []byte, done func(error)) error {
 			putFloor(b, now) // a head is good up to now only
 		}
 	}, all.done)
-	o.wind()
+	if n.Bytes != nil {
+		o.wind()
+	}
 	r, err := grant.ParseRevocation(notice)
 	if err != nil {
 		return nil // a head
