@@ -61,7 +61,7 @@ func TestChain(t *testing.T) {
 	if err := read.UnmarshalText([]byte(wrapped)); err != nil || !bytes.Equal(read.Bytes(), g.Bytes()) {
 		t.Fatalf("text: %v", err)
 	}
-	for _, bad := range []string{"", "hawser-grant:", "hawser-grant:!", string(text[1:]), string(text) + "=", string(text[:len(text)-1]), strings.Repeat(" ", 1<<20)} {
+	for _, bad := range []string{"", "hawser-grant:", "hawser-grant:!", string(text[1:]), string(text) + "=", string(text[:len(text)-1]), string(text) + strings.Repeat(" ", 1<<20)} {
 		refused(t, "text", new(grant.Grant).UnmarshalText([]byte(bad)), grant.Malformed)
 	}
 	lines := g.Describe()
@@ -158,6 +158,7 @@ func TestTerms(t *testing.T) {
 		"another key": brokenSigner{home, anna.Public()},
 		"weak key":    brokenSigner{home, ed25519.PublicKey(make([]byte, 32))},
 		"no Ed25519":  brokenSigner{home, "a key"},
+		"short key":   brokenSigner{home, ed25519.PublicKey{1}},
 		"refusing":    mute{home},
 	} {
 		if g, err := grant.Issue(signer, grant.Root{Object: object}, ok); g != nil || err == nil {
@@ -232,8 +233,11 @@ func TestSignerOf(t *testing.T) {
 	if err != nil || g.Subject() != grant.Key(id.Public().Signing) {
 		t.Fatalf("%v, %v", g, err)
 	}
-	if _, err := signer.Sign(nil, make([]byte, 64), crypto.SHA512); err == nil {
+	if _, err := signer.Sign(nil, []byte("hawser/test\x00"), crypto.SHA512); err == nil {
 		t.Error("an identity signed a digest")
+	}
+	if _, err := signer.Sign(nil, []byte("hawser/test\x00"), nil); err != nil {
+		t.Error(err)
 	}
 	if _, err := signer.Sign(nil, []byte("anything"), crypto.Hash(0)); err == nil {
 		t.Error("an identity signed something without a domain")

@@ -37,8 +37,9 @@ func TestSnapshot(t *testing.T) {
 		want grant.Reason
 	}{
 		"itself":         {two, grant.Broken},
-		"a gap":          {sign(grant.Snapshot{Object: object, Version: 3, Previous: one.ID(), AsOf: start}), grant.Broken},
-		"a fork":         {sign(grant.Snapshot{Object: object, Version: 3, Previous: [32]byte{1}, AsOf: start}), grant.Broken},
+		"a gap":          {sign(grant.Snapshot{Object: object, Version: 3, Previous: one.ID(), AsOf: start.Add(day)}), grant.Broken},
+		"a fork":         {sign(grant.Snapshot{Object: object, Version: 3, Previous: [32]byte{1}, AsOf: start.Add(day)}), grant.Broken},
+		"a jump":         {sign(grant.Snapshot{Object: object, Version: 4, Previous: two.ID(), AsOf: start.Add(day)}), grant.Broken},
 		"an older one":   {sign(grant.Snapshot{Object: object, Version: 3, Previous: two.ID(), AsOf: start}), grant.Broken},
 		"another object": {sign(grant.Snapshot{Version: 3, Previous: two.ID(), AsOf: start.Add(day)}), grant.Misdirected},
 	} {
@@ -62,6 +63,7 @@ func TestSnapshot(t *testing.T) {
 	}{
 		"version 2":    {f.with(1, 2), grant.Malformed},
 		"number 0":     {f.with(3, 0), grant.Malformed},
+		"0 after some": {f.with(3, 0, 4, make([]byte, 32)), grant.Malformed},
 		"no previous":  {f.with(3, 2), grant.Malformed},
 		"too late":     {f.with(5, ^uint64(0)), grant.Malformed},
 		"short digest": {f.with(6, make([]byte, 31)), grant.Malformed},
