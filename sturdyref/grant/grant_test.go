@@ -206,6 +206,29 @@ func TestDelegateRefuses(t *testing.T) {
 	}
 }
 
+// What only looks as if it allowed nothing is no reason to refuse.
+func TestNotVacuous(t *testing.T) {
+	for _, pair := range [][2]grant.Caveat{
+		{grant.ArgPrefix(0, "/a"), grant.ArgPrefix(0, "/a/b")},
+		{grant.ArgPrefix(0, "/a"), grant.ArgPrefix(1, "/b")},
+		{grant.ArgPrefix(0, "/"), grant.ArgEquals(0, "/b")},
+		{grant.ArgPrefix(0, "/a"), grant.ArgEquals(1, "/b")},
+		{grant.ArgEquals(0, 1), grant.ArgEquals(0, int64(1))},
+		{grant.MaxUses(1), grant.ArgPrefix(1, "/a")},
+		{grant.MaxUses(1), grant.ArgEquals(1, "/a")},
+		{grant.MaxUses(1), grant.MaxUses(2)},
+		{grant.SeqWindow(1, 5), grant.SeqWindow(5, 9)},
+		{grant.LiveOnly(), grant.NoRegrant()},
+		{grant.Fresh(time.Second), grant.MaxArgBytes(1)},
+	} {
+		for _, p := range [][2]grant.Caveat{pair, {pair[1], pair[0]}} {
+			if _, err := grant.Issue(home, grant.Root{}, terms(anna, 0, p[0], p[1])); err != nil {
+				t.Errorf("%s, and %s: %v", p[0], p[1], err)
+			}
+		}
+	}
+}
+
 // A chain has a length in bytes, too.
 func TestDelegateTooLong(t *testing.T) {
 	g := mustIssue(t, home, "", terms(home, 7, grant.ArgEquals(0, strings.Repeat("x", 600))))

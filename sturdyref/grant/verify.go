@@ -60,7 +60,7 @@ func (v *Verifier) Current(g *Grant) error {
 func (v *Verifier) within(g *Grant, t time.Time) error {
 	for i := range g.links {
 		l := &g.links[i]
-		if !l.NotBefore.IsZero() && t.Add(v.skew()).Before(l.NotBefore) {
+		if t.Add(v.skew()).Before(l.NotBefore) {
 			return refuse(NotYet, i+1, "it begins %s, it is %s", stamp(l.NotBefore), stamp(t))
 		}
 		if !t.Add(-v.skew()).Before(l.Expires) {
