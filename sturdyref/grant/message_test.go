@@ -275,7 +275,7 @@ func TestT26Window(t *testing.T) {
 		}
 	})
 	for what, b := range map[string][]byte{
-		"short": make([]byte, 135), "bits of nothing": append(make([]byte, 8), bytes.Repeat([]byte{1}, 128)...), "top not taken": append([]byte{0, 0, 0, 0, 0, 0, 0, 1}, make([]byte, 128)...),
+		"short": make([]byte, 135), "others of nothing": append(make([]byte, 16), bytes.Repeat([]byte{1}, 120)...), "bits of nothing": append(make([]byte, 8), bytes.Repeat([]byte{1}, 128)...), "top not taken": append([]byte{0, 0, 0, 0, 0, 0, 0, 1}, make([]byte, 128)...),
 	} {
 		if err := new(grant.Window).UnmarshalBinary(b); err == nil {
 			t.Errorf("%s was read", what)
