@@ -110,3 +110,10 @@ func Told(n int) (kept int, last bool) {
 	p.learn(peer, correspondence{drop: "last"})
 	return len(p.told), p.told[peer].drop == "last"
 }
+
+// Present numbers so many presentations of grants.
+func (h *Home) Present(times int) {
+	for range times {
+		h.presentation()
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -117,13 +116,11 @@ func (h *Home) show(g *grant.Grant, signer crypto.Signer, info netlayer.Info) ([
 	return []any{g.Bytes(), p}, nil
 }
 
-// presentation numbers what this Home shows. After a restart, in a session that goes on, the numbers are higher still.
+// presentation numbers what this Home shows. After a restart, in a session that goes on, the numbers are higher still, whatever the
+// clock says.
 func (h *Home) presentation() uint64 {
-	for {
-		last := h.presented.Load()
-		next := max(last+1, uint64(time.Now().UnixMicro()))
-		if h.presented.CompareAndSwap(last, next) {
-			return next
-		}
+	if g := h.cfg.Ledger; g != nil {
+		return g.Epoch()<<32 + h.presented.Add(1)
 	}
+	return h.presented.Add(1) // no session of this Home outlives it
 }

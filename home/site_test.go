@@ -22,6 +22,7 @@ import (
 	"github.com/hawser-go/hawser/store/storetest"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
 )
 
 // site is a disk and a process with a Home and a durable vat.
@@ -31,6 +32,9 @@ type site struct {
 	name string
 	id   sturdyref.Identity
 	disk storetest.Disk
+	// office, if set, makes the office of each process; its objects are offered when the depot has started.
+	office func() *warden.Office
+	offer  func(*warden.Office)
 
 	// Of the process that runs, or has run last.
 	home   *home.Home
@@ -40,6 +44,7 @@ type site struct {
 	ledger *captp.Ledger
 	lobby  *vat.Vat
 	host   *mem.Host
+	grants *warden.Office // nil without office
 }
 
 func newSite(t *testing.T, net *mem.Network, name string) *site {
@@ -65,6 +70,10 @@ func (s *site) tryStart() (err error) {
 		return err
 	}
 	cfg := vat.DepotConfig{Kinds: []vat.Kind{actorKind}, Outside: s.ledger, Amnesia: true}
+	if s.office != nil {
+		s.grants = s.office()
+		cfg.Kinds = append(s.grants.Kinds(), actorKind)
+	}
 	cfg.Vat.Logger = log
 	if s.depot, err = vat.OpenDepot(s.store, cfg); err != nil {
 		return err
@@ -72,18 +81,32 @@ func (s *site) tryStart() (err error) {
 	if err = s.ledger.Use(s.depot); err != nil {
 		return err
 	}
+	if s.grants != nil {
+		if err = s.grants.Use(s.depot, s.store.View); err != nil {
+			return err
+		}
+	}
 	s.lobby = vat.New(&vat.Config{Name: s.name, Logger: log})
-	hc := home.Config{Identity: s.id, Vat: s.lobby, LazyRelease: true, Logger: log, Ledger: s.ledger}
+	hc := home.Config{Identity: s.id, Vat: s.lobby, LazyRelease: true, Logger: log, Ledger: s.ledger, Office: s.grants}
 	s.home, err = home.New(hc, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		features := []string{
 			netlayer.FeatureResume, home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureLasts, captp.FeatureRelaysGifts,
+			home.FeatureRedeem,
 		}
-		s.host = s.net.Host(mem.HostConfig{Features: features, Static: s.id.Public().Static, Doorkeeper: door, Addr: s.name})
+		record, err := sturdyref.NewRecord(s.id, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		s.host = s.net.Host(mem.HostConfig{Features: features, Static: s.id.Public().Static, Record: record, Doorkeeper: door, Addr: s.name})
 		l, err := link.New(s.host, &link.Config{Store: s.store, Logger: log})
 		return []home.Layer{{Netlayer: l}}, err
 	})
 	if err == nil {
 		s.depot.Start()
+	}
+	if err == nil && s.grants != nil {
+		s.grants.Start()
+		s.offer(s.grants)
 	}
 	return err
 }
@@ -93,6 +116,9 @@ func (s *site) stop() {
 	s.t.Helper()
 	if s.run == nil {
 		return
+	}
+	if s.grants != nil {
+		s.grants.Close()
 	}
 	err := errors.Join(s.depot.Close(), s.home.Close(), s.lobby.Close(), s.store.Close())
 	if err != nil && !s.run.Dead.Load() && s.disk.DieAt.Load() == 0 {

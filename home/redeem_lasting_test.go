@@ -1,0 +1,95 @@
+package home_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
+)
+
+// offering has a site take grants about its actor, and returns one for who is named.
+func (s *site) offering(holder grant.Key) *grant.Grant {
+	s.t.Helper()
+	s.office = func() *warden.Office { return warden.New(warden.Config{Host: grant.Key(s.id.Public().Signing)}) }
+	s.offer = func(o *warden.Office) {
+		v, err := s.depot.Vat("v")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		actor := s.actor()
+		if err := o.Offer(granted, v, map[string]warden.Role{"actor": {Open: func(context.Context, warden.Holder) (vat.Ref, error) {
+			return actor, nil
+		}}}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.stop()
+	s.start()
+	g, err := grant.Issue(grant.SignerOf(s.id), grant.Root{Object: granted, Role: "actor"}, grant.Terms{Audience: holder, Expires: time.Now().Add(24 * time.Hour)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return g
+}
+
+// In a session that lasts what a durable object has by a grant is there after either process has died; a grant is shown again in the
+// session after that, also in the same instant, or when the clock was set back; and what is revoked is over on the other side.
+func TestT07GrantInLastingSession(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		a, b := newSite(t, n, "a"), newSite(t, n, "b")
+		defer a.stop()
+		defer b.stop()
+		signer := grant.SignerOf(a.id)
+		g := b.offering(grant.KeyOf(signer))
+		redeem := func() vat.Ref {
+			t.Helper()
+			r, err := a.home.Redeem(g, signer, b.home.Location()).Await(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		tell(t, a.actor(), "link", redeem())
+		a.home.Present(1 << 20) // as many as a clock that goes ahead would have counted
+		redeem()
+		synctest.Wait()
+		add := func() (int, error) {
+			r, err := vat.Result[vat.Ref](a.actor().Send(context.Background(), "whom")).Await(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return vat.Result[int](r.Send(context.Background(), "add", 1)).Await(context.Background())
+		}
+		for i, crash := range []func(){func() {}, a.crash, b.crash, func() { a.crash(); b.crash() }} {
+			crash()
+			if got := redeem(); got.IsNull() {
+				t.Error("null")
+			}
+			if n, err := add(); err != nil || n != 2 || len(b.lines()) != i+1 {
+				t.Fatalf("after crash %d: %d, %v, %d lines", i, n, err, len(b.lines()))
+			}
+		}
+		notice, err := g.Revoke(grant.SignerOf(b.id), grant.Withdrawal{Link: g.ID()}, grant.Feed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.grants.Learn(context.Background(), notice); err != nil {
+			t.Fatal(err)
+		}
+		for _, crash := range []func(){func() {}, a.crash, b.crash} {
+			crash()
+			if _, err := add(); !errors.Is(err, warden.ErrOver) {
+				t.Errorf("%v, want that it is over", err)
+			}
+			if _, err := a.home.Redeem(g, signer, b.home.Location()).Await(context.Background()); !errors.Is(err, warden.ErrRefused) {
+				t.Errorf("%v, want that it is refused", err)
+			}
+		}
+	})
+}
