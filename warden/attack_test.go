@@ -538,3 +538,39 @@ func TestRoleOpensPromise(t *testing.T) {
 		want(t, err, warden.ErrOver)
 	})
 }
+
+// A role may hand over what is reached for good: that is never the object of the grant itself, by whatever way it gives itself away.
+func TestTransferIsNotOfItself(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		inside, _ := s.openLab()
+		s.office.Withdraw(theLab)
+		if err := s.office.Offer(theLab, s.v, map[string]warden.Role{"all": {Transfer: true, Open: func(context.Context, warden.Holder) (vat.Ref, error) { return inside, nil }}}); err != nil {
+			t.Fatal(err)
+		}
+		g := labGrant(t, anna, methods("get", "make", "echo", "put", "give"))
+		r, err := s.office.Open(g).Await(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		must[any](t, inside, "put", "self", inside)
+		w := vat.NewVow(nil)
+		must[any](t, inside, "put", "promise", w.Ref())
+		later := r.Send(t.Context(), "get", "promise")
+		synctest.Wait()
+		w.Resolve(inside)
+		for what, p := range map[string]vat.Ref{"self": r.Send(t.Context(), "get", "self"), "promise": later, "echo": r.Send(t.Context(), "echo", r)} {
+			if self, err := p.Await(t.Context()); err != nil || self != r {
+				t.Errorf("%s: %v, %v; want the mandate", what, self, err)
+			}
+		}
+		n := must[[]vat.Ref](t, r, "make", 1)[0]
+		must[any](t, r, "put", "note", n)
+		if raw := must[vat.Ref](t, inside, "get", "note"); raw != n {
+			t.Error("what is handed over for good is wrapped")
+		}
+		s.learn(s.revoke(host, g))
+		_, err = ask[int](later, "up")
+		want(t, err, warden.ErrOver)
+		must[string](t, n, "read")
+	})
+}

@@ -7,7 +7,8 @@
 //
 //   - What is reached by way of a mandate goes with it, unless the role says otherwise ([Role]): references that cross it in
 //     arguments and answers are wrapped. Methods, arguments and uses are conditions on calls to the object of the grant
-//     itself; time and revocation end what was reached as well.
+//     itself; time and revocation end what was reached as well. A call that fails is undone and no use: whoever lets others
+//     guess counts for themselves (vat.Keep).
 //   - When a link is revoked or a grant expires every mandate of it is over: calls break with ErrOver, also those that
 //     wait, and what it led to is let go of.
 //   - In a durable vat mandates are durable: they, what was reached by way of them and how often they were used are there

@@ -17,7 +17,7 @@ type mandate struct {
 	Face  vat.Ref // what the holder has
 	// Caret is the caretaker of the facet that the role has opened; null when it is over.
 	Caret vat.Ref
-	// Free says that what is reached by way of the mandate does not hang on it.
+	// Free says that what is reached by way of the mandate does not hang on it: what crosses is not wrapped, but for the facet itself.
 	Free    bool
 	Tallies []tallied
 	// Crossed is what has crossed, if anything has: an object of its own, so that calls with which nothing does need not look at it.
@@ -121,9 +121,6 @@ func (m *mandate) Intercept(ctx context.Context, msg *vat.Message) (any, error) 
 	}
 	if err := state.count(); err != nil {
 		return nil, err
-	}
-	if m.Free {
-		return vat.PassOn(ctx, msg, m.Caret)
 	}
 	return m.through(ctx, msg, m.Caret, inward)
 }

@@ -180,6 +180,9 @@ func (m *mandate) ref(ctx context.Context, c *crossing, r vat.Ref, to direction)
 		}
 		return m.ref(ctx, c, known, to)
 	}
+	if m.Free {
+		return r, nil
+	}
 	face, ok := c.facing(r, to)
 	if !ok {
 		if err := c.makeRoom(ctx, to); err != nil {

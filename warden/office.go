@@ -22,7 +22,8 @@ type Role struct {
 	// grant is of no use from then on.
 	Open func(ctx context.Context, h Holder) (vat.Ref, error)
 	// Transfer says that what is reached by way of the facet is the holder's for good, as an object is to who has made it: it
-	// stays when the grant was revoked, or is over. Otherwise it goes with it.
+	// stays when the grant was revoked, or is over. Otherwise it goes with it. The facet itself is never handed over, also when its
+	// methods return it.
 	Transfer bool
 }
 
