@@ -349,3 +349,56 @@ func TestKnownNoticeIsNotWritten(t *testing.T) {
 		}
 	})
 }
+
+// What was given before a restart is shown again, and revoked, and expires, at one moment.
+func TestOpenedAgainWhileRevoked(t *testing.T) {
+	office := warden.New(warden.Config{Host: host.key()})
+	m := vattest.New(t, append(office.Kinds(), testKinds...)...)
+	defer func() { office.Close() }()
+	begin := func() {
+		t.Helper()
+		if err := office.Use(m.Depot(), m.Store().View); err != nil {
+			t.Fatal(err)
+		}
+		office.Start()
+		if err := office.Offer(theLab, m.Vat("v"), map[string]warden.Role{"all": {Open: func(ctx context.Context, _ warden.Holder) (vat.Ref, error) {
+			return labFacet.Spawn(ctx, &lab{}), nil
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin()
+	var all []*grant.Grant
+	for range 30 {
+		g := labGrant(t, anna)
+		must[int](t, office.Open(g), "up")
+		all = append(all, g)
+	}
+	office.Close()
+	office = warden.New(warden.Config{Host: host.key()})
+	m.Config.Kinds = append(office.Kinds(), testKinds...)
+	m.Restart()
+	begin()
+	var both sync.WaitGroup
+	for _, g := range all {
+		both.Go(func() {
+			_, err := ask[int](office.Open(g), "up")
+			if err != nil && !errors.Is(err, warden.ErrOver) && !errors.Is(err, warden.ErrRefused) {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			if _, err := office.Revoke(t.Context(), host, g, grant.Withdrawal{Link: g.ID()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	for _, g := range all {
+		_, err := ask[int](office.Open(g), "up")
+		want(t, err, warden.ErrRefused)
+	}
+	if pins, err := m.Depot().Pinned("grant/"); err != nil || len(pins) != 0 {
+		t.Errorf("%d mandates are kept (%v)", len(pins), err)
+	}
+}
