@@ -28,6 +28,10 @@ var (
 	ErrBeyondGrant = warden.ErrBeyond
 	// ErrGrantOver breaks calls by way of a grant that has expired or was revoked.
 	ErrGrantOver = warden.ErrOver
+	// ErrGivenUp breaks calls on what was reached by way of a grant and given up for newer ones: get it again.
+	ErrGivenUp = warden.ErrGivenUp
+	// ErrManyOpen breaks a reference that was to be had by a grant when too many are open that were passed on by way of one link.
+	ErrManyOpen = warden.ErrManyOpen
 )
 
 var (
