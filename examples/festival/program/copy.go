@@ -41,6 +41,7 @@ type copybook struct {
 	Retries bool // a timer runs, after which everything is asked for again
 	After   int  // the change up to which everything is here
 	UpTo    int  // the newest change heard of
+	Asked   int  // the same when the question was asked that is under way
 	Change  int  // of the copy
 	// Before is what was known when the festival began to tell everything anew, as long as it does.
 	Before []Entry
@@ -160,7 +161,7 @@ func (c *copybook) ask(ctx context.Context) {
 	if c.Seen.Asking || c.From.IsNull() {
 		return
 	}
-	c.Seen.Asking, c.Seen.Since = true, time.Now()
+	c.Seen.Asking, c.Seen.Since, c.Asked = true, time.Now(), c.UpTo
 	from := c.From
 	vat.WhenSettled(ctx, from.Changes(ctx, c.After), c.Self, func(r copySelfRef, ctx context.Context, o promise.Outcome[Changes]) vat.Ref {
 		return r.Got(ctx, from, o)
@@ -198,7 +199,8 @@ func (c *copybook) Got(ctx context.Context, from VisitorRef, o promise.Outcome[C
 	if news.Reset || before == 0 {
 		c.Floor = c.After
 	}
-	if news.More && c.After > before || c.UpTo > c.After && c.After > before {
+	// More was heard of, since the question perhaps, which the answer was too early for. Who only says so is asked no more.
+	if (news.More || c.UpTo > c.After) && c.After > before || c.UpTo > max(c.After, c.Asked) {
 		c.ask(ctx)
 	}
 	c.changed(ctx)

@@ -155,6 +155,7 @@ func (w *world) add(p *program.Peer, title string) program.ID {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	synctest.Wait() // the festival has heard of it
 	return id
 }
 
