@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -297,7 +298,7 @@ func TestManyClients(t *testing.T) {
 // The secret is in the URL and nowhere else.
 func TestSecret(t *testing.T) {
 	w := newWorld(t)
-	var log bytes.Buffer
+	var log journal
 	vera := w.peer(program.AsVisitor, "Vera")
 	vera.Patience = time.Nanosecond
 	s, err := page.Open(t.Context(), page.Config{Programme: broken{vera}, Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Trace})})
@@ -330,6 +331,24 @@ func TestSecret(t *testing.T) {
 	if _, err := page.Open(t.Context(), page.Config{}); err == nil {
 		t.Error("a page of nothing is served")
 	}
+}
+
+// journal is a log that may be written to while it is read.
+type journal struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
 }
 
 // broken is a programme that fails in its own way.
