@@ -58,8 +58,9 @@ var mayImport = map[string][]string{
 	"conformance/...":       {public, "conformance/..."},
 	"cmd/hawser/...":        {public, "cmd/hawser/...", "conformance/..."},
 	"cmd/ocapgen/...":       {public, "cmd/ocapgen/..."},
-	"examples/chat/...":     {public, "examples/chat/..."},
-	"examples/festival/...": {public, "examples/festival/..."},
+	"examples/play/...":     {},
+	"examples/chat/...":     {public, "examples/chat/...", "examples/play/..."},
+	"examples/festival/...": {public, "examples/festival/...", "examples/play/..."},
 
 	"netlayer/netlayertest": {"netlayer", "sturdyref"},
 	"netlayer/mem":          {"netlayer", "sturdyref"},

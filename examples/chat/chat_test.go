@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hawser-go/hawser/examples/play"
 )
 
 // TestMain makes the test binary the chat program when it is called chat.
@@ -27,7 +29,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
-	cmd, err := again(ctx, args...)
+	cmd, err := play.Again(ctx, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,19 +40,19 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // actor is a chat process of a test.
 type actor struct {
 	t *testing.T
-	*process
+	*play.Process
 }
 
 func begin(t *testing.T, who string, args ...string) *actor {
 	t.Helper()
-	p, err := start(who, command(t, args...))
+	p, err := play.Start(who, command(t, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.stop()
+		p.Stop()
 		if t.Failed() {
-			t.Logf("everything %s wrote:\n  %s", who, strings.Join(p.all, "\n  "))
+			t.Logf("everything %s wrote:\n  %s", who, strings.Join(p.Wrote(), "\n  "))
 		}
 	})
 	return &actor{t, p}
@@ -58,7 +60,7 @@ func begin(t *testing.T, who string, args ...string) *actor {
 
 func (a *actor) says(line string) {
 	a.t.Helper()
-	if err := a.say(line); err != nil {
+	if err := a.Say(line); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -67,7 +69,7 @@ func (a *actor) sees(parts ...string) string {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 20*time.Second)
 	defer cancel()
-	line, err := a.process.sees(ctx, parts...)
+	line, err := a.Process.Sees(ctx, parts...)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func (a *actor) ends(code int) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 20*time.Second)
 	defer cancel()
-	if err := a.process.ends(ctx, code); err != nil {
+	if err := a.Process.Ends(ctx, code); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -286,14 +288,14 @@ func TestGuest(t *testing.T) {
 	for range 25 {
 		host.sees("<bob> again")
 	}
-	guest.input.Close()
+	guest.Input.Close()
 	guest.ends(0)
 	host.sees("* bob left")
-	host.input.Close()
+	host.Input.Close()
 	host.ends(0)
 	for _, a := range []*actor{host, guest} {
-		if i := strings.IndexByte(strings.Join(a.all, "\n"), 0x1b); i >= 0 {
-			t.Errorf("%s wrote an escape character", a.who)
+		if i := strings.IndexByte(strings.Join(a.Wrote(), "\n"), 0x1b); i >= 0 {
+			t.Errorf("%s wrote an escape character", a.Who)
 		}
 	}
 }
@@ -302,11 +304,11 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 	host := begin(t, "host", "host", "--serve")
 	uri := host.sees("ocapn://")
-	host.input.Close()
+	host.Input.Close()
 	guest := begin(t, "guest", "join", "--nick", "bob")
 	guest.says(uri)
 	guest.sees(`* you are in "lobby" with nobody else`)
-	if err := host.cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := host.Cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Skip(err) // Windows has no such signal
 	}
 	host.ends(0)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/hawser-go/hawser/examples/play"
 )
 
 // TestDemo runs what the README begins with.
@@ -71,12 +73,11 @@ func TestDemoWaitsForNames(t *testing.T) {
 		{[]string{`* you are in "lobby" with nobody else`, "* bob is here", "* ada is here"}, 3},
 		{[]string{`* you are in "lobby" with nobody else`, "* ada is here"}, 0},
 	} {
-		p := &process{who: "carol", lines: c.lines, more: make(chan struct{}), ended: make(chan struct{})}
-		close(p.ended)
-		d := &demo{ctx: t.Context()}
+		p := play.Ended("carol", c.lines...)
+		d := &demo{Play: play.Play{Ctx: t.Context()}}
 		d.enters(p, "ada", "bob")
-		if (d.err == nil) != (c.seen > 0) || d.err == nil && d.seen != c.seen {
-			t.Errorf("%q: %d seen, %v", c.lines, d.seen, d.err)
+		if (d.Err == nil) != (c.seen > 0) || d.Err == nil && d.Seen != c.seen {
+			t.Errorf("%q: %d seen, %v", c.lines, d.Seen, d.Err)
 		}
 	}
 }
@@ -84,29 +85,29 @@ func TestDemoWaitsForNames(t *testing.T) {
 // A line that does not come fails the demo, with the reason, as does a process that ends otherwise than it should.
 func TestDemoFails(t *testing.T) {
 	t.Parallel()
-	run := func(args ...string) *process {
+	run := func(args ...string) *play.Process {
 		t.Helper()
-		p, err := start("ada", command(t, args...))
+		p, err := play.Start("ada", command(t, args...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(p.stop)
+		t.Cleanup(p.Stop)
 		return p
 	}
-	d := &demo{ctx: t.Context()}
-	d.sees(run("help"), "chat demo", "no such thing")
-	if d.err == nil || !strings.Contains(d.err.Error(), `ada ended without seeing ["chat demo" "no such thing"]`) {
-		t.Errorf("%v", d.err)
+	d := &demo{Play: play.Play{Ctx: t.Context()}}
+	d.Sees(run("help"), "chat demo", "no such thing")
+	if d.Err == nil || !strings.Contains(d.Err.Error(), `ada ended without seeing ["chat demo" "no such thing"]`) {
+		t.Errorf("%v", d.Err)
 	}
-	d = &demo{ctx: t.Context()}
+	d = &demo{Play: play.Play{Ctx: t.Context()}}
 	d.ends(run("help"), 1)
-	if d.err == nil || !strings.Contains(d.err.Error(), "exit code 0 (<nil>), want 1") {
-		t.Errorf("%v", d.err)
+	if d.Err == nil || !strings.Contains(d.Err.Error(), "exit code 0 (<nil>), want 1") {
+		t.Errorf("%v", d.Err)
 	}
 	first := errors.New("the first thing that went wrong")
-	d = &demo{ctx: t.Context(), err: first}
-	d.scene("nothing happens any more")
-	if p := d.start("bob", "help"); p != nil || d.sees(nil, "x") != "" || d.err != first || d.step+d.seen > 0 {
-		t.Errorf("%v %v", p, d.err)
+	d = &demo{Play: play.Play{Ctx: t.Context(), Err: first}}
+	d.Scene("nothing happens any more")
+	if p := d.Start("bob", "help"); p != nil || d.Sees(nil, "x") != "" || d.Err != first || d.Step+d.Seen > 0 {
+		t.Errorf("%v %v", p, d.Err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/hawser-go/hawser/examples/play"
 )
 
 // endo begins a process that chats by the packages of an Endo checkout, whose dependencies are installed.
@@ -19,14 +21,14 @@ func endo(t *testing.T, nick, command string, env ...string) *actor {
 	cmd := exec.CommandContext(ctx, "node", "testdata/endo.mjs", command, nick)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.WaitDelay = 3 * time.Second
-	p, err := start(nick, cmd)
+	p, err := play.Start(nick, cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.stop()
+		p.Stop()
 		if t.Failed() {
-			t.Logf("everything %s wrote: %q", nick, p.all)
+			t.Logf("everything %s wrote: %q", nick, p.Wrote())
 		}
 	})
 	return &actor{t, p}

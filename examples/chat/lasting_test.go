@@ -19,17 +19,14 @@ import (
 // crashes ends the process as kill -9 does.
 func (a *actor) crashes() {
 	a.t.Helper()
-	if err := a.cmd.Process.Kill(); err != nil {
+	if err := a.Kill(); err != nil {
 		a.t.Fatal(err)
 	}
-	<-a.ended
 }
 
 // lines returns everything the actor has written that holds the part.
 func (a *actor) wrote(part string) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(a.all), func(line string) bool { return !strings.Contains(line, part) })
+	return slices.DeleteFunc(a.Wrote(), func(line string) bool { return !strings.Contains(line, part) })
 }
 
 // sitting starts a guest whose seat lasts.

@@ -39,10 +39,10 @@ func TestWebSocket(t *testing.T) {
 	guest.sees("* the host is back")
 	guest.sees(`* you are in "lobby" with ada`)
 	host.sees("* bob joined")
-	guest.input.Close()
+	guest.Input.Close()
 	guest.ends(0)
 	host.sees("* bob left")
-	host.input.Close()
+	host.Input.Close()
 	host.ends(0)
 
 	// What travelled in clear opens nothing elsewhere.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hawser-go/hawser/examples/play"
 )
 
 // TestMain makes the test binary the festival program when it is called festival.
@@ -26,7 +28,7 @@ func runs(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	cmd, err := again(ctx, args...)
+	cmd, err := play.Again(ctx, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,19 +39,19 @@ func runs(t *testing.T, args ...string) *exec.Cmd {
 // actor is a festival process of a test.
 type actor struct {
 	t *testing.T
-	*process
+	*play.Process
 }
 
 func begin(t *testing.T, who string, args ...string) *actor {
 	t.Helper()
-	p, err := start(who, runs(t, args...))
+	p, err := play.Start(who, runs(t, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.stop()
+		p.Stop()
 		if t.Failed() {
-			t.Logf("everything %s wrote:\n  %s", who, strings.Join(p.all, "\n  "))
+			t.Logf("everything %s wrote:\n  %s", who, strings.Join(p.Wrote(), "\n  "))
 		}
 	})
 	return &actor{t, p}
@@ -57,7 +59,7 @@ func begin(t *testing.T, who string, args ...string) *actor {
 
 func (a *actor) says(line string) {
 	a.t.Helper()
-	if err := a.say(line); err != nil {
+	if err := a.Say(line); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -66,7 +68,7 @@ func (a *actor) sees(parts ...string) string {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
 	defer cancel()
-	line, err := a.process.sees(ctx, parts...)
+	line, err := a.Process.Sees(ctx, parts...)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func (a *actor) ends(code int) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
 	defer cancel()
-	if err := a.process.ends(ctx, code); err != nil {
+	if err := a.Process.Ends(ctx, code); err != nil {
 		a.t.Fatal(err)
 	}
 }
