@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"store/storetest":       {"store", "store/memory"}, // for tests only
 	"internal/noisehs":      {},
 	"internal/detcbor":      {},
+	"internal/conceal":      {},
 	"internal/modelcbor":    {"passable", "internal/detcbor"},
 	"internal/meter":        {},
 	"internal/sockets":      {},
@@ -40,10 +41,10 @@ var mayImport = map[string][]string{
 	"internal/noisetest":    {"netlayer", "sturdyref", "internal/detcbor"}, // for tests only
 	"promise":               {"passable"},
 	"syrup":                 {"passable"},
-	"sturdyref":             {"passable", "internal/detcbor"},
-	"seal":                  {"sturdyref", "internal/noisehs", "internal/detcbor", "store"},
+	"sturdyref":             {"passable", "internal/conceal", "internal/detcbor"},
+	"seal":                  {"sturdyref", "internal/conceal", "internal/noisehs", "internal/detcbor", "store"},
 	"mailroom":              {"passable", "promise", "vat", "netlayer/mailbox"},
-	"sturdyref/grant":       {"passable", "sturdyref", "internal/detcbor", "internal/modelcbor"},
+	"sturdyref/grant":       {"passable", "sturdyref", "internal/conceal", "internal/detcbor", "internal/modelcbor"},
 	"warden":                {"passable", "promise", "store", "vat", "sturdyref", "sturdyref/grant", "internal/modelcbor"},
 	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
 	"vat/caps":              {"passable", "promise", "store", "internal/detcbor", "vat"},

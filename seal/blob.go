@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Name names a sealed blob: it is a hash of the ciphertext. It is no secret; who has it alone can keep and serve the blob.
@@ -25,7 +27,7 @@ func ParseName(s string) (n Name, err error) {
 // Blob is the capability to read one sealed blob: its name and its key. To have it is to be able to read the blob wherever it
 // lies; nobody can change what it reads. The zero value is none.
 type Blob struct {
-	p func() *blob // nil for the zero value, see conceal
+	p func() *blob // nil for the zero value, see package conceal
 }
 
 type blob struct {
@@ -46,7 +48,7 @@ func ParseBlob(s string) (Blob, error) {
 	if !ok || !dot || !decode(&b.name, name) || !decode((*Name)(&b.key), key) {
 		return Blob{}, errors.New("seal: the capability to read a blob is " + blobScheme + "NAME.KEY, each of 52 characters of lower-case base32")
 	}
-	return Blob{conceal(b)}, nil
+	return Blob{conceal.Secret(b)}, nil
 }
 
 func decode(out *Name, s string) bool {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/hawser-go/hawser/internal/conceal"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -31,7 +32,7 @@ func newCipher(key *[keySize]byte) aead {
 	if err != nil {
 		panic("seal: ChaCha20-Poly1305: " + err.Error()) // the length is fixed
 	}
-	return conceal(&c)
+	return conceal.Secret(&c)
 }
 
 // seal encrypts chunk number n in place; chunk has room for the tag behind it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/hawser-go/hawser/internal/conceal"
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
@@ -20,7 +21,7 @@ type Key interface {
 // ReadKey is the capability to read what is sealed to it, in the form of a private X25519 key: it can be given to whoever
 // shall read, now or later, and it signs nothing. The zero value is none.
 type ReadKey struct {
-	p func() **ecdh.PrivateKey // nil for the zero value, see conceal
+	p func() **ecdh.PrivateKey // nil for the zero value, see package conceal
 }
 
 // NewReadKey returns a fresh key.
@@ -36,7 +37,7 @@ func ReadKeyOf(b []byte) (ReadKey, error) {
 	if err != nil {
 		return ReadKey{}, fmt.Errorf("seal: a key has 32 bytes, this one has %d", len(b))
 	}
-	return ReadKey{conceal(&k)}, nil
+	return ReadKey{conceal.Secret(&k)}, nil
 }
 
 // IsZero reports whether k is no key.
@@ -75,16 +76,8 @@ func (k ReadKey) ECDH(peer [32]byte) (out [32]byte, err error) {
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.
-func (k ReadKey) String() string               { return redacted }
-func (k ReadKey) GoString() string             { return redacted }
-func (k ReadKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
-func (k ReadKey) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (k ReadKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-const redacted = "REDACTED"
-
-// conceal hides a secret behind a function: fmt, and whatever else walks a value by reflection, shows at most the function's
-// address, where it would follow a pointer. It also makes the holder impossible to compare with ==.
-func conceal[T any](secret *T) func() *T {
-	return func() *T { return secret }
-}
+func (k ReadKey) String() string               { return conceal.Redacted }
+func (k ReadKey) GoString() string             { return conceal.Redacted }
+func (k ReadKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, conceal.Redacted) }
+func (k ReadKey) LogValue() slog.Value         { return slog.StringValue(conceal.Redacted) }
+func (k ReadKey) MarshalText() ([]byte, error) { return []byte(conceal.Redacted), nil }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/hawser-go/hawser/internal/conceal"
 	"github.com/hawser-go/hawser/store"
 )
 
@@ -126,7 +127,7 @@ func (s *Shelf) put(ctx context.Context, r io.Reader, key *[keySize]byte) (_ Blo
 	if err = s.write(b.name, &e); err != nil {
 		return Blob{}, err
 	}
-	return Blob{conceal(b)}, nil
+	return Blob{conceal.Secret(b)}, nil
 }
 
 // Keep gets a blob from a source and keeps it, without being able to read it, if it is not longer than limit bytes; 0 means

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Capability is a capability in the form of a private X25519 key, of which the owner of the object stores the public
 // half only and can therefore never pass it on. It is a netlayer.Key. The zero value is none.
 type Capability struct {
-	p func() **ecdh.PrivateKey // nil for the zero value, see conceal
+	p func() **ecdh.PrivateKey // nil for the zero value, see package conceal
 }
 
 // NewCapability returns a fresh capability key.
@@ -27,7 +29,7 @@ func CapabilityOf(b []byte) (Capability, error) {
 	if err != nil {
 		return Capability{}, fmt.Errorf("sturdyref: a capability key has 32 bytes, this one has %d", len(b))
 	}
-	return Capability{conceal(&k)}, nil
+	return Capability{conceal.Secret(&k)}, nil
 }
 
 // IsZero reports whether c is no capability.
@@ -108,7 +110,7 @@ func capabilitySecret(k, fresh *[32]byte, label string) [32]byte {
 // CapabilityLock is the acceptor's side of a Capability: a netlayer.Lock, to be found by ID.
 type CapabilityLock struct {
 	public [32]byte
-	p      func() *[32]byte // K, known to the node and to the holder of the capability; see conceal
+	p      func() *[32]byte // K, known to the node and to the holder of the capability; see package conceal
 }
 
 // NewCapabilityLock returns the lock of host that the capability with the given public key opens.
@@ -117,7 +119,7 @@ func NewCapabilityLock(host Identity, public [32]byte) (CapabilityLock, error) {
 	if err != nil {
 		return CapabilityLock{}, fmt.Errorf("sturdyref: the public key of a capability is not usable: %w", err)
 	}
-	return CapabilityLock{public: public, p: conceal(&k)}, nil
+	return CapabilityLock{public: public, p: conceal.Secret(&k)}, nil
 }
 
 // ID returns the public name of the capability towards this node.
@@ -155,8 +157,8 @@ func (l CapabilityLock) derive(fresh func([32]byte) ([32]byte, error), label str
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.
-func (c Capability) String() string               { return redacted }
-func (c Capability) GoString() string             { return redacted }
-func (c Capability) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
-func (c Capability) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (c Capability) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (c Capability) String() string               { return conceal.Redacted }
+func (c Capability) GoString() string             { return conceal.Redacted }
+func (c Capability) Format(f fmt.State, _ rune)   { fmt.Fprint(f, conceal.Redacted) }
+func (c Capability) LogValue() slog.Value         { return slog.StringValue(conceal.Redacted) }
+func (c Capability) MarshalText() ([]byte, error) { return []byte(conceal.Redacted), nil }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hawser-go/hawser/internal/conceal"
 	"github.com/hawser-go/hawser/internal/detcbor"
 )
 
@@ -38,7 +39,7 @@ type Identity interface {
 
 // KeyPair is an Identity held in memory.
 type KeyPair struct {
-	p func() *keyPair // nil for the zero value, see conceal
+	p func() *keyPair // nil for the zero value, see package conceal
 }
 
 type keyPair struct {
@@ -60,7 +61,7 @@ func newKeyPair(static, seed []byte, notBefore time.Time) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("sturdyref: static key: %w", err)
 	}
-	return KeyPair{conceal(&keyPair{s, ed25519.NewKeyFromSeed(seed), notBefore.Truncate(time.Second).UTC()})}, nil
+	return KeyPair{conceal.Secret(&keyPair{s, ed25519.NewKeyFromSeed(seed), notBefore.Truncate(time.Second).UTC()})}, nil
 }
 
 // storedIdentity is the form of a key pair in a file.

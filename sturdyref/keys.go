@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Salts of the derivations. The label ("id", "psk", "proof") is the info string; the hash is SHA-256; 32 bytes are
@@ -32,7 +34,7 @@ func derive(secret []byte, salt, label string) (out [32]byte) {
 // and to prove knowledge of it, not enough to write it into a locator. To a thief they are as good as the swiss number,
 // so they do not print either. The zero value is nobody's; its methods return zeros.
 type Keys struct {
-	p func() *keys // nil for the zero value, see conceal
+	p func() *keys // nil for the zero value, see package conceal
 }
 
 type keys struct {
@@ -46,7 +48,7 @@ func (s SwissNum) Keys() (Keys, error) {
 		return Keys{}, ErrWeak
 	}
 	id := derive(s.p().b, saltSwiss, "id")
-	return Keys{conceal(&keys{
+	return Keys{conceal.Secret(&keys{
 		id:    [16]byte(id[:]),
 		psk:   derive(s.p().b, saltSwiss, "psk"),
 		proof: derive(s.p().b, saltSwiss, "proof"),
@@ -102,15 +104,15 @@ func KeysOf(b []byte) (Keys, error) {
 	if len(b) != 80 {
 		return Keys{}, fmt.Errorf("sturdyref: stored keys have 80 bytes, these have %d", len(b))
 	}
-	return Keys{conceal(&keys{id: [16]byte(b[:16]), psk: [32]byte(b[16:48]), proof: [32]byte(b[48:])})}, nil
+	return Keys{conceal.Secret(&keys{id: [16]byte(b[:16]), psk: [32]byte(b[16:48]), proof: [32]byte(b[48:])})}, nil
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.
-func (k Keys) String() string               { return redacted }
-func (k Keys) GoString() string             { return redacted }
-func (k Keys) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
-func (k Keys) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (k Keys) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (k Keys) String() string               { return conceal.Redacted }
+func (k Keys) GoString() string             { return conceal.Redacted }
+func (k Keys) Format(f fmt.State, _ rune)   { fmt.Fprint(f, conceal.Redacted) }
+func (k Keys) LogValue() slog.Value         { return slog.StringValue(conceal.Redacted) }
+func (k Keys) MarshalText() ([]byte, error) { return []byte(conceal.Redacted), nil }
 
 // SwissKey admits a dialler that knows a swiss number, or the secret of a door.
 type SwissKey struct{ keys Keys }

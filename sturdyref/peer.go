@@ -1,11 +1,14 @@
 package sturdyref
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Peer is the locator of a peer: the key or name it goes by on one kind of network, and hints about where it is
@@ -92,9 +95,12 @@ func (p Peer) writeHints(b *strings.Builder, redact bool) {
 		escape(b, name, "")
 		b.WriteByte('=')
 		if redact && slices.Contains(secretHints, name) {
-			b.WriteString(redacted)
+			b.WriteString(conceal.Redacted)
 			continue
 		}
 		escape(b, p.Hints[name], ":/,@")
 	}
 }
+
+// errGob refuses an encoding that would take what is in a locator with it, secret hints included, unasked.
+var errGob = errors.New("sturdyref: locators are not encoded by gob: write their URI, which reveals the secrets in them on purpose")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // ProofSize is the length of a fetch proof: tag, public name, MAC.
@@ -44,7 +46,7 @@ func (r Role) Other() Role {
 // ProofKey proves within one session that its holder knows a swiss number, or holds a capability key, without
 // revealing it. The zero value proves nothing and accepts nothing.
 type ProofKey struct {
-	p func() *proofKey // nil for the zero value, see conceal
+	p func() *proofKey // nil for the zero value, see package conceal
 }
 
 type proofKey struct {
@@ -53,7 +55,7 @@ type proofKey struct {
 }
 
 func newProofKey(id [16]byte, key *[32]byte) ProofKey {
-	return ProofKey{conceal(&proofKey{id, *key})}
+	return ProofKey{conceal.Secret(&proofKey{id, *key})}
 }
 
 // ID is the public name a proof carries.
@@ -118,8 +120,8 @@ func ProofID(argument []byte) (id [16]byte, ok bool) {
 }
 
 // String, GoString, Format, LogValue and MarshalText show a placeholder.
-func (k ProofKey) String() string               { return redacted }
-func (k ProofKey) GoString() string             { return redacted }
-func (k ProofKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
-func (k ProofKey) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (k ProofKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (k ProofKey) String() string               { return conceal.Redacted }
+func (k ProofKey) GoString() string             { return conceal.Redacted }
+func (k ProofKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, conceal.Redacted) }
+func (k ProofKey) LogValue() slog.Value         { return slog.StringValue(conceal.Redacted) }
+func (k ProofKey) MarshalText() ([]byte, error) { return []byte(conceal.Redacted), nil }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Ref is a sturdyref: the locator of an object (OCapN draft, "ocapn-sturdyref"). Who has it may use the object; it is a
@@ -132,7 +134,7 @@ func (r Ref) Key() (key SwissKey, ok bool) {
 func (r Ref) String() string {
 	var b strings.Builder
 	r.Peer.writeAuthority(&b)
-	b.WriteString("/s/" + redacted)
+	b.WriteString("/s/" + conceal.Redacted)
 	r.Peer.writeHints(&b, true)
 	return b.String()
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"unicode/utf8"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // ErrWeak says that a swiss number could be guessed, because it is shorter than 16 bytes or is text that somebody
@@ -17,7 +19,7 @@ var ErrWeak = errors.New("sturdyref: a swiss number of less than 16 bytes, or of
 // SwissNum is a bearer secret: who knows it may use the object it stands for. It is bytes on the wire. The zero value
 // is no swiss number. It is a small handle, cheap to copy; it does not compare with ==, use Equal.
 type SwissNum struct {
-	p func() *swiss // nil for the zero value, see conceal
+	p func() *swiss // nil for the zero value, see package conceal
 }
 
 type swiss struct {
@@ -32,7 +34,7 @@ func NewSwissNum() SwissNum {
 		b := make([]byte, 32)
 		rand.Read(b) // never fails: crypto/rand ends the program instead
 		if !isText(b) {
-			return SwissNum{conceal(&swiss{b: b})}
+			return SwissNum{conceal.Secret(&swiss{b: b})}
 		}
 	}
 }
@@ -43,7 +45,7 @@ func SwissNumOf(b []byte) SwissNum {
 	if len(b) == 0 {
 		return SwissNum{}
 	}
-	return SwissNum{conceal(&swiss{b: bytes.Clone(b)})}
+	return SwissNum{conceal.Secret(&swiss{b: bytes.Clone(b)})}
 }
 
 // IsZero reports whether s is no swiss number at all.
@@ -97,5 +99,5 @@ func (s SwissNum) placeholder() string {
 	if s.p == nil {
 		return "no swiss number"
 	}
-	return redacted
+	return conceal.Redacted
 }

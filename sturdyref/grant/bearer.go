@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/hawser-go/hawser/internal/conceal"
 )
 
 // Bearer is a grant that anybody can use who has it: it is for a throw-away key, which travels with it. It is as secret
@@ -16,7 +18,7 @@ import (
 // The zero value is none.
 type Bearer struct {
 	grant  *Grant
-	secret func() *ed25519.PrivateKey // see conceal
+	secret func() *ed25519.PrivateKey // see package conceal
 }
 
 // IssueBearer is Issue to a fresh key. t.Audience must be left zero.
@@ -42,7 +44,7 @@ func newBearer(t Terms, issue func(Terms) (*Grant, error)) (Bearer, error) {
 	if err != nil {
 		return Bearer{}, err
 	}
-	return Bearer{g, conceal(&secret)}, nil
+	return Bearer{g, conceal.Secret(&secret)}, nil
 }
 
 // Grant returns the grant, which is no secret, or the zero Grant.
@@ -97,7 +99,7 @@ func ParseBearer(text string) (Bearer, error) {
 	if Key(key.Public().(ed25519.PublicKey)) != g.Holder() {
 		return Bearer{}, refuse(Malformed, 0, "the secret does not belong to the grant")
 	}
-	return Bearer{g, conceal(&key)}, nil
+	return Bearer{g, conceal.Secret(&key)}, nil
 }
 
 // bearerSigner is a crypto.Signer that does not print either.
@@ -115,7 +117,7 @@ func (b Bearer) String() string {
 	if b.secret == nil {
 		return "no bearer grant"
 	}
-	return "bearer " + b.grant.String() + ", secret " + redacted
+	return "bearer " + b.grant.String() + ", secret " + conceal.Redacted
 }
 func (b Bearer) GoString() string             { return b.String() }
 func (b Bearer) Format(f fmt.State, _ rune)   { fmt.Fprint(f, b.String()) }
