@@ -9,9 +9,11 @@ import (
 )
 
 var (
-	DeskFacet  = vat.FacetOf[Desk]("chatroom.Desk")   // what the room sees
+	DeskFacet = vat.FacetOf[Desk]("chatroom.Desk") // what the room sees
+	trayKind  = vat.KindOf("chatroom.tray", func() *tray { return new(tray) }, DeskFacet)
+
 	OwnerFacet = vat.FacetOf[Owner]("chatroom.Owner") // what the owner's program sees
-	deskKind   = vat.KindOf("chatroom.desk", func() *desk { return new(desk) }, DeskFacet, OwnerFacet)
+	deskKind   = vat.KindOf("chatroom.desk", func() *desk { return new(desk) }, OwnerFacet)
 
 	slipFacet = vat.FacetOf[slipView]("chatroom.slip")
 	slipKind  = vat.KindOf("chatroom.slip", func() *slip { return new(slip) }, slipFacet)
@@ -22,10 +24,10 @@ var (
 	hallKind  = vat.KindOf("chatroom.hall", func() *hall { return new(hall) }, hallFacet)
 )
 
-// desk implements Desk and Owner. What was told and not shown yet is in its state, and comes on the next screen.
+// desk implements Owner. What was told and not shown yet is in its state, and comes on the next screen.
 type desk struct {
 	Where  Place
-	Tray   DeskRef // how the room sees it
+	Tray   DeskRef // of the seat, or of the next one if somebody has asked for it
 	Screen ScreenRef
 	First  int // the number of the first that is unread
 	// Unread is how many there are: slips, from Head to Tail, apart from the desk because it changes with each.
@@ -41,16 +43,32 @@ const maxOthers, maxKind = 200, 16
 // readAtOnce is how many news are read before the room is told.
 const readAtOnce = 32
 
-// newDesk makes a desk in the durable vat whose turn ctx is.
+// newDesk makes a desk in the durable vat whose turn ctx is, and returns its tray as well.
 func newDesk(ctx context.Context) (OwnerRef, DeskRef) {
 	d := new(desk)
 	owner := vat.As[OwnerRef](OwnerFacet.Spawn(ctx, d))
-	d.Tray = vat.As[DeskRef](DeskFacet.Spawn(ctx, d))
+	d.Tray = newTray(ctx, owner)
 	return owner, d.Tray
 }
 
-// Tell implements Desk. A room may say anything: what is kept of it is bounded, and safe to print.
-func (d *desk) Tell(ctx context.Context, n News) error {
+// tray implements Desk for one seat. What comes after the seat was given up, such as that it was, falls beside the desk: the
+// next seat may be taken by then.
+type tray struct{ Desk OwnerRef }
+
+func newTray(ctx context.Context, of OwnerRef) DeskRef {
+	return vat.As[DeskRef](DeskFacet.Spawn(ctx, &tray{of}))
+}
+
+func (t *tray) Tell(ctx context.Context, n News) error {
+	d, ok := vat.Near[*desk](ctx, t.Desk.Ref)
+	if !ok || d.Tray.Ref != vat.Self(ctx) {
+		return nil
+	}
+	return d.tell(ctx, n)
+}
+
+// tell takes the news of the seat. A room may say anything: what is kept of it is bounded, and safe to print.
+func (d *desk) tell(ctx context.Context, n News) error {
 	if len(n.What) > maxKind {
 		return errNews
 	}
@@ -65,7 +83,7 @@ func (d *desk) Tell(ctx context.Context, n News) error {
 		d.Where.Room, d.Where.Member = n.Text, n.Member
 	}
 	if n.What == Out || n.What == Lost {
-		d.Where.Seat = SeatRef{}
+		d.giveUp()
 	}
 	s := &slip{Number: d.First + d.Unread, News: n}
 	r := slipFacet.Spawn(ctx, s)
@@ -80,6 +98,9 @@ func (d *desk) Tell(ctx context.Context, n News) error {
 	d.show(ctx, s)
 	return nil
 }
+
+// giveUp has the desk be without a seat.
+func (d *desk) giveUp() { d.Where.Seat, d.Tray = SeatRef{}, DeskRef{} }
 
 func (d *desk) show(ctx context.Context, s *slip) {
 	if !d.Screen.IsNull() {
@@ -155,14 +176,19 @@ func (d *desk) Say(ctx context.Context, text string) error {
 func (d *desk) Taken(ctx context.Context, o promise.Outcome[any]) {
 	d.Where.Waiting--
 	if _, err := o.Get(); err != nil {
-		_ = d.Tell(ctx, News{What: Refused, At: time.Now(), Text: err.Error()})
+		_ = d.tell(ctx, News{What: Refused, At: time.Now(), Text: err.Error()})
 	}
 	if !d.Screen.IsNull() {
 		_ = d.Screen.SendOnly(ctx, "taken", d.Where.Waiting)
 	}
 }
 
-func (d *desk) Desk(context.Context) DeskRef { return d.Tray }
+func (d *desk) Desk(ctx context.Context) DeskRef {
+	if d.Tray.IsNull() {
+		d.Tray = newTray(ctx, vat.As[OwnerRef](vat.Self(ctx)))
+	}
+	return d.Tray
+}
 
 func (d *desk) Place() Place { return d.Where }
 
@@ -171,7 +197,7 @@ func (d *desk) Leave(ctx context.Context) (promise.Promise[any], error) {
 	if seat.IsNull() {
 		return promise.Promise[any]{}, ErrLeft
 	}
-	d.Where.Seat = SeatRef{}
+	d.giveUp()
 	return seat.Leave(ctx), nil
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // What is in this file is Hawser's addition to the protocol: seats that are kept while their people, or the host, are away.
-// All four are durable objects. A desk is at the member's node, a seat and the book are at the host's, so that what they say
+// All of them are durable objects. A desk is at the member's node, a seat and the book are at the host's, so that what they say
 // to each other is stored until it has arrived, by whatever way, and takes effect once and in order.
 
 // A Seat is a lasting member's permission to speak in a room.
@@ -47,7 +47,7 @@ type Owner interface {
 	Say(ctx context.Context, text string) error
 	// Taken says what became of that.
 	Taken(ctx context.Context, o promise.Outcome[any])
-	// Desk returns what the room tells.
+	// Desk returns what the room tells: one thing for each seat.
 	Desk(ctx context.Context) DeskRef
 	// Place returns where the desk is.
 	Place() Place
@@ -126,7 +126,7 @@ var (
 
 // Kinds are the kinds of durable objects of this package, for the node's configuration.
 func Kinds() []vat.Kind {
-	return []vat.Kind{bookKind, memoryKind, seatKind, deskKind, slipKind, hallKind}
+	return []vat.Kind{bookKind, memoryKind, seatKind, deskKind, trayKind, slipKind, hallKind}
 }
 
 const (

@@ -179,6 +179,34 @@ func TestSeatIsLostWithTheSession(t *testing.T) {
 	}
 }
 
+// What a room still tells about a seat that was given up does not concern the next one, however late it comes.
+func TestNewsOfAnEarlierSeat(t *testing.T) {
+	ctx := context.Background()
+	host, guest := &lasting{t: t, dir: t.TempDir()}, &lasting{t: t, dir: t.TempDir()}
+	host.open()
+	guest.open()
+	_, uri := host.host()
+	bob, first := guest.sit(uri, "bob")
+	before, err := bob.owner.Desk(ctx).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.owner.Leave(ctx).Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	bob, second := guest.sit(uri, "bob")
+	if first == second {
+		t.Error("a seat that was given up was given again")
+	}
+	if err := before.Tell(ctx, chatroom.News{What: chatroom.Out}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.owner.Say(ctx, "still here").Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	bob.sees(t, chatroom.Spoken)
+}
+
 // What a guest may ask of a room that lasts is bounded.
 func TestSeatsAreBounded(t *testing.T) {
 	ctx := context.Background()
