@@ -335,8 +335,14 @@ func (a *actor) over(t testing.TB, want error) {
 // pair runs a test with two nodes in a bubble.
 func pair(t *testing.T, cfg link.Config, fn func(net *mem.Network, a, b *node)) {
 	t.Helper()
+	pairAfter(t, time.Second, cfg, fn)
+}
+
+// pairAfter is pair in a network whose connections take so long to be found dead.
+func pairAfter(t *testing.T, timeout time.Duration, cfg link.Config, fn func(net *mem.Network, a, b *node)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: time.Second})
+		w := mem.New(&mem.Config{Delay: 5 * time.Millisecond, Timeout: timeout})
 		nodes := [2]*node{}
 		for i, name := range []string{"a", "b"} {
 			nodes[i] = &node{t: t, net: w, name: name, dir: new(memory.Backend), cfg: cfg}

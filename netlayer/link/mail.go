@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -244,9 +245,35 @@ func (m mailed) Take(first uint64, frames [][]byte) (taken int) {
 		m.lettered.Store(true)
 		m.heardFrom()
 		m.changed.Broadcast()
+		if lk.conn != nil {
+			m.doubt(before)
+		}
 	}
 	return taken
 }
+
+// letterWait is how long letters may wait for a connection that brings nothing.
+const letterWait = time.Second
+
+// doubt gives the connection up as dead if, a moment from now, it has brought nothing and whoever reads from it still waits there, past the
+// letter with frame n: what is said over a connection that works comes before the letter that says it, too. Called with mu held.
+func (l *link) doubt(n uint64) {
+	gen, brought := l.lk.gen, l.lk.counted
+	l.n.after(letterWait, func() {
+		if l.reading.TryLock() { // nobody waits there: the letters are for whoever reads next
+			l.reading.Unlock()
+			return
+		}
+		l.mu.Lock()
+		waits := len(l.lk.letters) > 0 && l.lk.letters[0].n <= n && l.lk.counted == brought
+		l.mu.Unlock()
+		if waits {
+			l.lost(gen, errOvertaken)
+		}
+	})
+}
+
+var errOvertaken = errors.New("link: letters bring what it does not")
 
 func (m mailed) End(reason string) { m.end(closedThere(oneLine(reason))) }
 

@@ -199,6 +199,44 @@ func TestMailAndConnection(t *testing.T) {
 	})
 }
 
+// TestLettersBehindADeadConnection has letters come while the connection looks as if it were there: whoever reads from that reads
+// them, and soon: the connection is given up.
+func TestLettersBehindADeadConnection(t *testing.T) {
+	for _, side := range []int{0, 1} {
+		pairAfter(t, time.Minute, link.Config{}, func(w *mem.Network, a, b *node) {
+			for _, n := range []*node{a, b} {
+				n.stop()
+				n.mail = true
+				n.start()
+			}
+			out, in := meet(t, a, b)
+			from, to, writer, reader := a, b, out, in
+			if side == 1 {
+				from, to, writer, reader = b, a, in, out
+			}
+			w.Partition(a.host, b.host)
+			before := time.Now()
+			for i := range 3 {
+				if err := writer.write(100 + i); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Millisecond) // it is on the disk
+				for _, l := range from.desk.seal(0) {
+					to.desk.open(l)
+				}
+				if err := reader.await(100 + i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if waited := time.Since(before); waited > 2*time.Second { // the first waited one, the others none
+				t.Errorf("letters waited %v for a dead connection", waited)
+			}
+			w.Heal(a.host, b.host)
+			talk(t, out, in, 500)
+		})
+	}
+}
+
 // TestLettersThatCannotBe opens letters that are forged, as far as a link can tell, or say that it is over.
 func TestLettersThatCannotBe(t *testing.T) {
 	pair(t, link.Config{}, func(w *mem.Network, a, b *node) {
