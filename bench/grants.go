@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
+	"github.com/hawser-go/hawser/warden"
 )
 
 // grantGroups measures grants beside one plain Ed25519 signature, or its verification, of as many bytes.
@@ -32,6 +35,8 @@ func grantGroups() []group {
 		}},
 		{name: "grants: verify", by: byCPU, rows: append(verify,
 			row{name: "check a presentation", open: presentationChecked},
+			row{name: "redeem, 1 link known", open: redeemed(1), owes: 1.5},
+			row{name: "redeem, 8 links known", open: redeemed(8), owes: 1.5},
 			row{name: "revoke and take in, 100 000 known", open: revoked(100_000)},
 		)},
 		{name: "grants: before each call", by: byCPU, rows: []row{
@@ -146,6 +151,46 @@ func presentationChecked() (work, error) {
 		return work{}, err
 	}
 	return repeated(func() error { _, err := g.CheckPresentation(p, [32]byte{1}, g.Subject()); return err })
+}
+
+// redeemed is what the home of an object does when a grant is shown that it knows, but for what carries messages: everything is checked,
+// and what the grant stands for is had.
+func redeemed(links int) opener {
+	return func() (work, error) {
+		g, err := grantOf(links)
+		if err != nil {
+			return work{}, err
+		}
+		holder := grantHands[(links-1)%2]
+		p, err := grant.Present(holder, g, [32]byte{1}, g.Subject(), 1)
+		if err != nil {
+			return work{}, err
+		}
+		b := g.Bytes()
+		office := warden.New(warden.Config{Host: g.Subject(), Now: func() time.Time { return grantTime }})
+		v := vat.New(&vat.Config{Name: "home", Kinds: office.Kinds()})
+		if err := office.Offer(g.Object(), v, map[string]warden.Role{g.Role(): {Open: func(ctx context.Context, _ warden.Holder) (vat.Ref, error) {
+			return spawnBird(ctx), nil
+		}}}); err != nil {
+			return work{}, err
+		}
+		w, err := repeated(func() error {
+			g, err := office.Parse(b)
+			if err == nil {
+				_, err = g.CheckPresentation(p, [32]byte{1}, office.Host())
+			}
+			if err == nil {
+				_, err = office.Open(g).Await(context.Background())
+			}
+			return err
+		})
+		w.close = func() error {
+			office.Close()
+			v.Close()
+			return nil
+		}
+		return w, err
+	}
 }
 
 // revoked makes a revocation and adds it to a set that holds some, which is made once and grows.

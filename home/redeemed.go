@@ -17,7 +17,7 @@ func (h *Home) shown(info netlayer.Info, shown, presentation []byte) (*grant.Gra
 	if h.cfg.Office == nil || info.Binding == ([32]byte{}) {
 		return nil, 0, fmt.Errorf("%w: no grants are taken here, or not in this session", grant.ErrRefused)
 	}
-	g, err := grant.Parse(shown)
+	g, err := h.cfg.Office.Parse(shown)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -102,7 +102,7 @@ func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, erro
 	if b.h.cfg.Office == nil {
 		return vat.Ref{}, warden.ErrRefused
 	}
-	g, err := grant.Parse(shown)
+	g, err := b.h.cfg.Office.Parse(shown)
 	if err != nil {
 		return vat.Ref{}, warden.ErrRefused
 	}

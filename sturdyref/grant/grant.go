@@ -19,6 +19,7 @@ type Grant struct {
 	sealed []sealedLink
 	object ObjectID
 	role   string
+	cached [32]byte // what a Cache knows it by, zero if it was not parsed by one
 }
 
 // sealedLink is a link as it travels.

@@ -365,6 +365,68 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// A grant that was good is not read again, and still not good for ever; one that was not, or is another by a single byte, is.
+func TestCacheOfGrants(t *testing.T) {
+	c, v := new(grant.Cache), at(start)
+	v.Cache = c
+	parse := func(b []byte) *grant.Grant {
+		t.Helper()
+		g, err := c.Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	b := chainOf(t, home, anna, billie).Bytes()
+	first := parse(b)
+	if parse(b) == first {
+		t.Error("a grant is remembered before it was verified")
+	}
+	for range 2 {
+		if err := v.Verify(first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if parse(b) != first {
+		t.Error("a grant that was verified is read again")
+	}
+	v.Revoked = func(grant.LinkID) bool { return true }
+	refused(t, "revoked since", v.Verify(parse(b)), grant.Withdrawn)
+	v.Revoked = nil
+	v.Now = func() time.Time { return first.Expires().Add(time.Hour) }
+	refused(t, "expired since", v.Verify(parse(b)), grant.Expired)
+
+	v.Now = at(start).Now
+	forged := array(rootFields(home, anna).link(mallet))
+	for range 3 {
+		refused(t, "forged", v.Verify(parse(forged)), grant.Forged)
+	}
+	for i := range b {
+		other := bytes.Clone(b)
+		other[i] ^= 1
+		if g, err := c.Parse(other); err == nil {
+			if g == first || v.Verify(g) == nil {
+				t.Fatalf("with another byte %d it is the same grant", i)
+			}
+		}
+	}
+	b[0] ^= 1 // what was parsed was copied
+	if g := parse(first.Bytes()); g != first {
+		t.Error("it is not remembered by what it was")
+	}
+	for range 600 {
+		if err := v.Verify(parse(chainOf(t, home, anna, billie).Bytes())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, size := c.Grants(); n < 100 || size > 2*(128<<10+grant.MaxBytes) {
+		t.Errorf("%d grants of %d bytes are remembered", n, size)
+	}
+	if _, err := (*grant.Cache)(nil).Parse(first.Bytes()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	c := new(grant.Cache)
 	name := func(i int) (h [32]byte) {

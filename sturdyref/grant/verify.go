@@ -79,6 +79,9 @@ func (v *Verifier) skew() time.Duration {
 
 // checkSignatures checks those that are not in the cache, and calls checked, if there is one, before each.
 func (g *Grant) checkSignatures(cache *Cache, checked func(LinkID)) error {
+	if cache.knows(g) {
+		return nil
+	}
 	for i, s := range g.sealed {
 		hash := sha256.Sum256(s.bytes)
 		if cache.has(hash) {
@@ -92,6 +95,7 @@ func (g *Grant) checkSignatures(cache *Cache, checked func(LinkID)) error {
 		}
 		cache.add(hash)
 	}
+	cache.keep(g)
 	return nil
 }
 
