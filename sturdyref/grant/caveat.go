@@ -80,7 +80,7 @@ func Fresh(d time.Duration) Caveat {
 	return c
 }
 
-// LiveOnly allows calls over a live session and none by message.
+// LiveOnly allows calls in a session, which may be one that lasts and whose frames go by mail, and none by message.
 func LiveOnly() Caveat { return Caveat{kind: liveOnly} }
 
 // NoRegrant says that nobody passes the grant on: neither its holder, for whom Delegate fails, nor the object's home by
