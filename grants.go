@@ -97,9 +97,7 @@ func (n *Node) Issue(name, role string, t grant.Terms) (*grant.Grant, error) {
 func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
 	if signer == nil {
 		if signer = n.Signer(); signer == nil {
-			w := vat.NewVow(nil)
-			w.Break(errSigner)
-			return w.Ref()
+			return vat.Broken(errSigner)
 		}
 	}
 	return n.home.Redeem(g, signer, at)
@@ -113,9 +111,7 @@ func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 func (n *Node) RedeemLive(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
 	if signer == nil {
 		if signer = n.Signer(); signer == nil {
-			w := vat.NewVow(nil)
-			w.Break(errSigner)
-			return w.Ref()
+			return vat.Broken(errSigner)
 		}
 	}
 	return n.home.LiveGrant(g, signer, at)

@@ -235,9 +235,7 @@ func (s *Session) Relay(id []byte) (ref vat.Ref, ok bool) {
 	}
 	if f, far := vat.Ahead(g.ref).(*far); far {
 		if err := f.session().Err(); err != nil {
-			broken := vat.NewVow(nil)
-			broken.Break(err)
-			return broken.Ref(), true
+			return vat.Broken(err), true
 		}
 	}
 	return g.ref, true

@@ -96,9 +96,7 @@ func (r *restoring) pinned(e entry) vat.Pin {
 	if p, ok := r.pins[string(e.key(r.s.name))]; ok {
 		return p
 	}
-	w := vat.NewVow(nil)
-	w.Break(vat.ErrLost)
-	return vat.Pin{Ref: w.Ref()}
+	return vat.Pin{Ref: vat.Broken(vat.ErrLost)}
 }
 
 // vow returns a promise for what is pinned: the promise itself, if that is pending.

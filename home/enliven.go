@@ -40,7 +40,7 @@ func (h *Home) Enliven(ref sturdyref.Ref) vat.Ref { return h.enliven(ref, nil) }
 // enliven is Enliven of a sturdyref that may come from somebody whose word is no reason to dial every address.
 func (h *Home) enliven(ref sturdyref.Ref, allow func(netip.Addr) bool) vat.Ref {
 	if ref.Swiss.IsZero() || ref.Peer.IsZero() {
-		return broken(errEmptyRef)
+		return vat.Broken(errEmptyRef)
 	}
 	if h.isOwn(ref.Peer.ID()) {
 		return h.own(h.registry.byNumber(ref.Swiss.Reveal()))
@@ -68,11 +68,11 @@ func (h *Home) enliven(ref sturdyref.Ref, allow func(netip.Addr) bool) vat.Ref {
 func (h *Home) EnlivenKey(at sturdyref.Peer, key sturdyref.Capability) vat.Ref {
 	static, err := sturdyref.DesignatorKey(at.Designator)
 	if err != nil {
-		return broken(fmt.Errorf("home: a capability key is for a peer that goes by its public key: %w", err))
+		return vat.Broken(fmt.Errorf("home: a capability key is for a peer that goes by its public key: %w", err))
 	}
 	name, err := key.ID(static)
 	if err != nil {
-		return broken(err)
+		return vat.Broken(err)
 	}
 	if h.isOwn(at.ID()) {
 		// Who holds the private key arrives at the same name as this node did.
@@ -133,17 +133,11 @@ func (h *Home) own(p *publication) vat.Ref {
 	h.mu.Unlock()
 	switch {
 	case closed:
-		return broken(errClosed)
+		return vat.Broken(errClosed)
 	case p == nil:
-		return broken(ErrRefused)
+		return vat.Broken(ErrRefused)
 	}
 	return p.caret
-}
-
-func broken(err error) vat.Ref {
-	w := vat.NewVow(nil)
-	w.Break(err)
-	return w.Ref()
 }
 
 // notConnected is what breaks that waited for a session there will not be.

@@ -71,9 +71,9 @@ func (r receiver) Receive(w *captp.Withdrawal) (ref vat.Ref, by captp.Redeemer) 
 	give := env.Signed.(*msg.HandoffGive)
 	switch {
 	case give.ReceiverKey != s.PublicKey():
-		return broken(errNotOurs), nil
+		return vat.Broken(errNotOurs), nil
 	case len(env.Encoded) > maxCertificate:
-		return broken(errLongGive), nil
+		return vat.Broken(errLongGive), nil
 	}
 	if h.isOwn(give.Exporter.ID()) {
 		return r.own(w)
@@ -111,7 +111,7 @@ func (r receiver) own(w *captp.Withdrawal) (vat.Ref, captp.Redeemer) {
 	h := r.h
 	k, _, err := h.gifted(w.Certificate())
 	if err != nil {
-		return broken(err), nil
+		return vat.Broken(err), nil
 	}
 	h.mu.Lock()
 	keeps := h.keeps(k.session)
@@ -121,7 +121,7 @@ func (r receiver) own(w *captp.Withdrawal) (vat.Ref, captp.Redeemer) {
 	}
 	ref, err := h.take(nil, k, r.from)
 	if err != nil {
-		return broken(err), nil
+		return vat.Broken(err), nil
 	}
 	return ref, nil
 }

@@ -68,7 +68,7 @@ func (h *Home) live(from source, stored []byte) vat.Ref {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return broken(errClosed)
+		return vat.Broken(errClosed)
 	}
 	if w := h.lives[key]; w != nil && !w.over {
 		if r, ok := w.front.Ref(); ok {

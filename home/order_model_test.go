@@ -125,9 +125,7 @@ func (p *players) Fetch(at, from model.Peer, name string) vat.Ref {
 	if p.reached[pair].IsNull() {
 		r, err := p.homes[at].Enliven(p.tables[from]).Await(context.Background())
 		if err != nil {
-			v := vat.NewVow(nil)
-			v.Break(err)
-			return v.Ref()
+			return vat.Broken(err)
 		}
 		p.reached[pair] = r
 	}

@@ -151,7 +151,7 @@ func (h *Home) request(r *request) vat.Ref {
 		h.mu.Lock()
 		if h.closed {
 			h.mu.Unlock()
-			return broken(errClosed)
+			return vat.Broken(errClosed)
 		}
 		p := h.peers[r.peer.ID()]
 		switch {
@@ -168,7 +168,7 @@ func (h *Home) request(r *request) vat.Ref {
 		case p != nil && p.dial != nil:
 			if len(p.waiting) >= maxWaiting {
 				h.mu.Unlock()
-				return broken(errManyWaiting)
+				return vat.Broken(errManyWaiting)
 			}
 			p.enqueue(r)
 			h.mu.Unlock()
@@ -179,12 +179,12 @@ func (h *Home) request(r *request) vat.Ref {
 			return r.vow.Ref()
 		case h.dials >= maxDials:
 			h.mu.Unlock()
-			return broken(errManyDials)
+			return vat.Broken(errManyDials)
 		case spare == nil:
 			h.mu.Unlock()
 			var err error
 			if spare, err = h.newLink(r.peer.ID()); err != nil {
-				return broken(err)
+				return vat.Broken(err)
 			}
 		default:
 			d := h.begin(r, spare)

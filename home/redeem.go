@@ -33,11 +33,11 @@ const FeatureRedeem = "redeem"
 // which signing key goes with the key that it was dialled by, the grant itself is shown, so that a closed door opens.
 func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
 	if key := grant.KeyOf(signer); key.IsZero() || key != g.Holder() {
-		return broken(fmt.Errorf("home: the grant is for %s: give the signer of that key", g.Holder()))
+		return vat.Broken(fmt.Errorf("home: the grant is for %s: give the signer of that key", g.Holder()))
 	}
 	if h.isOwn(at.ID()) {
 		if h.cfg.Office == nil {
-			return broken(warden.ErrRefused)
+			return vat.Broken(warden.ErrRefused)
 		}
 		return h.cfg.Office.Open(g)
 	}

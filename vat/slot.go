@@ -240,7 +240,7 @@ func (d *Depot) refOf(s *slot) Ref {
 	case slotRevoker:
 		return d.revokerOf(s)
 	case slotLost:
-		return d.adopt(s, lost())
+		return d.adopt(s, Broken(ErrLost))
 	}
 	return Ref{}
 }
@@ -255,20 +255,13 @@ func (d *Depot) adopt(s *slot, r Ref) Ref {
 	return r
 }
 
-// lost returns a reference to what is there no more.
-func lost() Ref {
-	w := NewVow(nil)
-	w.Break(ErrLost)
-	return w.Ref()
-}
-
 // farOf returns the reference to something outside, or, if that is there no more, one that is lost.
 func (d *Depot) farOf(s *slot) (r Ref) {
 	if d.cfg.Outside != nil {
 		r = d.cfg.Outside.Revive(s.rec.Key)
 	}
 	if r.IsNull() {
-		return lost()
+		return Broken(ErrLost)
 	}
 	if s.rec.Count > 0 {
 		s.hold = r

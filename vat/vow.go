@@ -67,6 +67,14 @@ func NewVow(report promise.Reporter) *Vow {
 	return w
 }
 
+// Broken returns a reference that has broken with err, which is not nil: a promise on which every message breaks with the same. It is
+// for those who have to return a reference at once, and can tell that there will be none.
+func Broken(err error) Ref {
+	w := NewVow(nil)
+	w.Break(err)
+	return w.Ref()
+}
+
 // Init prepares a vow that is part of something larger, before anybody shares it.
 func (w *Vow) Init(report promise.Reporter) {
 	w.target = w

@@ -419,6 +419,18 @@ func TestVowForAnErrorValue(t *testing.T) {
 	wantErr(t, err, vat.ErrNotReference)
 }
 
+// What will never be there breaks, and so does what is sent to it, however deep the chain.
+func TestBroken(t *testing.T) {
+	r := vat.Broken(errNope)
+	if r.IsNull() {
+		t.Fatal("null")
+	}
+	_, err := r.Await(context.Background())
+	wantErr(t, err, errNope)
+	_, err = vat.Result[any](r.Send(context.Background(), "open").Send(context.Background(), "read")).Await(context.Background())
+	wantErr(t, err, errNope)
+}
+
 // One message too many from outside turns breaks the reference: later ones are refused, even when there is room again.
 func TestVowOverflow(t *testing.T) {
 	s, ref := newSession(0)

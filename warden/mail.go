@@ -110,12 +110,12 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 		err = fmt.Errorf("%w: no such object is on offer here in that role", grant.ErrRefused)
 	}
 	if err != nil {
-		return broken(o.refused(g, err))
+		return vat.Broken(o.refused(g, err))
 	}
 	o.mu.Lock()
 	if o.closed {
 		o.mu.Unlock()
-		return broken(vat.ErrVatClosed)
+		return vat.Broken(vat.ErrVatClosed)
 	}
 	e := o.heard[g.ID()]
 	if e == nil {
@@ -126,7 +126,7 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return o.hearers[id] }); ok {
 			o.mu.Unlock()
 			o.log.Warn("a message was refused: too many grants that were passed on speak by way of a link", "link", link.String(), "holder", g.Holder().String())
-			return broken(ErrManyOpen)
+			return vat.Broken(ErrManyOpen)
 		}
 		o.listen(e)
 	}

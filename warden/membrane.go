@@ -252,7 +252,7 @@ func (m *mandate) unwrapped(ctx context.Context, r vat.Ref, to direction) (vat.R
 	if own := inner(p.Way); !own.IsNull() {
 		return own, true
 	}
-	return broken(ErrGivenUp), true
+	return vat.Broken(ErrGivenUp), true
 }
 
 // inner returns what a caretaker stands before.

@@ -43,12 +43,12 @@ func (g *given) leaf() grant.LinkID { return g.links[len(g.links)-1] }
 func (o *Office) Open(g *grant.Grant) vat.Ref {
 	v, role, err := o.check(g)
 	if err != nil {
-		return broken(o.refused(g, err))
+		return vat.Broken(o.refused(g, err))
 	}
 	o.mu.Lock()
 	if o.closed {
 		o.mu.Unlock()
-		return broken(vat.ErrVatClosed)
+		return vat.Broken(vat.ErrVatClosed)
 	}
 	e := o.given[g.ID()]
 	if e == nil {
@@ -59,7 +59,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return len(o.links[id]) }); ok {
 			o.mu.Unlock()
 			o.log.Warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
-			return broken(ErrManyOpen)
+			return vat.Broken(ErrManyOpen)
 		}
 		o.enter(e)
 	}
@@ -97,12 +97,6 @@ func (o *Office) check(g *grant.Grant) (*vat.Vat, Role, error) {
 func (o *Office) refused(g *grant.Grant, err error) error {
 	o.log.Info("a grant was refused", "object", g.Object().String(), "role", g.Role(), "holder", g.Holder().String(), "why", err)
 	return ErrRefused
-}
-
-func broken(err error) vat.Ref {
-	w := vat.NewVow(nil)
-	w.Break(err)
-	return w.Ref()
 }
 
 // opening makes a mandate, or finds the one from before: a turn of the object's vat.
