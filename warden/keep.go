@@ -137,9 +137,17 @@ func (o *Office) keep(v *vat.Vat, pins []pin, tell func(error)) {
 	}
 }
 
-// talliesOf returns the counts of those links of a grant whose uses are counted, made now in the turn if there are none. It is called
-// without mu: the depot asks for that with its own held.
-func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying) {
+// idsOf returns the ids of a grant's links, root first.
+func idsOf(g *grant.Grant) (ids []grant.LinkID) {
+	for _, l := range g.Links() {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+// talliesOf returns the counts of those links of a grant whose uses are counted, made now in the turn if there are none, and what is to be
+// pinned for that. It is called without mu: the depot asks for that with its own held.
+func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallied, pins []pin) {
 	counted := g.Counted()
 	var until, accept time.Time
 	for i, l := range g.Links() {
@@ -164,9 +172,10 @@ func (o *Office) talliesOf(ctx context.Context, g *grant.Grant) (all []tallying)
 			o.tallies[l.ID] = t
 			o.mu.Unlock()
 		}
-		all = append(all, t)
+		all = append(all, tallied{t.link[:], t.by})
+		pins = append(pins, pin{pinKey(pinsOfTallies, t.until, t.link), t.by})
 	}
-	return all
+	return all, pins
 }
 
 // crowded returns the first of a grant's links by way of which too many others were passed on that are open, as open tells, if there is one.

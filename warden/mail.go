@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"errors"
@@ -105,11 +106,8 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 	if err == nil {
 		_, err = o.hears(g, m)
 	}
-	v, role, ok := o.role(g)
-	if err == nil && !ok {
-		err = fmt.Errorf("%w: no such object is on offer here in that role", grant.ErrRefused)
-	}
-	if err != nil {
+	v, role, off := o.role(g)
+	if err = cmp.Or(err, off); err != nil {
 		return vat.Broken(o.refused(g, err))
 	}
 	o.mu.Lock()
@@ -119,10 +117,7 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 	}
 	e := o.heard[g.ID()]
 	if e == nil {
-		e = &heard{office: o, until: g.Accept()}
-		for _, l := range g.Links() {
-			e.links = append(e.links, l.ID)
-		}
+		e = &heard{office: o, links: idsOf(g), until: g.Accept()}
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return o.hearers[id] }); ok {
 			o.mu.Unlock()
 			o.log.Warn("a message was refused: too many grants that were passed on speak by way of a link", "link", link.String(), "holder", g.Holder().String())
@@ -163,21 +158,14 @@ func (e *heard) Run(ctx context.Context) error {
 	if !e.hearer().IsNull() {
 		return nil
 	}
-	facet, err := e.role.Open(ctx, Holder{e.grant.Holder(), e.grant})
+	caret, err := e.role.opened(ctx, e.grant)
 	if err != nil {
 		return err
 	}
-	if facet.IsNull() {
-		return errNoFacet
-	}
-	h := &hearer{Grant: e.grant.Bytes(), office: e.office, grant: e.grant}
-	h.Caret, _ = vat.Revocable(ctx, facet)
+	h := &hearer{Grant: e.grant.Bytes(), Caret: caret, office: e.office, grant: e.grant}
 	self := hearingFacet.Spawn(ctx, h)
+	h.Tallies, e.pins = e.office.talliesOf(ctx, e.grant)
 	e.pins = append(e.pins, pin{pinKey(pinsOfHearers, e.until, e.links...), self})
-	for _, t := range e.office.talliesOf(ctx, e.grant) {
-		h.Tallies = append(h.Tallies, tallied{t.link[:], t.by})
-		e.pins = append(e.pins, pin{pinKey(pinsOfTallies, t.until, t.link), t.by})
-	}
 	e.office.mu.Lock()
 	e.self = self
 	e.office.mu.Unlock()

@@ -185,13 +185,28 @@ func (o *Office) Withdraw(object grant.ObjectID) {
 }
 
 // role returns what is on offer.
-func (o *Office) role(g *grant.Grant) (v *vat.Vat, r Role, ok bool) {
+func (o *Office) role(g *grant.Grant) (*vat.Vat, Role, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	of := o.offers[g.Object()]
-	if of == nil {
-		return nil, Role{}, false
+	if of := o.offers[g.Object()]; of != nil {
+		if r, ok := of.roles[g.Role()]; ok {
+			return of.vat, r, nil
+		}
 	}
-	r, ok = of.roles[g.Role()]
-	return of.vat, r, ok
+	return nil, Role{}, fmt.Errorf("%w: no such object is on offer here in that role", grant.ErrRefused)
 }
+
+// opened opens the role for the holder of a grant, in a turn of the object's vat: the facet, behind a caretaker.
+func (r Role) opened(ctx context.Context, g *grant.Grant) (caret vat.Ref, err error) {
+	facet, err := r.Open(ctx, Holder{g.Holder(), g})
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	if facet.IsNull() {
+		return vat.Ref{}, errNoFacet
+	}
+	caret, _ = vat.Revocable(ctx, facet)
+	return caret, nil
+}
+
+var errNoFacet = errors.New("warden: the role's Open returned a null reference and no error")

@@ -52,10 +52,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 	}
 	e := o.given[g.ID()]
 	if e == nil {
-		e = &given{office: o, until: g.Expires()}
-		for _, l := range g.Links() {
-			e.links = append(e.links, l.ID)
-		}
+		e = &given{office: o, links: idsOf(g), until: g.Expires()}
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return len(o.links[id]) }); ok {
 			o.mu.Unlock()
 			o.log.Warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
@@ -86,11 +83,7 @@ func (o *Office) check(g *grant.Grant) (*vat.Vat, Role, error) {
 	if err := o.verifier.Verify(g); err != nil {
 		return nil, Role{}, err
 	}
-	v, role, ok := o.role(g)
-	if !ok {
-		return nil, Role{}, fmt.Errorf("%w: no such object is on offer here in that role", grant.ErrRefused)
-	}
-	return v, role, nil
+	return o.role(g)
 }
 
 // refused logs why a grant is not good, and returns what whoever has shown it is told.
@@ -120,21 +113,14 @@ func (p *opening) Run(ctx context.Context) error {
 	if _, _, err := o.check(p.grant); err != nil { // it may have been revoked meanwhile, or be over
 		return err
 	}
-	facet, err := p.role.Open(ctx, Holder{p.grant.Holder(), p.grant})
+	caret, err := p.role.opened(ctx, p.grant)
 	if err != nil {
 		return err
 	}
-	if facet.IsNull() {
-		return errNoFacet
-	}
-	m := &mandate{Grant: p.grant.Bytes(), Free: p.role.Transfer, office: o, grant: p.grant}
-	m.Caret, _ = vat.Revocable(ctx, facet)
+	m := &mandate{Grant: p.grant.Bytes(), Caret: caret, Free: p.role.Transfer, office: o, grant: p.grant}
 	m.Self, m.Face = keepingFacet.Spawn(ctx, m), mandateFacet.Spawn(ctx, m)
+	m.Tallies, p.pins = o.talliesOf(ctx, p.grant)
 	p.pins = append(p.pins, pin{pinKey(pinsOfMandates, p.until, p.links...), m.Self})
-	for _, t := range o.talliesOf(ctx, p.grant) {
-		m.Tallies = append(m.Tallies, tallied{t.link[:], t.by})
-		p.pins = append(p.pins, pin{pinKey(pinsOfTallies, t.until, t.link), t.by})
-	}
 	o.mu.Lock()
 	p.self = m.Self
 	o.mu.Unlock()
@@ -179,5 +165,3 @@ func (o *Office) blame(g *grant.Grant, err error) error {
 	}
 	return err
 }
-
-var errNoFacet = errors.New("warden: the role's Open returned a null reference and no error")
