@@ -114,9 +114,6 @@ func New(cfg Config) *Office {
 	return o
 }
 
-// ErrNotOffered says why nothing can be granted: there is no such object here, or not in that role.
-var ErrNotOffered = errors.New("warden: no object of that id is on offer here")
-
 // Tell has fn told of each grant that was opened and is over, by the first half of the id of its last link. fn must not block.
 func (o *Office) Tell(fn func(name [16]byte)) {
 	o.mu.Lock()
