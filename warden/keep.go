@@ -67,38 +67,34 @@ func (o *Office) Use(d *vat.Depot, view View) error {
 	if err != nil {
 		return err
 	}
-	mandates, err := d.Pinned(pinsOfMandates)
-	if err != nil {
-		return err
-	}
-	tallies, err := d.Pinned(pinsOfTallies)
-	if err != nil {
-		return err
-	}
-	hearers, err := d.Pinned(pinsOfHearers)
-	if err != nil {
-		return err
-	}
 	if err := o.recall(view, d); err != nil {
 		return err
 	}
+	for prefix, find := range map[string]func(ids []grant.LinkID, until time.Time, r vat.Ref){
+		pinsOfMandates: func(ids []grant.LinkID, until time.Time, r vat.Ref) {
+			o.enter(&given{office: o, links: ids, until: until, self: r})
+		},
+		pinsOfHearers: func(ids []grant.LinkID, until time.Time, r vat.Ref) {
+			o.listen(&heard{office: o, links: ids, until: until, self: r})
+		},
+		pinsOfTallies: func(ids []grant.LinkID, until time.Time, r vat.Ref) {
+			o.tallies[ids[0]] = tallying{ids[0], r, until}
+		},
+	} {
+		pins, err := d.Pinned(prefix)
+		if err != nil {
+			return err
+		}
+		o.mu.Lock()
+		for key, pin := range pins {
+			if ids, until, ok := readPin(prefix, key); ok {
+				find(ids, until, pin.Ref)
+			}
+		}
+		o.mu.Unlock()
+	}
 	o.mu.Lock()
 	o.depot = d
-	for key, pin := range hearers {
-		if ids, until, ok := readPin(pinsOfHearers, key); ok {
-			o.listen(&heard{office: o, links: ids, until: until, self: pin.Ref})
-		}
-	}
-	for key, pin := range mandates {
-		if ids, until, ok := readPin(pinsOfMandates, key); ok {
-			o.enter(&given{office: o, links: ids, until: until, self: pin.Ref})
-		}
-	}
-	for key, pin := range tallies {
-		if ids, until, ok := readPin(pinsOfTallies, key); ok {
-			o.tallies[ids[0]] = tallying{ids[0], pin.Ref, until}
-		}
-	}
 	o.mu.Unlock()
 	if len(old) > 0 {
 		o.write(func(b *store.Batch) {
