@@ -79,6 +79,17 @@ func (n *Node) Signer() crypto.Signer {
 	return n.signer
 }
 
+// holder returns the key of a grant's holder: the one given, or else the node's own.
+func (n *Node) holder(given crypto.Signer) (crypto.Signer, error) {
+	if given != nil {
+		return given, nil
+	}
+	if n.signer == nil {
+		return nil, errSigner
+	}
+	return n.signer, nil
+}
+
 // Issue returns a grant about the object that this node offers under a name, in one of its roles. It needs no connection, and
 // the object need not be offered yet.
 func (n *Node) Issue(name, role string, t grant.Terms) (*grant.Grant, error) {
@@ -89,38 +100,37 @@ func (n *Node) Issue(name, role string, t grant.Terms) (*grant.Grant, error) {
 }
 
 // Redeem returns a reference to what a grant stands for, at the node that issued its first link, found at the place given. It
-// returns at once; messages sent to it go out behind the grant. signer is the key that the grant is for: nil for the node's own. It is
-// called with locks held, so one that is slow had better delegate the grant to a key in memory. Nothing is sent to a
-// peer that is not the one that has issued it, but it may be shown the grant, which is of no use to it. What keeps the grant from being redeemed — it has expired or was revoked, the object is
-// not on offer, the peer does not say which — breaks the reference with ErrGrantRefused; when it ends later, calls break with
-// ErrGrantOver. A reference that broke with its session stays broken: redeem again.
+// returns at once; messages sent to it go out behind the grant. signer is the key that the grant is for: nil for the node's own.
+// It is called with locks held, so one that is slow had better delegate the grant to a key in memory. Nothing is sent to a
+// peer that is not the one that has issued it, but it may be shown the grant, which is of no use to it. What keeps the grant
+// from being redeemed — it has expired or was revoked, the object is not on offer, the peer does not say which — breaks the
+// reference with ErrGrantRefused; when it ends later, calls break with ErrGrantOver. A reference that broke with its session
+// stays broken: redeem again.
 func (n *Node) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
-	if signer == nil {
-		if signer = n.Signer(); signer == nil {
-			return vat.Broken(errSigner)
-		}
+	signer, err := n.holder(signer)
+	if err != nil {
+		return vat.Broken(err)
 	}
 	return n.home.Redeem(g, signer, at)
 }
 
-// RedeemLive is Redeem for a reference that comes back by itself, as [Node.Live] returns one: it is redeemed again when its session was lost,
-// and, at first, as soon as the object's home is reached; until then what is sent to it waits. So a grant introduces its holder to an object
-// also while its home is away, where a handoff could not complete. It breaks for good when the home refuses the grant, as a live reference
-// does with a secret, and with ErrGrantRefused. The same grant gives the same reference. Durable objects do not keep it over a
-// restart.
+// RedeemLive is Redeem for a reference that comes back by itself, as [Node.Live] returns one: it is redeemed again when its
+// session was lost, and, at first, as soon as the object's home is reached; until then what is sent to it waits. So a grant
+// introduces its holder to an object also while its home is away, where a handoff could not complete. It breaks for good when
+// the home refuses the grant, as a live reference does with a secret, and with ErrGrantRefused. The same grant gives the same
+// reference. Durable objects do not keep it over a restart.
 func (n *Node) RedeemLive(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
-	if signer == nil {
-		if signer = n.Signer(); signer == nil {
-			return vat.Broken(errSigner)
-		}
+	signer, err := n.holder(signer)
+	if err != nil {
+		return vat.Broken(err)
 	}
 	return n.home.LiveGrant(g, signer, at)
 }
 
-// RevokeGrant revokes the last link of a grant, for good, and with it everything that was delegated from it: as its issuer, as that of any
-// link before it, or as its holder, who renounces it. If it is about an object of this node then what was given by it has ended, and that is on
-// the disk, when RevokeGrant returns. The notice returned proves itself: the object's home, if that is another node, and whoever else verifies such grants, is to be told
-// (see [Node.Notify]); until then they know nothing of it.
+// RevokeGrant revokes the last link of a grant, for good, and with it everything that was delegated from it: as its issuer, as
+// that of any link before it, or as its holder, who renounces it. If it is about an object of this node then what was given by
+// it has ended, and that is on the disk, when RevokeGrant returns. The notice returned proves itself: the object's home, if that
+// is another node, and whoever else verifies such grants, is to be told (see [Node.Notify]); until then they know nothing of it.
 func (n *Node) RevokeGrant(ctx context.Context, g *grant.Grant, reason string) (notice []byte, err error) {
 	if n.signer == nil {
 		return nil, errSigner
@@ -132,8 +142,9 @@ func (n *Node) RevokeGrant(ctx context.Context, g *grant.Grant, reason string) (
 	return o.Revoke(ctx, n.signer, g, grant.Withdrawal{Link: g.ID(), Reason: reason})
 }
 
-// Notify tells the node at a place what was revoked of its grants. The promise returned is fulfilled when it has learned that, what was
-// given has ended and its disk has it, and breaks with ErrGrantRefused if the notice is not good or does not matter there.
+// Notify tells the node at a place what was revoked of its grants. The promise returned is fulfilled when it has learned that,
+// what was given has ended and its disk has it, and breaks with ErrGrantRefused if the notice is not good or does not matter
+// there.
 func (n *Node) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
 	return n.home.Notify(notice, at)
 }
@@ -143,22 +154,22 @@ func (n *Node) Learn(ctx context.Context, notice []byte) error {
 	return n.root.office.Learn(ctx, notice)
 }
 
-// SignCall returns a message by which the holder of a grant calls a method of what it opens, without a session: somebody brings it to the object's
-// home, with the grant ([Node.Deliver]), perhaps long after. signer is the holder's key, nil for the node's own. seq counts the messages by that grant, from 1: the
-// same number is heard once. Every link of the grant needs an accept-by time. Arguments are data, without references.
+// SignCall returns a message by which the holder of a grant calls a method of what it opens, without a session: somebody brings
+// it to the object's home, with the grant ([Node.Deliver]), perhaps long after. signer is the holder's key, nil for the node's
+// own. seq counts the messages by that grant, from 1: the same number is heard once. Every link of the grant needs an accept-by
+// time. Arguments are data, without references.
 func (n *Node) SignCall(g *grant.Grant, signer crypto.Signer, seq uint64, method string, args ...any) ([]byte, error) {
-	if signer == nil {
-		if signer = n.Signer(); signer == nil {
-			return nil, errSigner
-		}
+	signer, err := n.holder(signer)
+	if err != nil {
+		return nil, err
 	}
 	return warden.SignCall(signer, g, seq, time.Now(), method, args...)
 }
 
-// Deliver brings a message by a grant to the object's home, at the place given. Anybody may: it is signed, and whoever carries it is told only
-// whether it was taken. The promise is fulfilled when it is certain that the call is made, once, and on the disk if the object is durable,
-// however often the message is brought. It breaks with ErrGrantRefused if the message is not good, or comes too late: after a
-// revocation that does not spare it, or after the grant's accept-by time.
+// Deliver brings a message by a grant to the object's home, at the place given. Anybody may: it is signed, and whoever carries it
+// is told only whether it was taken. The promise is fulfilled when it is certain that the call is made, once, and on the disk if
+// the object is durable, however often the message is brought. It breaks with ErrGrantRefused if the message is not good, or
+// comes too late: after a revocation that does not spare it, or after the grant's accept-by time.
 func (n *Node) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
 	return n.home.Deliver(g, message, at)
 }
