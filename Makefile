@@ -17,7 +17,7 @@ test: ## the tests, as the README runs them
 
 .PHONY: race
 race: ## the tests under the race detector, in random order
-	go test -race -shuffle=on -timeout 5m ./...
+	go test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (5s)

@@ -24,7 +24,11 @@ var shipped = model.Hawser(model.HawserOptions{})
 // holds checks one scenario, and prints the counterexample if there is one.
 func holds(t *testing.T, sc *model.Scenario, p model.Policy) *model.Result {
 	t.Helper()
-	r := model.Check(sc, p, limit())
+	most := limit()
+	if raceEnabled { // it is one goroutine that searches
+		most /= 10
+	}
+	r := model.Check(sc, p, most)
 	t.Logf("%-45s %s", sc.Name, r)
 	if r.Violation != "" {
 		t.Errorf("%s: %s", sc.Name, r.Violation)
