@@ -19,7 +19,7 @@ func (h *Home) Lock(id [16]byte) (netlayer.Lock, bool) { return h.registry.looku
 // Admit implements netlayer.Doorkeeper.
 func (h *Home) Admit(info netlayer.Info) error {
 	h.usableSession(info.Remote.ID())
-	introduced := h.introduced(info)
+	_, introduced := h.introduced(info)
 	h.mu.Lock()
 	err := h.mayEnter(info, introduced)
 	h.mu.Unlock()
@@ -105,7 +105,7 @@ func (h *Home) admit(in *netlayer.Incoming) {
 	}
 	a := arrival{link: l}
 	h.usableSession(l.peer)
-	introduced := h.introduced(in.Info)
+	shown, introduced := h.introduced(in.Info)
 	h.mu.Lock()
 	if err := h.mayEnter(in.Info, introduced); err != nil {
 		h.mu.Unlock()
@@ -115,7 +115,7 @@ func (h *Home) admit(in *netlayer.Incoming) {
 	}
 	h.enter(l, in.Info)
 	if introduced {
-		h.guest(l)
+		h.guest(l, shown)
 	}
 	if identified(in.Info) {
 		p := h.peer(l.peer)

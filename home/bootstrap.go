@@ -63,7 +63,7 @@ func (b *lobby) Fetch(_ context.Context, secret any) (vat.Ref, error) {
 		return vat.Ref{}, ErrRefused
 	}
 	if p.id != ([16]byte{}) {
-		b.h.credit(b.link, p.id)
+		b.h.credit(b.link, p.id, bySecret)
 	}
 	return p.caret, nil
 }
@@ -84,7 +84,7 @@ func (h *Home) fetched(l *link, secret any) *publication {
 	if fits := b.checks(key, proof); !fits || p == nil || p.lock != nil {
 		return nil
 	}
-	h.credit(l, p.id)
+	h.credit(l, p.id, bySecret)
 	return p
 }
 

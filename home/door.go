@@ -192,37 +192,3 @@ func (c *crowd) refuse(why string) error {
 	c.refused++
 	return &crowdedError{why, c.refused}
 }
-
-// credit records that the peer of l has shown the secret with the public name id, which may have been revoked meanwhile.
-func (h *Home) credit(l *link, id [16]byte) {
-	h.mu.Lock()
-	l.shown[id] = struct{}{}
-	h.mu.Unlock()
-	if !h.registry.admits(id) && !h.cfg.Office.Holds(id) {
-		h.evict(id)
-	}
-}
-
-// evict forgets who has shown the secret with the public name id, and ends the sessions that a closed door admitted for
-// its sake alone.
-func (h *Home) evict(id [16]byte) {
-	if id == ([16]byte{}) {
-		return
-	}
-	var over []*link
-	h.mu.Lock()
-	for l := range h.links {
-		if _, ok := l.shown[id]; !ok {
-			continue
-		}
-		delete(l.shown, id)
-		info := l.info()
-		if h.cfg.Door.Closed && len(l.shown) == 0 && !l.withdrew && !info.Outbound && !(identified(info) && h.known(l.peer)) {
-			over = append(over, l)
-		}
-	}
-	h.mu.Unlock()
-	for _, l := range over {
-		h.goroutine(func() { l.session.Close("no longer admitted") })
-	}
-}

@@ -258,6 +258,7 @@ func (h *Home) deposit(tx *vat.Tx, k giftKey, ref vat.Ref) (then func(), err err
 	h.mu.Lock()
 	p := h.gifts.of(k)
 	var waits *vat.Vow
+	var stays *link
 	switch {
 	case h.greeted[k.session] == nil:
 		err = errGifterGone // its last words come after its end
@@ -266,7 +267,9 @@ func (h *Home) deposit(tx *vat.Tx, k giftKey, ref vat.Ref) (then func(), err err
 		err = h.gifts.add(k, p, h.sweepGifts)
 	case p.ref.IsNull():
 		if waits = p.vow; waits != nil {
-			p.by.withdrew = true
+			if p.by.stays() {
+				stays = p.by
+			}
 			h.gifts.answered(k)
 		}
 		h.gifts.lessen(k)
@@ -284,6 +287,7 @@ func (h *Home) deposit(tx *vat.Tx, k giftKey, ref vat.Ref) (then func(), err err
 		}
 		then = func() { waits.Resolve(ref) }
 	}
+	h.noteStay(tx, stays)
 	h.writeGift(tx, k, p)
 	return then, nil
 }
@@ -292,6 +296,7 @@ func (h *Home) deposit(tx *vat.Tx, k giftKey, ref vat.Ref) (then func(), err err
 // one thing several times may ask as often while it waits. Whoever has something of ours may stay. With a transaction what is taken
 // is so in the store, too, and a receiver whose session lasts waits there.
 func (h *Home) take(tx *vat.Tx, k giftKey, by *link) (ref vat.Ref, err error) {
+	var stays *link
 	h.mu.Lock()
 	p := h.gifts.of(k)
 	switch {
@@ -307,7 +312,9 @@ func (h *Home) take(tx *vat.Tx, k giftKey, by *link) (ref vat.Ref, err error) {
 			ref = h.gifts.awaited(k, by)
 		}
 	case !p.ref.IsNull():
-		ref, by.withdrew = p.ref, true
+		if ref = p.ref; by.stays() {
+			stays = by
+		}
 		h.gifts.lessen(k)
 	case p.vow != nil && p.by != by:
 		err = ErrHandoff // somebody else waits for it
@@ -319,6 +326,7 @@ func (h *Home) take(tx *vat.Tx, k giftKey, by *link) (ref vat.Ref, err error) {
 	if err != nil {
 		return vat.Ref{}, err
 	}
+	h.noteStay(tx, stays)
 	h.writeGift(tx, k, p)
 	return ref, nil
 }

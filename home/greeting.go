@@ -186,6 +186,7 @@ func (h *Home) gone(l *link) {
 		then(h.lossOf(l))
 	}
 	h.dropGifts(l)
+	h.eraseCredits(l)
 }
 
 // lossOf returns why a session is over.

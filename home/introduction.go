@@ -1,11 +1,10 @@
 package home
 
 import (
-	"time"
-
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
 // A certificate admits at a closed door, as a secret would: whoever dials because of it shows it in the handshake, signed
@@ -29,42 +28,32 @@ func (d *redemption) introduction(info netlayer.Info) []byte {
 	return b
 }
 
-// introduced reports whether a dialler has shown a good certificate, or a good grant. It is called without mu.
-func (h *Home) introduced(info netlayer.Info) bool {
+// introduced reports whether a dialler has shown a good certificate, or a good grant, which is returned. It is called without mu.
+func (h *Home) introduced(info netlayer.Info) (g *grant.Grant, ok bool) {
 	if !h.cfg.Door.Closed || len(info.Credential) == 0 || info.Binding == ([32]byte{}) {
-		return false
+		return nil, false
 	}
-	op, err := wire.NewDecoder(wire.Hawser, wire.Limits{Bytes: netlayer.MaxCredential}).Decode(info.Credential, nil)
-	if err != nil {
-		return false
-	}
-	d, ok := op.(*msg.Deliver)
-	if ok && d.Selector == selectorRedeem {
+	d := credentialOf(info)
+	if d != nil && d.Selector == selectorRedeem {
 		return h.granted(info, d.Args)
 	}
-	if !ok || len(d.Args) != 1 {
-		return false
+	if d == nil || len(d.Args) != 1 {
+		return nil, false
 	}
 	env, ok := d.Args[0].(*msg.SigEnvelope)
 	if !ok {
-		return false
+		return nil, false
 	}
 	_, give, _, err := h.redeemed(env, info.Binding)
-	return err == nil && h.isOwn(give.Exporter.ID())
+	return nil, err == nil && h.isOwn(give.Exporter.ID())
 }
 
-// guest is a session that a certificate has admitted. Called with mu held.
-func (h *Home) guest(l *link) {
-	l.stay = time.AfterFunc(giftFor, func() {
-		h.mu.Lock()
-		over := !l.withdrew && len(l.shown) == 0 && !h.closed
-		if over && len(l.awaits) > 0 {
-			over = false
-			l.stay.Reset(giftFor) // what it waits for comes by then, or not at all
-		}
-		h.mu.Unlock()
-		if over {
-			h.goroutine(func() { l.session.Close("no longer admitted") })
-		}
-	})
+// credentialOf returns what a dialler has shown in the handshake, nil if it is no operation of CapTP.
+func credentialOf(info netlayer.Info) *msg.Deliver {
+	op, err := wire.NewDecoder(wire.Hawser, wire.Limits{Bytes: netlayer.MaxCredential}).Decode(info.Credential, nil)
+	if err != nil {
+		return nil
+	}
+	d, _ := op.(*msg.Deliver)
+	return d
 }

@@ -3,6 +3,7 @@ package home
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -53,8 +54,10 @@ type request struct {
 	allow func(netip.Addr) bool
 	// credential, if not nil, returns what to show besides.
 	credential func(netlayer.Info) []byte
-	fetch      func(l *link) vat.Ref
-	vow        *vat.Vow // set while it waits
+	// unshown, if not nil, says why that was nothing, nil if it was something.
+	unshown func() error
+	fetch   func(l *link) vat.Ref
+	vow     *vat.Vow // set while it waits
 }
 
 // dial is an attempt to reach a peer, with a session that takes messages already.
@@ -300,6 +303,11 @@ var errSuperseded = errors.New("home: the peer's own connection took the place o
 func (h *Home) gaveUp(d *dial, err error) {
 	if errors.Is(err, netlayer.ErrRefused) {
 		err = refusedBy(err)
+		if d.req.unshown != nil {
+			if why := d.req.unshown(); why != nil {
+				err = fmt.Errorf("%w (%w)", err, why)
+			}
+		}
 	}
 	var alike []*request
 	h.mu.Lock()

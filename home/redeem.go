@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/captp/msg"
 	"github.com/hawser-go/hawser/captp/wire"
@@ -50,9 +51,9 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 		}
 		return h.show(g, signer, info)
 	}
-	leaf := g.ID()
+	var long atomic.Bool
 	return h.request(&request{
-		peer: at.Clone(), name: [16]byte(leaf[:16]),
+		peer: at.Clone(), name: nameOf(g.ID()),
 		credential: func(info netlayer.Info) []byte {
 			args, err := h.show(g, signer, info) // whose it is the peer proves later: a closed door must open first
 			if err != nil {
@@ -60,13 +61,23 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 			}
 			b, err := wire.NewEncoder(wire.Hawser).Append(nil, &msg.Deliver{To: msg.Desc{Kind: msg.Export}, Selector: selectorRedeem, Args: args}, nil)
 			if err != nil || len(b) > netlayer.MaxCredential {
+				long.Store(err == nil)
 				return nil
 			}
 			return b
 		},
+		unshown: func() error {
+			if long.Load() {
+				return errLongGrant
+			}
+			return nil
+		},
 		fetch: func(l *link) vat.Ref { return l.session.Ask(selectorRedeem, show) },
 	})
 }
+
+// errLongGrant says why a closed door has not opened.
+var errLongGrant = fmt.Errorf("home: the grant was not shown at the door: with its presentation it has more than %d bytes: have one issued with fewer links or caveats, or have the door opened by something else", netlayer.MaxCredential)
 
 // Notify tells a peer what was revoked of its grants: a notice made by grant.Revoke, or a head. The promise returned is fulfilled when it is
 // so there, and on its disk; it breaks with warden.ErrRefused if the notice is not good or does not matter there.

@@ -38,7 +38,10 @@ func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, erro
 		h.mu.Unlock()
 	}
 	if err != nil {
-		h.log.Info("a grant was refused", "peer", l.peer.String(), "why", err)
+		h.mu.Lock()
+		peer := l.peer
+		h.mu.Unlock()
+		h.log.Info("a grant was refused", "peer", peer.String(), "why", err)
 		return nil, warden.ErrRefused
 	}
 	return g, nil
@@ -59,7 +62,7 @@ func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, 
 func (h *Home) creditGrant(l *link, g *grant.Grant, opened vat.Ref) {
 	opened.PromiseCell().Subscribe(settled(func(_ any, err error) {
 		if err == nil {
-			h.credit(l, nameOf(g.ID()))
+			h.credit(l, nameOf(g.ID()), byGrant)
 		}
 	}))
 }
@@ -112,22 +115,46 @@ func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, erro
 // nameOf is a link's name among the secrets that admit peers.
 func nameOf(id grant.LinkID) [16]byte { return [16]byte(id[:16]) }
 
-// granted reports whether a dialler has shown a good grant, which it holds.
-func (h *Home) granted(info netlayer.Info, args []any) bool {
-	if len(args) != 2 {
-		return false
-	}
-	shown, ok1 := args[0].([]byte)
-	presentation, ok2 := args[1].([]byte)
-	if !ok1 || !ok2 {
-		return false
-	}
-	g, _, err := h.shown(info, shown, presentation)
+// granted returns the grant that a dialler has shown at the door, if it is good and the dialler holds it.
+func (h *Home) granted(info netlayer.Info, args []any) (*grant.Grant, bool) {
+	g, err := h.heldAtDoor(info, args)
 	if err == nil {
 		err = h.cfg.Office.Check(g)
 	}
 	if err != nil {
 		h.log.Info("a grant was refused at the door", "why", err)
 	}
-	return err == nil
+	return g, err == nil
+}
+
+var errNoGrant = fmt.Errorf("%w: it was not shown as one", grant.ErrRefused)
+
+// heldAtDoor returns the grant that a dialler has shown, and holds, at the door.
+func (h *Home) heldAtDoor(info netlayer.Info, args []any) (*grant.Grant, error) {
+	if len(args) != 2 {
+		return nil, errNoGrant
+	}
+	shown, ok1 := args[0].([]byte)
+	presentation, ok2 := args[1].([]byte)
+	if !ok1 || !ok2 {
+		return nil, errNoGrant
+	}
+	g, _, err := h.shown(info, shown, presentation)
+	return g, err
+}
+
+// grantAtDoor returns the grant that whoever has dialled has shown, and holds, nil if there is none. Whether it is good is another matter.
+func (h *Home) grantAtDoor(info netlayer.Info) *grant.Grant {
+	if info.Outbound || len(info.Credential) == 0 {
+		return nil
+	}
+	d := credentialOf(info)
+	if d == nil || d.Selector != selectorRedeem {
+		return nil
+	}
+	g, err := h.heldAtDoor(info, d.Args)
+	if err != nil {
+		return nil
+	}
+	return g
 }

@@ -36,10 +36,15 @@ func (h *Home) restore() error {
 	if err := h.restoreGifts(); err != nil {
 		return err
 	}
+	if err := h.restoreCredits(restored); err != nil {
+		return err
+	}
 	for _, l := range restored { // when all are there, since what waits in one may be about another
 		if err := l.session.Resume(); err != nil {
 			h.log.Error("a session from before does not go on", "peer", l.peer.String(), "error", err)
+			continue
 		}
+		h.receive(l)
 	}
 	return nil
 }
@@ -78,8 +83,8 @@ func (h *Home) revive(conn netlayer.Lasting) (*link, error) {
 	}
 	l.started = true
 	l.reacher, _ = conn.(netlayer.Reacher)
-	// What was proven to let the peer in has been proven; and of our own handoff-counts none may be used twice.
-	l.withdrew = !info.Outbound && info.AdmittedBy == [16]byte{}
+	// What was proven to let the peer in has been proven, unless it is a grant, which ends; and of our own handoff-counts none may be used twice.
+	l.withdrew = !info.Outbound && info.AdmittedBy == [16]byte{} && h.grantAtDoor(info) == nil
 	l.count = h.cfg.Ledger.Epoch() << 32 & math.MaxInt64
 	return l, nil
 }

@@ -35,6 +35,7 @@ type site struct {
 	// office, if set, makes the office of each process; its objects are offered when the depot has started.
 	office func() *warden.Office
 	offer  func(*warden.Office)
+	door   home.Door
 
 	// Of the process that runs, or has run last.
 	home   *home.Home
@@ -87,7 +88,7 @@ func (s *site) tryStart() (err error) {
 		}
 	}
 	s.lobby = vat.New(&vat.Config{Name: s.name, Logger: log})
-	hc := home.Config{Identity: s.id, Vat: s.lobby, LazyRelease: true, Logger: log, Ledger: s.ledger, Office: s.grants}
+	hc := home.Config{Identity: s.id, Vat: s.lobby, LazyRelease: true, Logger: log, Ledger: s.ledger, Office: s.grants, Door: s.door}
 	s.home, err = home.New(hc, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		features := []string{
 			netlayer.FeatureResume, home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureLasts, captp.FeatureRelaysGifts,

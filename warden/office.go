@@ -151,6 +151,11 @@ func (o *Office) Check(g *grant.Grant) error {
 	return err
 }
 
+// Over reports whether a grant is no good, or not any more, whatever is on offer here.
+func (o *Office) Over(g *grant.Grant) bool {
+	return g.Subject() != o.cfg.Host || o.verifier.Verify(g) != nil
+}
+
 // Offer has grants about object open roles of it from now on: in turns of v, the object's vat. Objects that are durable are offered anew
 // after each start.
 func (o *Office) Offer(object grant.ObjectID, v *vat.Vat, roles map[string]Role) error {
