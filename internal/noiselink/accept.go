@@ -153,24 +153,6 @@ func (n *Node) random() io.Reader {
 	return rand.Reader
 }
 
-// psk returns the pre-shared key that a dialler who named a secret must have: for one that is unknown, or does not work,
-// a key that nobody has, so that the handshake goes on and fails as it does with a wrong one.
-func (n *Node) psk(secret [16]byte, hs *noisehs.XKAcceptor) ([32]byte, error) {
-	if secret == ([16]byte{}) {
-		return n.cfg.Carrier.publicPSK(n.self.static.Public)
-	}
-	if d := n.cfg.Doorkeeper; d != nil {
-		if lock, ok := d.Lock(secret); ok {
-			if psk, err := lock.PSK(hs.EphemeralECDH); err == nil && psk != ([32]byte{}) {
-				return psk, nil
-			}
-		}
-	}
-	var decoy [32]byte
-	rand.Read(decoy[:])
-	return decoy, nil
-}
-
 // identify reads what a dialler says of itself and checks it against the static key it has proven.
 func (n *Node) identify(payload []byte, dialler, binding [32]byte) (info netlayer.Info, frames []byte, err error) {
 	if err := n.checkStatic(dialler); err != nil {

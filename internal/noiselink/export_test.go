@@ -193,3 +193,6 @@ func CredentialOf(b []byte) []byte {
 }
 
 func EndMark(reason string) []byte { return endMark(reason) }
+
+// Tally has fn told of the operations that refusals must have in common.
+func (n *Node) Tally(fn func(what string)) { n.tally = fn }

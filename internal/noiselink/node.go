@@ -22,6 +22,8 @@ type Node struct {
 	budget   *budget
 	records  recordCache
 	incoming chan *netlayer.Incoming
+	decoy    sturdyref.CapabilityLock
+	tally    func(what string) // for tests
 }
 
 // NewNode checks a configuration and makes a node of it. The caller closes it, whatever becomes of its own sockets.
@@ -45,6 +47,9 @@ func NewNode(c Config) (*Node, error) {
 			static: noisehs.Static{Public: pub.Static, ECDH: cfg.Identity.ECDH},
 			id:     cfg.Identity,
 			record: cfg.Record.Encoded(),
+		}
+		if n.decoy, err = newDecoy(); err != nil {
+			return nil, cfg.errorf("%w", err)
 		}
 	}
 	return n, nil
