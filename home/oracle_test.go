@@ -35,8 +35,8 @@ func (w weighed) Write(frames [][]byte) error {
 	return w.Conn.Write(frames)
 }
 
-// TestRefusalsCostTheSame counts, for every way in which a fetch can be refused, the operations of the one who refuses
-// and the bytes it sends: there is no telling an unknown, a revoked, an unpublished and a wrong secret apart.
+// T30: for every way in which a fetch can be refused the operations of the one who refuses are counted, and the bytes it
+// sends: there is no telling an unknown, a revoked, an unpublished and a wrong secret apart.
 func TestRefusalsCostTheSame(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
 		a, b := identity(t), join(t, n, "b", identity(t), nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,11 +123,16 @@ func TestT06T07Presentations(t *testing.T) {
 	})
 }
 
-// Whatever is wrong with a grant, the answer is the same, byte for byte.
+// T30: whatever is wrong with a grant, the answer is the same: what it says, and in how many frames and bytes.
 func TestT30OneRefusal(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
 		e := grantingAt(t, n, nil)
 		defer e.leave()
+		var frames, size atomic.Int64
+		e.layer.accept = func(first [][]byte, next acceptor) (netlayer.Conn, error) {
+			conn, err := next(first)
+			return weighed{conn, &frames, &size}, err
+		}
 		ann, bob := newKey(), newKey()
 		s := scripted(t, n, "s", e.Location())
 		good := e.issue(ann)
@@ -159,16 +165,34 @@ func TestT30OneRefusal(t *testing.T) {
 				g := e.issue(ann, func(t *grant.Terms) { t.NotBefore, t.Expires = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour) })
 				return []any{g.Bytes(), e.present(s, g, ann, number)}
 			},
+			"revoked": func() []any {
+				g := e.issue(ann)
+				if _, err := e.office.Revoke(t.Context(), grant.SignerOf(e.id), g, grant.Withdrawal{Link: g.ID()}); err != nil {
+					t.Fatal(err)
+				}
+				return []any{g.Bytes(), e.present(s, g, ann, number)}
+			},
+			"a forged presentation": func() []any {
+				p := e.present(s, good, ann, number)
+				p[len(p)-1] ^= 1
+				return []any{good.Bytes(), p}
+			},
+			"shown before": func() []any { return []any{good.Bytes(), e.present(s, good, ann, 0)} },
 		} {
 			number++
-			resolver := s.ask("redeem", args()...)
+			shown := args()
+			synctest.Wait()
+			frames.Store(0)
+			size.Store(0)
+			resolver := s.ask("redeem", shown...)
 			for {
 				op := s.next()
 				if op == nil {
 					t.Fatalf("%s: the session ended", what)
 				}
 				if d, ok := op.(*msg.Deliver); ok && d.To.Pos == resolver {
-					answer := fmt.Sprintf("%s %#v", d.Selector, d.Args)
+					synctest.Wait()
+					answer := fmt.Sprintf("%s %#v, %d frames, %d bytes", d.Selector, d.Args, frames.Load(), size.Load())
 					answers[answer] = append(answers[answer], what)
 					break
 				}

@@ -110,7 +110,7 @@ func New(cfg Config) *Office {
 	if o.said, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew}); err != nil {
 		panic(err)
 	}
-	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cut: o.known.Cut, Cache: new(grant.Cache)}
+	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cut: o.known.Cut, Even: true, Cache: new(grant.Cache)}
 	return o
 }
 

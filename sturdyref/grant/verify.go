@@ -20,6 +20,9 @@ type Verifier struct {
 	// Cut returns up to which of its messages the holder of leaf is still heard although link was revoked, or false if
 	// not at all; nil means not at all. Only messages ask. A [Set] has both, as its methods Has and Cut.
 	Cut func(link, leaf LinkID) (seq uint64, ok bool)
+	// Even has revocations looked at behind the signatures, not before: how long a refusal takes tells whoever shows a forged grant,
+	// or message, nothing of what was revoked. It is for those who answer strangers.
+	Even bool
 	// Cache remembers links whose signatures were good; nil means that every signature is checked every time.
 	Cache *Cache
 	// Checked, if not nil, is called for each signature that is checked, with the id of the link.
@@ -30,21 +33,40 @@ type Verifier struct {
 // It does what is cheap first, and signatures from the root on. Otherwise the error matches ErrRefused and is a
 // *Refusal. Who uses g is not looked at (see [Grant.CheckPresentation]), nor whether the subject is the right one.
 func (v *Verifier) Verify(g *Grant) error {
-	if err := v.Current(g); err != nil {
+	if !v.Even {
+		if err := v.Current(g); err != nil {
+			return err
+		}
+		return g.checkSignatures(v.Cache, v.Checked)
+	}
+	if err := v.timely(g); err != nil {
 		return err
 	}
-	return g.checkSignatures(v.Cache, v.Checked)
+	if err := g.checkSignatures(v.Cache, v.Checked); err != nil {
+		return err
+	}
+	return v.unrevoked(g)
 }
 
 // Current is Verify without the signatures, for a grant that was verified before: it costs next to nothing and is to be
 // asked whenever the grant is used.
 func (v *Verifier) Current(g *Grant) error {
+	if err := v.timely(g); err != nil {
+		return err
+	}
+	return v.unrevoked(g)
+}
+
+// timely checks that it is within the period of every link.
+func (v *Verifier) timely(g *Grant) error {
 	if len(g.links) == 0 {
 		return refuse(Malformed, 0, "there is no link in it")
 	}
-	if err := v.within(g, v.Now()); err != nil {
-		return err
-	}
+	return v.within(g, v.Now())
+}
+
+// unrevoked checks that no link was revoked.
+func (v *Verifier) unrevoked(g *Grant) error {
 	if v.Revoked == nil {
 		return nil
 	}
