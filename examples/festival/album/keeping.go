@@ -1,0 +1,144 @@
+package album
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hawser-go/hawser/seal"
+	"github.com/hawser-go/hawser/vat"
+)
+
+const (
+	// overhead is what each photo that is kept counts besides its size, so that small ones are not free.
+	overhead = 4 << 10
+	// contributed is how much of one's own album is kept here that others have added, in bytes.
+	contributed = 1 << 30
+)
+
+// Kept says what is here of the photos of an album.
+type Kept struct {
+	// Here are photos that are on this disk, of Bytes together, Missing those that should be, and Beyond those for which there is no room.
+	Here, Missing, Beyond int
+	Bytes                 int64
+	// Bad are shelves that had something else than what was asked for, or did not serve it to the end.
+	Bad []Failure
+}
+
+// fits returns the photos of an album for which there is room here, from the first.
+func (a *Album) fits() (in []Blob, beyond int) {
+	room := a.Room
+	if a.Own() {
+		room = contributed
+	}
+	for _, each := range a.Blobs {
+		if room < each.Size+overhead {
+			beyond++
+			continue
+		}
+		room -= each.Size + overhead
+		in = append(in, each)
+	}
+	return in, beyond
+}
+
+// Keep has photos of an album kept here, and served, from now on, up to so many bytes; 0 ends that. What there is is fetched now, and what comes
+// later by Sync.
+func (p *Peer) Keep(ctx context.Context, number int, room int64) (Kept, error) {
+	_, err := turn(ctx, p, func(_ context.Context, c *collection) (any, error) {
+		o, err := c.other(number)
+		if err == nil {
+			o.Room = room
+		}
+		return nil, err
+	})
+	if err != nil {
+		return Kept{}, err
+	}
+	return p.Sync(ctx, number)
+}
+
+// Sync asks an album's home what is new, and fetches what is to be kept of it and is not here. The error says why its home did not answer, or
+// that the disk fails: others may have had photos nevertheless.
+func (p *Peer) Sync(ctx context.Context, number int) (Kept, error) {
+	p.syncing.Lock()
+	defer p.syncing.Unlock()
+	a, silent := p.Read(ctx, number)
+	if a.Number == 0 || ctx.Err() != nil {
+		return Kept{}, silent
+	}
+	k, err := p.keep(ctx, &a)
+	if err == nil && !a.Own() && a.Role != AsReader && silent == nil {
+		silent = p.announce(ctx, &a)
+	}
+	return k, errors.Join(err, p.retain(ctx), silent)
+}
+
+func (p *Peer) keep(ctx context.Context, a *Album) (k Kept, err error) {
+	var in []Blob
+	in, k.Beyond = a.fits()
+	if a.Room == 0 && !a.Own() {
+		return Kept{}, nil
+	}
+	sources := p.sources(a.Shelves)
+	for _, each := range in {
+		if !p.blobs.own(ctx, each.name()) {
+			bad, err := p.blobs.Keep(ctx, each.name(), each.Size, sources)
+			k.Bad = append(k.Bad, bad...)
+			if err != nil && !errors.Is(err, ErrNowhere) {
+				return k, err
+			}
+			if err != nil {
+				k.Missing++
+				continue
+			}
+		}
+		k.Here++
+		k.Bytes += each.Size
+	}
+	return k, nil
+}
+
+// announce has the readers of an album told of this peer's shelf, or no more.
+func (p *Peer) announce(ctx context.Context, a *Album) error {
+	shelf := p.shelf
+	if a.Role == AsKeeper && a.Room == 0 {
+		shelf = ""
+	}
+	ref, err := p.reach.Redeem(a.Invitation)
+	if err != nil {
+		return err
+	}
+	_, err = asked(ctx, wait, func(ctx context.Context) (any, error) { return vat.As[KeeperRef](ref).Serve(ctx, shelf).Await(ctx) })
+	return err
+}
+
+// retain drops what nobody wants kept any more. p.syncing is held.
+func (p *Peer) retain(ctx context.Context) error {
+	wanted := make(map[seal.Name]bool)
+	_, err := turn(ctx, p, func(ctx context.Context, c *collection) (any, error) {
+		var all []int
+		for _, o := range c.Own {
+			all = append(all, o.Number)
+		}
+		for _, o := range c.Others {
+			if o.Room > 0 {
+				all = append(all, o.Number)
+			}
+		}
+		for _, number := range all {
+			a, err := c.album(ctx, number)
+			if err != nil {
+				return nil, err
+			}
+			in, _ := a.fits()
+			for _, each := range in {
+				wanted[each.name()] = true
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.blobs.Retain(wanted)
+}
