@@ -32,13 +32,16 @@ func (t *talker) add() {
 	})
 }
 
-func (t *talker) help(context.Context, string) (string, error) {
+func (t *talker) help(context.Context, string) (string, error) { return helpOf(t.commands), nil }
+
+// helpOf returns what can be typed.
+func helpOf(commands map[string]command) string {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(t.commands)) {
-		c := t.commands[name]
+	for _, name := range slices.Sorted(maps.Keys(commands)) {
+		c := commands[name]
 		fmt.Fprintf(&b, "  %-10s %-55s %s\n", name, c.args, c.what)
 	}
-	return strings.TrimRight(b.String(), "\n"), nil
+	return strings.TrimRight(b.String(), "\n")
 }
 
 func (t *talker) list(ctx context.Context, _ string) (string, error) {

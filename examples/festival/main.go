@@ -5,6 +5,7 @@
 //	go run ./examples/festival demo    an admin, three organisers and two visitors, each a process, and what each of them sees
 //	go run ./examples/festival keep    keeps a festival
 //	go run ./examples/festival join    joins one, as whatever one was invited
+//	go run ./examples/festival photos  shares albums of photos, each its owner's own: packages album and photos
 package main
 
 import (
@@ -23,6 +24,7 @@ const usage = `The programme of a festival, without a server.
   festival keep --dir D [--name N] [--days D,D] [--stages S,S]   keep a festival, as its admin
   festival join --dir D                                          join one, as organiser or visitor: prints a key, asks for the invitation
   festival demo                                                  run an admin, three organisers and two visitors as processes
+  festival photos                                                albums of photos: every owner shares their own, and there is no root
 
   festival keep --help, festival join --help                     say more
 `
@@ -35,7 +37,9 @@ func run(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	commands := map[string]func(ctx context.Context, args []string) error{"keep": keepCommand, "join": joinCommand, "demo": demoCommand, "post": postCommand}
+	commands := map[string]func(ctx context.Context, args []string) error{
+		"keep": keepCommand, "join": joinCommand, "demo": demoCommand, "post": postCommand, "photos": photosCommand,
+	}
 	name := ""
 	if len(args) > 0 {
 		name = args[0]
@@ -50,7 +54,7 @@ func run(args []string) int {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
 	default:
-		fmt.Fprintf(os.Stderr, "festival: no command %q: there are keep, join and demo\n", name)
+		fmt.Fprintf(os.Stderr, "festival: no command %q: there are keep, join, photos and demo\n", name)
 		return 2
 	}
 	err := command(ctx, args[1:])

@@ -96,7 +96,7 @@ func (t *talker) run(ctx context.Context, at string) error {
 			if !ok || line == "quit" {
 				return nil
 			}
-			t.heed(ctx, line)
+			heed(ctx, t.commands, line)
 		}
 	}
 }
@@ -105,9 +105,9 @@ func (t *talker) run(ctx context.Context, at string) error {
 const mailTick = 250 * time.Millisecond
 
 // heed does what was typed.
-func (t *talker) heed(ctx context.Context, line string) {
+func heed(ctx context.Context, commands map[string]command, line string) {
 	word, rest, _ := strings.Cut(line, " ")
-	c, ok := t.commands[word]
+	c, ok := commands[word]
 	if word == "" {
 		return
 	}
