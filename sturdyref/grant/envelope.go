@@ -33,6 +33,7 @@ var (
 	kindHead         = newKind("head", "head", 512)
 	kindMessage      = newKind("message", "msg", MaxMessage)
 	kindSnapshot     = newKind("snapshot", "snapshot", 512)
+	kindReceipt      = newKind("receipt", "receipt", 512)
 )
 
 func newKind(name, domain string, maxBytes int) *kind {

@@ -32,4 +32,6 @@ func (c *Cache) Grants() (n, size int) {
 }
 
 // Tables returns how many entries the tables of s have.
-func (s *Set) Tables() int { return len(s.links) + len(s.notices) + len(s.feeds) + len(s.shares) }
+func (s *Set) Tables() int {
+	return len(s.links) + len(s.notices) + len(s.named) + s.names.count + len(s.feeds) + len(s.shares)
+}

@@ -63,8 +63,10 @@ func (s *Set) put(r *record, now time.Time) (Notice, error) {
 	}
 	if old := s.notices[r.ID]; old != nil {
 		s.count(old, -old.size())
+		s.unname(old)
 	}
-	s.notices[r.ID] = r
+	s.notices[r.ID], s.named[r.id] = r, r
+	s.names.add(r.id, 0)
 	s.count(r, r.size())
 	f := s.feeds[r.feed]
 	if f == nil {
@@ -91,6 +93,11 @@ func later(a, b Feed) Feed {
 		return b
 	}
 	return a
+}
+
+func (s *Set) unname(r *record) {
+	delete(s.named, r.id)
+	s.names.remove(r.id, 0)
 }
 
 func (s *Set) count(r *record, size int) {
@@ -120,6 +127,7 @@ func (s *Set) Evict(now time.Time) [][32]byte {
 	for i, r := range lapsed {
 		ids[i] = r.ID
 		delete(s.notices, r.ID)
+		s.unname(r)
 		s.count(r, -r.size())
 		feeds[r.feed] = true
 		if r.head != nil {

@@ -78,6 +78,36 @@ func openNotice(b []byte) (*signed, error) {
 	return s, nil
 }
 
+// Concern is what a notice is about, and who says so.
+type Concern struct {
+	// Name names the notice by what it says: SHA-256 of the external data of its kind and its claims.
+	Name [32]byte
+	// Home is the subject of the grants concerned, By who has made the notice.
+	Home, By Key
+	// Link is the last link of the notice's witness: the one that is revoked, or one that shows why a head matters.
+	Link LinkID
+	// Revokes tells a revocation from a head.
+	Revokes bool
+}
+
+// ConcernOf reads what a notice is about, and checks it as [ParseRevocation] does: signatures are for [Set.Add]. Its error matches
+// ErrRefused and is a *Refusal.
+func ConcernOf(notice []byte) (Concern, error) {
+	s, err := openNotice(notice)
+	if err != nil {
+		return Concern{}, err
+	}
+	if s.kind == kindRevocation {
+		_, err = s.revocation()
+	} else {
+		_, err = s.head()
+	}
+	if err != nil {
+		return Concern{}, err
+	}
+	return Concern{Name: s.id(), Home: s.witness.Subject(), By: s.by, Link: s.witness.ID(), Revokes: s.kind == kindRevocation}, nil
+}
+
 // until returns when the last link of the witness is of no use anyway: when it has expired, and messages are no longer
 // accepted.
 func (s *signed) until() time.Time {

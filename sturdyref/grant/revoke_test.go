@@ -156,6 +156,11 @@ func TestT11Confusion(t *testing.T) {
 		"head":         must(s.Head(home, g, g.ID(), start)),
 		"snapshot":     must(grant.SignSnapshot(home, grant.Snapshot{Object: object, Version: 1, AsOf: start})),
 	}
+	concern, err := grant.ConcernOf(objects["revocation"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects["receipt"] = must(grant.SignReceipt(home, concern, start))
 	readers := map[string]func([]byte) error{
 		"grant":        func(b []byte) error { _, err := grant.Parse(b); return err },
 		"link":         func(b []byte) error { _, err := grant.Parse(array(b)); return err },
@@ -176,6 +181,7 @@ func TestT11Confusion(t *testing.T) {
 			return err
 		},
 		"snapshot": func(b []byte) error { _, err := grant.VerifySnapshot(b, home.key()); return err },
+		"receipt":  func(b []byte) error { _, err := grant.ParseReceipt(b); return err },
 	}
 	for name, read := range readers {
 		for what, b := range objects {
@@ -185,7 +191,7 @@ func TestT11Confusion(t *testing.T) {
 		}
 	}
 	// With the right header and claims, the signature of another kind does not do.
-	names := map[string]string{"grant": "grant", "presentation": "present", "message": "msg", "revocation": "revoke", "head": "head", "snapshot": "snapshot"}
+	names := map[string]string{"grant": "grant", "presentation": "present", "message": "msg", "revocation": "revoke", "head": "head", "snapshot": "snapshot", "receipt": "receipt"}
 	host, id := home.key(), g.ID()
 	claims := encode(fields{1: 1, 2: binding[:], 3: host[:], 4: id[:], 5: 1})
 	for name, domain := range names {

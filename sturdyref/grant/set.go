@@ -20,6 +20,8 @@ type Set struct {
 	mu      sync.Mutex
 	links   map[LinkID][]*record
 	notices map[[32]byte]*record
+	named   map[[32]byte]*record // by their names
+	names   branch
 	feeds   map[feedKey]*feed
 	used    int
 	shares  map[shareKey]int // how much of used is theirs
@@ -58,7 +60,7 @@ type Notice struct {
 // record is a notice and what is asked of it: a revocation, or a head.
 type record struct {
 	Notice
-	id       [32]byte // of the claims
+	id       [32]byte // its name: of the claims
 	feed     feedKey
 	until    time.Time
 	share    *shareKey // nil for the subject's
@@ -76,7 +78,7 @@ func (r *record) size() int { return len(r.Bytes) + 400 + 64*len(r.cut) }
 func NewSet(c *SetConfig) (*Set, error) {
 	s := &Set{
 		bytes: 128 << 20, skew: DefaultSkew,
-		links: make(map[LinkID][]*record), notices: make(map[[32]byte]*record), feeds: make(map[feedKey]*feed), shares: make(map[shareKey]int),
+		links: make(map[LinkID][]*record), notices: make(map[[32]byte]*record), named: make(map[[32]byte]*record), feeds: make(map[feedKey]*feed), shares: make(map[shareKey]int),
 	}
 	if c != nil {
 		if c.Bytes < 0 || c.Share < 0 {

@@ -257,6 +257,30 @@ func makeVectors(t *testing.T) vectors {
 	add(vector{Name: "head", Kind: "head", Bytes: head, Now: start.Unix(), By: keyBytes(anna), Number: 2, Digest: digest.Sum(nil)})
 	add(vector{Name: "head of the future", Kind: "head", Bytes: head, Now: start.Add(-61 * time.Second).Unix(), Refused: string(grant.NotYet)})
 
+	for name, notice := range map[string][]byte{"receipt of a revocation": revocation, "receipt of a head": head} {
+		of, err := grant.ConcernOf(notice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipt := must(grant.SignReceipt(home, of, start))
+		add(vector{Name: name, Kind: "receipt", Bytes: receipt, Host: keyBytes(home), IDs: []hexBytes{of.Link[:]}, Notice: notice, AsOf: start.Unix()})
+	}
+	of, err := grant.ConcernOf(revocation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pf := fields{1: 1, 2: keyBytes(home), 3: of.Link[:], 4: of.Name[:], 5: start.Unix()}
+	badReceipt := func(name string, f fields, by person, aad string, reason grant.Reason) {
+		add(vector{Name: name, Kind: "receipt", Bytes: coseOf("receipt", aad, encode(f)).seal(by), Host: keyBytes(home), Notice: revocation, Refused: string(reason)})
+	}
+	badReceipt("receipt by another", pf, mallet, "receipt", grant.Forged)
+	badReceipt("receipt signed as a snapshot", pf, home, "snapshot", grant.Forged)
+	badReceipt("receipt of another home", pf.with(2, keyBytes(mallet)), mallet, "receipt", grant.Misdirected)
+	badReceipt("receipt of another link", pf.with(3, third[:]), home, "receipt", grant.Misdirected)
+	badReceipt("receipt of another notice", pf.with(4, third[:]), home, "receipt", grant.Misdirected)
+	badReceipt("receipt without a time", pf.with(5, nil), home, "receipt", grant.Malformed)
+	badReceipt("receipt of the year 10000", pf.with(5, int64(253402300800)), home, "receipt", grant.Malformed)
+
 	content := []byte("Friday: Fiddlers")
 	first := must(grant.SignSnapshot(home, grant.Snapshot{Object: object, Version: 1, AsOf: start, Content: sha256.Sum256(content)}))
 	got, err := grant.VerifySnapshot(first, home.key())

@@ -41,7 +41,7 @@ type keyPub struct {
 // vector is one object and what a reader says of it. All bytes are hexadecimal, all times seconds since 1970.
 type vector struct {
 	Name    string   `json:"name"`
-	Kind    string   `json:"kind"` // grant, call, presentation, message, revocation, head, snapshot
+	Kind    string   `json:"kind"` // grant, call, presentation, message, revocation, head, receipt, snapshot
 	Bytes   hexBytes `json:"bytes,omitempty"`
 	Grant   hexBytes `json:"grant,omitempty"`   // that belongs to it
 	Now     int64    `json:"now,omitempty"`     // the verifier's clock
@@ -60,12 +60,13 @@ type vector struct {
 	By      hexBytes   `json:"by,omitempty"`      // who revokes
 	Digest  hexBytes   `json:"digest,omitempty"`  // of a head
 	Content hexBytes   `json:"content,omitempty"` // of a snapshot
+	Notice  hexBytes   `json:"notice,omitempty"`  // that a receipt is to be of
 
 	Method string   `json:"method,omitempty"` // of a call
 	Args   hexBytes `json:"args,omitempty"`   // of a call, as a list
 	Live   bool     `json:"live,omitempty"`
 	Uses   *uint64  `json:"uses,omitempty"`
-	AsOf   int64    `json:"asof,omitempty"`
+	AsOf   int64    `json:"asof,omitempty"` // of what the verifier knows; of a receipt
 }
 
 type hexBytes []byte
@@ -110,7 +111,7 @@ func TestVectors(t *testing.T) {
 			refused(t, v.Name, err, grant.Reason(v.Refused))
 		}
 	}
-	if len(kinds) != 7 {
+	if len(kinds) != 8 {
 		t.Errorf("the vectors are of %v", kinds)
 	}
 }
@@ -359,6 +360,19 @@ func (v *vector) read() error {
 			return err
 		}
 		return v.agree(vector{By: v.By, Number: s.Feed(grant.Key(v.By), home.key()).Seq})
+	case "receipt":
+		r, err := grant.ParseReceipt(v.Bytes)
+		if err != nil {
+			return err
+		}
+		of, err := grant.ConcernOf(v.Notice)
+		if err != nil {
+			return err
+		}
+		if !r.Confirms(of) {
+			return &grant.Refusal{Reason: grant.Misdirected, What: "a receipt of something else"}
+		}
+		return v.agree(vector{IDs: []hexBytes{r.Link[:]}, AsOf: r.AsOf.Unix()})
 	case "snapshot":
 		s, err := grant.VerifySnapshot(v.Bytes, grant.Key(v.Host))
 		if err != nil {
@@ -376,7 +390,7 @@ func (v *vector) read() error {
 // agree compares what was read with what v says.
 func (v *vector) agree(got vector) error {
 	got.Kind, got.Bytes, got.Grant, got.Now, got.Host, got.Binding, got.Name, got.Revoked, got.Refused = v.Kind, v.Bytes, v.Grant, v.Now, v.Host, v.Binding, v.Name, v.Revoked, v.Refused
-	got.Digest = v.Digest
+	got.Digest, got.Notice = v.Digest, v.Notice
 	a, err := json.Marshal(got)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ const kinds = {
   revocation: { aad: "hawser/revoke/v1", longest: 4096 },
   head: { aad: "hawser/head/v1", longest: 512 },
   snapshot: { aad: "hawser/snapshot/v1", longest: 512 },
+  receipt: { aad: "hawser/receipt/v1", longest: 512 },
 };
 for (const [name, kind] of Object.entries(kinds)) {
   const type = Buffer.from(`application/hawser-${name}+cbor`);
@@ -332,6 +333,25 @@ export async function checkHead(bytes, now) {
   await signatures(witness);
   await verify(c[2], envelope);
   return { by: c[2], number: c[4], last: c[5], digest: c[7] };
+}
+
+// checkReceipt checks that a receipt is one of a notice, which is to be good itself.
+export async function checkReceipt(bytes, notice) {
+  const envelope = open(kinds.receipt, bytes);
+  const c = fields(envelope.claims, { 1: version, 2: key, 3: hash, 4: hash, 5: isSeconds }, {});
+  await verify(c[2], envelope);
+  const [sealed, chain] = decode(notice);
+  const witness = parse(chain);
+  const names = [kinds.revocation, kinds.head].map((k) => {
+    try {
+      return sha256(k.aad, open(k, sealed).payload);
+    } catch {
+      return null;
+    }
+  });
+  const same = c[2].equals(witness.subject) && c[3].equals(witness.id) && names.some((n) => n !== null && n.equals(c[4]));
+  need(same, "meant for another", "receipt");
+  return { link: c[3], asOf: c[5] };
 }
 
 export async function checkSnapshot(bytes, home, content) {

@@ -3,7 +3,7 @@
 //   npm ci --ignore-scripts && node verify.mjs ../vectors.json
 
 import { readFileSync } from "node:fs";
-import { checkHead, checkMessage, checkPresentation, checkRevocation, checkSnapshot, parse, permits, Refused, verifyGrant } from "./grant.mjs";
+import { checkHead, checkMessage, checkPresentation, checkReceipt, checkRevocation, checkSnapshot, parse, permits, Refused, verifyGrant } from "./grant.mjs";
 
 const hex = (text) => Buffer.from(text ?? "", "hex");
 const same = (what, got, want) => {
@@ -52,6 +52,13 @@ async function read(v) {
         same("signer", h.by.toString("hex"), v.by);
         same("number", h.number, v.number);
         same("digest", h.digest.toString("hex"), v.digest);
+      };
+    }
+    case "receipt": {
+      const r = await checkReceipt(hex(v.bytes), hex(v.notice));
+      return () => {
+        same("link", r.link.toString("hex"), v.ids);
+        same("as of", r.asOf, v.asof);
       };
     }
     case "snapshot": {
