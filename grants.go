@@ -127,33 +127,6 @@ func (n *Node) RedeemLive(g *grant.Grant, signer crypto.Signer, at sturdyref.Pee
 	return n.home.LiveGrant(g, signer, at)
 }
 
-// RevokeGrant revokes the last link of a grant, for good, and with it everything that was delegated from it: as its issuer, as
-// that of any link before it, or as its holder, who renounces it. If it is about an object of this node then what was given by
-// it has ended, and that is on the disk, when RevokeGrant returns. The notice returned proves itself: the object's home, if that
-// is another node, and whoever else verifies such grants, is to be told (see [Node.Notify]); until then they know nothing of it.
-func (n *Node) RevokeGrant(ctx context.Context, g *grant.Grant, reason string) (notice []byte, err error) {
-	if n.signer == nil {
-		return nil, errSigner
-	}
-	o := n.root.office
-	if n.child {
-		return nil, errOfferHere
-	}
-	return o.Revoke(ctx, n.signer, g, grant.Withdrawal{Link: g.ID(), Reason: reason})
-}
-
-// Notify tells the node at a place what was revoked of its grants. The promise returned is fulfilled when it has learned that,
-// what was given has ended and its disk has it, and breaks with ErrGrantRefused if the notice is not good or does not matter
-// there.
-func (n *Node) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
-	return n.home.Notify(notice, at)
-}
-
-// Learn takes in a notice that somebody else has passed on, as [Node.Notify] has another node do.
-func (n *Node) Learn(ctx context.Context, notice []byte) error {
-	return n.root.office.Learn(ctx, notice)
-}
-
 // SignCall returns a message by which the holder of a grant calls a method of what it opens, without a session: somebody brings
 // it to the object's home, with the grant ([Node.Deliver]), perhaps long after. signer is the holder's key, nil for the node's
 // own. seq counts the messages by that grant, from 1: the same number is heard once. Every link of the grant needs an accept-by

@@ -42,7 +42,7 @@ func closedNode(t *testing.T, dir string) *hawser.Node {
 func TestClosedDoorAfterRestart(t *testing.T) {
 	ctx := context.Background()
 	revoke := func(t *testing.T, host *hawser.Node, g *grant.Grant) {
-		if _, err := host.RevokeGrant(ctx, g, ""); err != nil {
+		if _, _, err := host.RevokeGrant(ctx, g, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestClosedDoorAfterRestart(t *testing.T) {
 		"revoked before": {running: revoke},
 		"revoked after":  {after: revoke},
 		"renounced meanwhile": {away: func(t *testing.T, hostDir string, holder *hawser.Node, g *grant.Grant) {
-			notice, err := holder.RevokeGrant(ctx, g, "")
+			notice, _, err := holder.RevokeGrant(ctx, g, "")
 			if err != nil {
 				t.Fatal(err)
 			}

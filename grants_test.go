@@ -96,9 +96,9 @@ func TestGrants(t *testing.T) {
 	if n, err := deposit(bill, bills, 1); n != 9 || err != nil {
 		t.Fatal("after a restart", n, err)
 	}
-	notice, err := ann.RevokeGrant(ctx, bills, "he is gone")
-	if err != nil {
-		t.Fatal(err)
+	notice, none, err := ann.RevokeGrant(ctx, bills, "he is gone")
+	if err != nil || none != nil {
+		t.Fatal(none, err)
 	}
 	if n, err := deposit(ann, anns, 1); n != 10 || err != nil {
 		t.Fatal(n, err)
@@ -107,8 +107,18 @@ func TestGrants(t *testing.T) {
 	if n, err := held.Balance(ctx).Await(ctx); n != 10 || err != nil {
 		t.Fatal("nobody has told the bank yet:", n, err)
 	}
-	if ok, err := ann.Notify(notice, bank.Location()).Await(ctx); !ok || err != nil {
-		t.Fatal(ok, err)
+	asked := time.Now()
+	receipt, err := ann.Notify(notice, bank.Location()).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := grant.ConcernOf(notice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := grant.ParseReceipt(receipt)
+	if err != nil || !r.Confirms(of) || r.Home != grant.KeyOf(bank.Signer()) || r.Link != bills.ID() || r.AsOf.Before(asked) || r.AsOf.After(time.Now().Add(time.Second)) {
+		t.Fatalf("the receipt: %+v, %v", r, err)
 	}
 	if _, err := held.Balance(ctx).Await(ctx); err == nil {
 		t.Error("what was revoked works")
@@ -194,7 +204,7 @@ func TestGrantsOutlast(t *testing.T) {
 	if r, err := vat.Result[account](durableAccount(t, host).Send(ctx, "report")).Await(ctx); err != nil || r.Seen["account inquires"] != 4 || len(r.Wrong) > 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := host.RevokeGrant(ctx, g, ""); err != nil {
+	if _, _, err := host.RevokeGrant(ctx, g, ""); err != nil {
 		t.Fatal(err)
 	}
 	inquire()
@@ -251,7 +261,7 @@ func TestIntroductionWhileAway(t *testing.T) {
 		<-lost
 		stop()
 	}
-	if _, err := bank.RevokeGrant(ctx, bills, ""); err != nil {
+	if _, receipt, err := bank.RevokeGrant(ctx, bills, ""); receipt == nil || err != nil {
 		t.Fatal(err)
 	}
 	if _, err := live.Deposit(ctx, 1).Await(ctx); !errors.Is(err, hawser.ErrGrantOver) {

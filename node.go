@@ -13,6 +13,7 @@ import (
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -35,7 +36,8 @@ type shared struct {
 	dir *dir
 	own *vat.Vat // where the runtime's objects live
 
-	durables *durables // nil if there are none
+	durables *durables    // nil if there are none
+	notices  *store.Store // where these are without durables; guarded by mu
 	office   *warden.Office
 	kinds    []vat.Kind // the program's, and the runtime's own
 
@@ -103,7 +105,7 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("hawser: open: %w", context.Cause(ctx))
 	}
-	s.office = warden.New(warden.Config{Host: grant.Key(id.Public().Signing), Logger: c.Logger.Named("grants")})
+	s.office = warden.New(warden.Config{Signer: grant.SignerOf(id), Store: s.noticeStore(c), Logger: c.Logger.Named("grants")})
 	s.kinds = slices.Concat(c.Kinds, s.office.Kinds())
 	if err := s.openDurables(c); err != nil {
 		return nil, err
@@ -118,6 +120,7 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 		_ = s.own.Close()
 		_ = s.durables.stop()
 		_ = s.durables.close()
+		_ = s.closeNotices()
 		return nil, err
 	}
 	if s.dir != nil && n.port != 0 {
@@ -126,6 +129,7 @@ func (s *shared) open(ctx context.Context, c Config) (*Node, error) {
 			_ = n.home.Close()
 			_ = s.own.Close()
 			_ = s.durables.close()
+			_ = s.closeNotices()
 			return nil, err
 		}
 	}
@@ -359,6 +363,7 @@ func (s *shared) close() error {
 	if e := s.durables.close(); stopped == nil { // else it is the same failure
 		err = errors.Join(err, e)
 	}
+	err = errors.Join(err, s.closeNotices())
 	<-s.done
 	if s.dir != nil {
 		err = errors.Join(err, s.dir.close())

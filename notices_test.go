@@ -14,7 +14,7 @@ import (
 )
 
 // What was revoked in a node's directory while the node did not run is revoked when it is back, what had been redeemed included,
-// and stays so when the file has gone. Notices about other homes, and remarks, do not matter.
+// and stays so when the file has gone. So is what the node's owner has heard, or said, about grants of others. Remarks do not matter.
 func TestNoticesInADir(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	file := filepath.Join(dir, "notices")
@@ -28,6 +28,10 @@ func TestNoticesInADir(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere, err := other.Issue("purse", "owner", termsFor(bank, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := other.Issue("purse", "owner", termsFor(bank, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +74,35 @@ func TestNoticesInADir(t *testing.T) {
 		if err := deposit(ann, anns); err != nil {
 			t.Errorf("%s: what was not: %v", when, err)
 		}
+		if err := bank.VerifyGrant(elsewhere); !errors.Is(err, grant.Withdrawn) {
+			t.Errorf("%s: what the bank has renounced: %v", when, err)
+		}
+		if err := bank.VerifyGrant(kept); err != nil {
+			t.Errorf("%s: what it has not: %v", when, err)
+		}
 		if err := bank.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+
+	// The next that the node says of another home follows from what was said at the desk.
+	bank = pursed(t, dir, nil)
+	longer, err := kept.Delegate(bank.Signer(), termsFor(ann, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice, receipt, err := bank.RevokeGrant(ctx, longer, "")
+	if err != nil || receipt != nil {
+		t.Fatal(receipt, err)
+	}
+	if r, err := grant.ParseRevocation(notice); err != nil || r.Seq != 2 {
+		t.Errorf("%+v, %v; want number 2", r, err)
+	}
+	if err := bank.VerifyGrant(longer); !errors.Is(err, grant.Withdrawn) {
+		t.Errorf("what the node itself has revoked: %v", err)
+	}
+	if err := bank.Close(); err != nil {
+		t.Fatal(err)
 	}
 
 	if err := os.WriteFile(file, []byte(text[:len(text)-9]+"\n"), 0o600); err != nil {

@@ -167,7 +167,7 @@ func redeemed(links int) opener {
 			return work{}, err
 		}
 		b := g.Bytes()
-		office := warden.New(warden.Config{Host: g.Subject(), Now: func() time.Time { return grantTime }})
+		office := warden.New(warden.Config{Signer: grantHome, Now: func() time.Time { return grantTime }})
 		v := vat.New(&vat.Config{Name: "home", Kinds: office.Kinds()})
 		if err := office.Offer(g.Object(), v, map[string]warden.Role{g.Role(): {Open: func(ctx context.Context, _ warden.Holder) (vat.Ref, error) {
 			return spawnBird(ctx), nil

@@ -22,11 +22,14 @@ type bootstrap interface {
 	MailTo(ctx context.Context, drop string, record, bundle, life []byte) error
 	Redeem(ctx context.Context, shown, presentation []byte) (vat.Ref, error)
 	Notify(ctx context.Context, notice []byte) (vat.Ref, error)
+	ListNotices(ctx context.Context, about, prefix, digest []byte) ([]byte, error)
+	GetNotices(ctx context.Context, about, names []byte) ([][]byte, error)
 	Deliver(ctx context.Context, shown, message []byte) (vat.Ref, error)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{
 	"DepositGift": "deposit-gift", "WithdrawGift": "withdraw-gift", "RelayGift": "relay-gift", "MailTo": "mail-to",
+	"ListNotices": "list-notices", "GetNotices": "get-notices",
 })
 
 // lobby is the bootstrap object of one session. Its turns are the home vat's.

@@ -19,7 +19,7 @@ import (
 // withdraw has a site revoke a grant of its own.
 func withdraw(t *testing.T, s *site, g *grant.Grant) {
 	t.Helper()
-	if _, err := s.grants.Revoke(context.Background(), grant.SignerOf(s.id), g, grant.Withdrawal{Link: g.ID()}); err != nil {
+	if _, _, err := s.grants.Revoke(context.Background(), grant.SignerOf(s.id), g, grant.Withdrawal{Link: g.ID()}); err != nil {
 		t.Error(err)
 	}
 }

@@ -79,34 +79,33 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 // errLongGrant says why a closed door has not opened.
 var errLongGrant = fmt.Errorf("home: the grant was not shown at the door: with its presentation it has more than %d bytes: have one issued with fewer links or caveats, or have the door opened by something else", netlayer.MaxCredential)
 
-// Notify tells a peer what was revoked of its grants: a notice made by grant.Revoke, or a head. The promise returned is fulfilled when it is
-// so there, and on its disk; it breaks with warden.ErrRefused if the notice is not good or does not matter there.
-func (h *Home) Notify(notice []byte, at sturdyref.Peer) promise.Promise[bool] {
-	return h.bring(at, "notify", func(o *warden.Office) vat.Ref { return o.Hear(notice) }, notice)
-}
-
 // Deliver brings a peer a message by a grant about an object of its, which anybody may carry. The promise returned is fulfilled when it is certain
 // that the call is made, and on the peer's disk; it breaks with warden.ErrRefused if the message is not good, or comes too late.
 func (h *Home) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
-	return h.bring(at, "deliver", func(o *warden.Office) vat.Ref { return o.Deliver(g, message) }, g.Bytes(), message)
+	return vat.Result[bool](h.bring(at, "deliver", func(o *warden.Office) vat.Ref { return o.Deliver(g, message) }, g.Bytes(), message))
 }
 
 // bring sends a peer's bootstrap object what proves itself; here does the same at this node.
-func (h *Home) bring(at sturdyref.Peer, selector passable.Symbol, here func(*warden.Office) vat.Ref, args ...any) promise.Promise[bool] {
+func (h *Home) bring(at sturdyref.Peer, selector passable.Symbol, here func(*warden.Office) vat.Ref, args ...any) vat.Ref {
 	if h.isOwn(at.ID()) {
 		if h.cfg.Office == nil {
-			return promise.Broken[bool](warden.ErrRefused)
+			return vat.Broken(warden.ErrRefused)
 		}
-		return vat.Result[bool](here(h.cfg.Office))
+		return here(h.cfg.Office)
 	}
-	return vat.Result[bool](h.request(&request{peer: at.Clone(), fetch: func(l *link) vat.Ref {
+	return h.tell(at, selector, args...)
+}
+
+// tell sends a peer's bootstrap object a message that has to do with grants.
+func (h *Home) tell(at sturdyref.Peer, selector passable.Symbol, args ...any) vat.Ref {
+	return h.request(&request{peer: at.Clone(), fetch: func(l *link) vat.Ref {
 		return l.session.Ask(selector, func(info netlayer.Info) ([]any, error) {
 			if !slices.Contains(info.Features, FeatureRedeem) {
 				return nil, errNoGrants
 			}
 			return args, nil
 		})
-	}}))
+	}})
 }
 
 var (

@@ -16,7 +16,7 @@ import (
 // offering has a site take grants about its actor, and returns one for who is named.
 func (s *site) offering(holder grant.Key) *grant.Grant {
 	s.t.Helper()
-	s.office = func() *warden.Office { return warden.New(warden.Config{Host: grant.Key(s.id.Public().Signing)}) }
+	s.office = func() *warden.Office { return warden.New(warden.Config{Signer: grant.SignerOf(s.id)}) }
 	s.offer = func(o *warden.Office) {
 		v, err := s.depot.Vat("v")
 		if err != nil {
@@ -79,7 +79,7 @@ func TestT07GrantInLastingSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.grants.Learn(context.Background(), notice); err != nil {
+		if _, err := b.grants.Learn(context.Background(), notice); err != nil {
 			t.Fatal(err)
 		}
 		for _, crash := range []func(){func() {}, a.crash, b.crash} {

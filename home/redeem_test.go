@@ -33,7 +33,7 @@ type granting struct {
 func grantingAt(t *testing.T, n *mem.Network, change func(*home.Config)) *granting {
 	t.Helper()
 	g, id := new(granting), identity(t)
-	g.office = warden.New(warden.Config{Host: grant.Key(id.Public().Signing)})
+	g.office = warden.New(warden.Config{Signer: grant.SignerOf(id)})
 	g.party = join(t, n, "e", id, func(c *home.Config) {
 		c.Office = g.office
 		if change != nil {
@@ -167,7 +167,7 @@ func TestT30OneRefusal(t *testing.T) {
 			},
 			"revoked": func() []any {
 				g := e.issue(ann)
-				if _, err := e.office.Revoke(t.Context(), grant.SignerOf(e.id), g, grant.Withdrawal{Link: g.ID()}); err != nil {
+				if _, _, err := e.office.Revoke(t.Context(), grant.SignerOf(e.id), g, grant.Withdrawal{Link: g.ID()}); err != nil {
 					t.Fatal(err)
 				}
 				return []any{g.Bytes(), e.present(s, g, ann, number)}

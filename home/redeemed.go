@@ -92,14 +92,6 @@ func (h *Home) redeems(l *link, args []any) captp.Errand {
 	}
 }
 
-// Notify takes in what was revoked of this node's grants, from whoever says so: it proves itself. The answer comes when that is so.
-func (b *lobby) Notify(_ context.Context, notice []byte) (vat.Ref, error) {
-	if b.h.cfg.Office == nil {
-		return vat.Ref{}, warden.ErrRefused
-	}
-	return b.h.cfg.Office.Hear(notice), nil
-}
-
 // Deliver hears a message by a grant, from whoever has carried it here. The answer says that the call will be made, and nothing of what it brings.
 func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, error) {
 	if b.h.cfg.Office == nil {

@@ -33,7 +33,7 @@ const maxOwed = 8
 // Owes reports whether an answer can be owed to whoever shows a grant: if it is good, and what it opens is kept here. If the object is not on
 // offer the program may not have come to that yet, after a start.
 func (o *Office) Owes(g *grant.Grant) bool {
-	if o.depot == nil || g.Subject() != o.cfg.Host || o.verifier.Verify(g) != nil {
+	if o.depot == nil || g.Subject() != o.host || o.verifier.Verify(g) != nil {
 		return false
 	}
 	o.mu.Lock()

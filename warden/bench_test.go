@@ -15,7 +15,7 @@ func BenchmarkCall(b *testing.B) {
 	for _, durable := range []bool{false, true} {
 		for _, reached := range []int{0, 32, 1024} {
 			b.Run(fmt.Sprintf("durable=%v/reached=%d", durable, reached), func(b *testing.B) {
-				office := warden.New(warden.Config{Host: host.key()})
+				office := warden.New(warden.Config{Signer: host})
 				defer office.Close()
 				var v *vat.Vat
 				if durable {

@@ -115,7 +115,7 @@ func TestNothingStays(t *testing.T) {
 func TestManyOpen(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		s.office.Close()
-		s.office = warden.New(warden.Config{Host: host.key(), MaxOpen: 32})
+		s.office = warden.New(warden.Config{Signer: host, MaxOpen: 32})
 		begin := func() { s.office.Start(); s.offer() }
 		if s.m != nil {
 			s.m.Config.Kinds = append(s.office.Kinds(), testKinds...)
@@ -142,7 +142,7 @@ func TestManyOpen(t *testing.T) {
 		want(t, opens(one), nil)
 		if s.m != nil {
 			s.office.Close()
-			s.office = warden.New(warden.Config{Host: host.key(), MaxOpen: 32})
+			s.office = warden.New(warden.Config{Signer: host, MaxOpen: 32})
 			s.m.Config.Kinds = append(s.office.Kinds(), testKinds...)
 			s.m.Crash()
 			s.begin()
@@ -224,7 +224,7 @@ func TestRolePanics(t *testing.T) {
 
 // Grants of which links are counted are opened, used, revoked, and the office is closed, all at once, with objects in several durable vats.
 func TestAllAtOnce(t *testing.T) {
-	office := warden.New(warden.Config{Host: host.key()})
+	office := warden.New(warden.Config{Signer: host})
 	m := vattest.New(t, append(office.Kinds(), testKinds...)...)
 	m.Config.Amnesia = false
 	m.Restart()
@@ -267,7 +267,7 @@ func TestAllAtOnce(t *testing.T) {
 						return
 					}
 					if i%3 == 0 {
-						_, _ = office.Revoke(t.Context(), anna, g, grant.Withdrawal{Link: g.ID()})
+						_, _, _ = office.Revoke(t.Context(), anna, g, grant.Withdrawal{Link: g.ID()})
 					}
 				}
 			})
@@ -352,7 +352,7 @@ func TestKnownNoticeIsNotWritten(t *testing.T) {
 
 // What was given before a restart is shown again, and revoked, and expires, at one moment.
 func TestOpenedAgainWhileRevoked(t *testing.T) {
-	office := warden.New(warden.Config{Host: host.key()})
+	office := warden.New(warden.Config{Signer: host})
 	m := vattest.New(t, append(office.Kinds(), testKinds...)...)
 	defer func() { office.Close() }()
 	begin := func() {
@@ -375,7 +375,7 @@ func TestOpenedAgainWhileRevoked(t *testing.T) {
 		all = append(all, g)
 	}
 	office.Close()
-	office = warden.New(warden.Config{Host: host.key()})
+	office = warden.New(warden.Config{Signer: host})
 	m.Config.Kinds = append(office.Kinds(), testKinds...)
 	m.Restart()
 	begin()
@@ -388,7 +388,7 @@ func TestOpenedAgainWhileRevoked(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if _, err := office.Revoke(t.Context(), host, g, grant.Withdrawal{Link: g.ID()}); err != nil {
+			if _, _, err := office.Revoke(t.Context(), host, g, grant.Withdrawal{Link: g.ID()}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -119,8 +119,14 @@ func (d *dying) steps() []func() error {
 				d.ups++
 			}
 		},
-		func() error { return d.office.Learn(context.Background(), d.revoke(anna, d.counted)) },
-		func() error { return d.office.Learn(context.Background(), d.revoke(host, d.g)) },
+		func() error {
+			_, err := d.office.Learn(context.Background(), d.revoke(anna, d.counted))
+			return err
+		},
+		func() error {
+			_, err := d.office.Learn(context.Background(), d.revoke(host, d.g))
+			return err
+		},
 	}
 }
 

@@ -37,7 +37,7 @@ func (o *Office) wind() {
 	for _, a := range o.owed {
 		sooner(a.grant.Expires())
 	}
-	if n, _ := o.known.Len(); n > 0 {
+	if o.remembers() {
 		sooner(now.Add(longestWait))
 	}
 	if !next.IsZero() && o.started && !o.closed {
@@ -102,7 +102,10 @@ func (o *Office) expire() {
 		o.silence(e)
 	}
 	o.unpin(keys)
-	if n, _ := o.known.Len(); n+len(over)+len(keys) > 0 {
+	o.mu.Lock()
+	remembers := o.remembers()
+	o.mu.Unlock()
+	if remembers || len(over)+len(keys) > 0 {
 		o.lapse(now)
 	}
 	for _, e := range over {
@@ -113,19 +116,34 @@ func (o *Office) expire() {
 
 // sever ends what a grant has come to; done is called when that is so, and on the disk.
 func (o *Office) sever(e *given, done func(error)) {
-	o.forget(e)
-	if _, v := e.mandate(); v != nil {
-		v.Enqueue(&severing{e, done})
+	o.mu.Lock()
+	waits, ending := o.endings[e]
+	o.endings[e] = append(waits, done)
+	o.mu.Unlock()
+	if ending {
 		return
 	}
-	done(nil)
+	o.forget(e)
+	if _, v := e.mandate(); v != nil {
+		v.Enqueue(&severing{e})
+		return
+	}
+	o.severed(e, nil)
+}
+
+// severed tells those who wait for it that what a grant has come to has ended.
+func (o *Office) severed(e *given, err error) {
+	o.mu.Lock()
+	waits := o.endings[e]
+	delete(o.endings, e)
+	o.mu.Unlock()
+	for _, done := range waits {
+		done(err)
+	}
 }
 
 // severing is the turn in which a mandate ends. It comes behind the one in which it is made, if that has not been yet.
-type severing struct {
-	*given
-	done func(error)
-}
+type severing struct{ *given }
 
 // Run implements promise.Job.
 func (s *severing) Run(ctx context.Context) error {
@@ -139,7 +157,7 @@ func (s *severing) Run(ctx context.Context) error {
 // Done implements promise.Job.
 func (s *severing) Done(err error) {
 	s.office.unpin([]string{pinKey(pinsOfMandates, s.until, s.links...)})
-	s.done(err)
+	s.office.severed(s.given, err)
 }
 
 // unpin lets go of what is pinned, if it is.

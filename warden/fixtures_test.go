@@ -147,7 +147,7 @@ func each(t *testing.T, fn func(t *testing.T, s *site)) {
 }
 
 func (s *site) newOffice() *warden.Office {
-	return warden.New(warden.Config{Host: host.key(), Now: func() time.Time { return time.Now().Add(-s.back) }})
+	return warden.New(warden.Config{Signer: host, Now: func() time.Time { return time.Now().Add(-s.back) }})
 }
 
 // begin has the office work with the process that runs.

@@ -142,7 +142,7 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 
 // hears says whether a message is to be heard now, and returns its arguments.
 func (o *Office) hears(g *grant.Grant, m *grant.Message) ([]any, error) {
-	if err := o.verifier.CheckMessage(g, m, o.cfg.Host); err != nil {
+	if err := o.verifier.CheckMessage(g, m, o.host); err != nil {
 		return nil, err
 	}
 	model, err := modelcbor.Decode(m.Args, func(uint64) (passable.Reference, error) { return nil, errNoReference })

@@ -156,7 +156,7 @@ func (u *uses) Uses(id grant.LinkID) uint64 {
 
 // AsOf implements grant.State. This node knows of itself what it has revoked.
 func (u *uses) AsOf(issuer, subject grant.Key) time.Time {
-	if issuer == u.office.cfg.Host {
+	if issuer == u.office.host {
 		return u.office.clock.Now()
 	}
 	return u.office.known.AsOf(issuer, subject)

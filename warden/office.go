@@ -2,6 +2,7 @@ package warden
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -37,8 +39,9 @@ type Holder struct {
 
 // Config says what an Office needs.
 type Config struct {
-	// Host is the key by which grants name this node: the subject of those that are redeemed here.
-	Host grant.Key
+	// Signer is the key by which grants name this node, the subject of those that are redeemed here; it signs receipts of what was revoked of
+	// them. Required.
+	Signer crypto.Signer
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 	// Skew is how far the clocks of issuers may be off, as that of a grant.Verifier.
@@ -47,20 +50,25 @@ type Config struct {
 	// memory, and room in the store, until it is over, and holders can make as many as they like. It is a quarter for each link further
 	// down, so that nobody takes all the room of who has passed a grant on to them.
 	MaxOpen int
-	Logger  hclog.Logger
+	// Store opens what notices are kept in where no depot is used (see Use). It is called once, when there is something to keep; nil keeps
+	// them in memory.
+	Store  func() (*store.Store, error)
+	Logger hclog.Logger
 }
 
 // Office is where grants become references: it knows which objects are on offer, in which roles, what was given and what was
 // revoked. Its methods may be called from any goroutine.
 type Office struct {
 	cfg      Config
+	host     grant.Key
 	log      hclog.Logger
 	clock    *grant.Clock
 	verifier grant.Verifier
 	known    *grant.Set // what was revoked of this node's grants
 	said     *grant.Set // what this node has revoked of those of others
 	signing  sync.Mutex // held while the next notice of a signer is made
-	depot    *vat.Depot // nil if nothing is kept
+	depot    *vat.Depot // nil if nothing is given for good
+	store    func() (*store.Store, error)
 
 	mu      sync.Mutex
 	offers  map[grant.ObjectID]*offer
@@ -71,7 +79,10 @@ type Office struct {
 	hearers map[grant.LinkID]int      // how many of these there are by way of a link
 	owed    []asked                   // from before, until the object is offered
 	tallies map[grant.LinkID]tallying // of links that count uses
+	homes   map[grant.Key]*elsewhere  // of other nodes
 	ended   func(name [16]byte)
+	endings map[*given][]func(error) // who waits until what is being severed has ended
+	begins  []func()                 // what Start does
 	started bool
 	alarm   *time.Timer
 	next    time.Time // when it goes off
@@ -100,11 +111,15 @@ func New(cfg Config) *Office {
 		cfg.Logger = hclog.NewNullLogger()
 	}
 	o := &Office{
+		host: grant.KeyOf(cfg.Signer), homes: make(map[grant.Key]*elsewhere), endings: make(map[*given][]func(error)),
 		names: make(map[[16]byte]*given), links: make(map[grant.LinkID]map[*given]struct{}), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int), tallies: make(map[grant.LinkID]tallying),
+	}
+	if cfg.Store != nil {
+		o.store = sync.OnceValues(cfg.Store)
 	}
 	o.clock = grant.NewClock(cfg.Now, time.Time{})
 	var err error
-	if o.known, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew, Wanted: func(subject grant.Key) bool { return subject == cfg.Host }}); err != nil {
+	if o.known, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew, Wanted: func(subject grant.Key) bool { return subject == o.host }}); err != nil {
 		panic(err) // the defaults are not out of range
 	}
 	if o.said, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew}); err != nil {
@@ -131,15 +146,20 @@ func (o *Office) Start() {
 			over = append(over, e)
 		}
 	}
+	begins := o.begins
+	o.begins = nil
 	o.mu.Unlock()
 	for _, e := range over {
 		o.sever(e, func(error) {}) // the process has ended before that was done
+	}
+	for _, fn := range begins {
+		fn()
 	}
 	o.wind()
 }
 
 // Host returns the key by which grants name this node.
-func (o *Office) Host() grant.Key { return o.cfg.Host }
+func (o *Office) Host() grant.Key { return o.host }
 
 // Parse reads a grant, as [grant.Parse] does, and spares the work for one that was shown before and was good: it still has to be checked
 // whether it is.
@@ -153,7 +173,7 @@ func (o *Office) Check(g *grant.Grant) error {
 
 // Over reports whether a grant is no good, or not any more, whatever is on offer here.
 func (o *Office) Over(g *grant.Grant) bool {
-	return g.Subject() != o.cfg.Host || o.verifier.Verify(g) != nil
+	return g.Subject() != o.host || o.verifier.Verify(g) != nil
 }
 
 // Offer has grants about object open roles of it from now on: in turns of v, the object's vat. Objects that are durable are offered anew

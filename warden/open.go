@@ -77,7 +77,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 
 // check says what a grant opens, if it is good.
 func (o *Office) check(g *grant.Grant) (*vat.Vat, Role, error) {
-	if g.Subject() != o.cfg.Host {
+	if g.Subject() != o.host {
 		return nil, Role{}, fmt.Errorf("%w: its subject is not this node", grant.ErrRefused)
 	}
 	if err := o.verifier.Verify(g); err != nil {

@@ -25,7 +25,7 @@ func (s *site) revoke(by person, g *grant.Grant) []byte {
 
 func (s *site) learn(notice []byte) {
 	s.t.Helper()
-	if err := s.office.Learn(context.Background(), notice); err != nil {
+	if _, err := s.office.Learn(context.Background(), notice); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -81,7 +81,7 @@ func TestT23LearnRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, b := range map[string][]byte{"nothing": nil, "rubbish": []byte("rubbish"), "forged": strangers, "another node's": notice} {
-			if err := s.office.Learn(t.Context(), b); !errors.Is(err, grant.ErrRefused) {
+			if _, err := s.office.Learn(t.Context(), b); !errors.Is(err, grant.ErrRefused) {
 				t.Errorf("%s: %v", what, err)
 			}
 			if _, err := s.office.Hear(b).Await(t.Context()); !errors.Is(err, warden.ErrRefused) {
@@ -95,8 +95,8 @@ func TestT23LearnRefuses(t *testing.T) {
 		good := s.revoke(host, g)
 		s.learn(good)
 		s.learn(good)
-		if ok, err := vat.Result[bool](s.office.Hear(good)).Await(t.Context()); !ok || err != nil {
-			t.Error(ok, err)
+		if receipt, err := vat.Result[[]byte](s.office.Hear(good)).Await(t.Context()); receipt == nil || err != nil {
+			t.Error(receipt, err)
 		}
 	})
 }
@@ -106,7 +106,7 @@ func TestT19Turn(t *testing.T) {
 	for what, end := range map[string]func(s *site, g *grant.Grant){
 		"revoked": func(s *site, g *grant.Grant) {
 			notice := s.revoke(host, g)
-			go func() { _ = s.office.Learn(context.Background(), notice) }()
+			go func() { _, _ = s.office.Learn(context.Background(), notice) }()
 		},
 		"expired": func(*site, *grant.Grant) { time.Sleep(time.Hour + 61*time.Second) },
 	} {
@@ -167,6 +167,86 @@ func TestT25Fresh(t *testing.T) {
 		s.restart(true)
 		must[string](t, s.office.Open(g), "title")
 	})
+}
+
+// T25: one key may have two who number its revocations, say a node and its owner at a desk, who do not know of each other. All that they
+// revoke is revoked. As long as somebody knows more of it than who has signed the head, nothing is fresh to them; and who knows all of it signs
+// one that is good again.
+func TestT25TwoSourcesOfNumbers(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		root := issue(t, "reader", anna)
+		mine := func() *grant.Grant { return pass(t, root, anna, billie, caveats(grant.Fresh(10*time.Minute))) }
+		g, byNode, atDesk := mine(), mine(), mine()
+		r := s.office.Open(g)
+		node, desk := newSet(t), newSet(t)
+		revoke := func(said *grant.Set, g *grant.Grant) []byte {
+			b, err := g.Revoke(anna, grant.Withdrawal{Link: g.ID()}, said.Feed(anna.key(), host.key()))
+			if err == nil {
+				_, err = said.Add(b, time.Now())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		head := func(said *grant.Set) {
+			t.Helper()
+			time.Sleep(time.Second)
+			b, err := said.Head(anna, g, g.ID(), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.learn(b)
+		}
+		fresh := func(when string, is bool) {
+			t.Helper()
+			for range 2 {
+				if _, err := ask[any](r, "title"); (err == nil) != is || err != nil && !errors.Is(err, warden.ErrBeyond) {
+					t.Errorf("%s: %v", when, err)
+				}
+				s.restart(true)
+				r = s.office.Open(g)
+			}
+		}
+		first := revoke(node, byNode)
+		s.learn(first)
+		head(node)
+		fresh("one source", true)
+		second := revoke(desk, atDesk)
+		s.learn(second)
+		for _, g := range []*grant.Grant{byNode, atDesk} {
+			_, err := ask[any](s.office.Open(g), "title")
+			want(t, err, warden.ErrRefused)
+		}
+		fresh("another with the same number, which the head does not count", false)
+		head(node)
+		fresh("a newer head that does not count it", false)
+		head(desk)
+		fresh("one that does not count the other", false)
+		for said, b := range map[*grant.Set][]byte{node: second, desk: first} {
+			if _, err := said.Add(b, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		head(node)
+		fresh("one by who has heard of both", true)
+		s.learn(revoke(desk, mine()))
+		fresh("the next number is not counted yet, and is known here", true)
+		head(node)
+		fresh("nor by a newer head", true)
+		s.learn(revoke(node, mine()))
+		head(node)
+		fresh("they number apart again", false)
+	})
+}
+
+func newSet(t *testing.T) *grant.Set {
+	t.Helper()
+	s, err := grant.NewSet(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // A clock that is set back brings nothing back to life that was seen to end.

@@ -17,12 +17,12 @@ const grantUsage = `usage: hawser grant COMMAND ...
   key NEWFILE                 makes a key for somebody who is to hold grants, and prints its public half
   issue [flags]               grants the use of an object of a node
   delegate [flags] GRANT      passes a grant on, or less than what it allows
-  show GRANT                  says in words what a grant allows, or what a notice revokes
-  verify [flags] GRANT        says whether a grant is good
+  show GRANT                  says in words what a grant allows, what a notice revokes, or what a receipt confirms
+  verify [flags] GRANT        says whether a grant, or a receipt, is good
   revoke [flags] GRANT        makes a notice that a grant, or a link of it, is revoked for good
   notify -at LOCATOR NOTICE   gives a notice to the node whose object it is about
 
-GRANT, NOTICE and KEY are public text: hawser-grant:..., hawser-notice:..., 52 letters and digits. Each is given as it is, as the name of a
+GRANT, NOTICE, RECEIPT and KEY are public text: hawser-grant:..., hawser-notice:..., hawser-receipt:..., 52 letters and digits. Each is given as it is, as the name of a
 file that holds it, or as - for standard input. A bearer grant (hawser-bearer:...) is a secret: it is read from a file or standard input only.
 -dir names the Dir of a node, running or not, and -key a file made by hawser grant key: whose key signs.
 More of a command: hawser grant COMMAND -h

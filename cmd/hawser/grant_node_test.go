@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -66,8 +67,27 @@ func TestGrantAtANode(t *testing.T) {
 	}
 	where := host.Location().URI()
 	hawserRuns(1, "the node has refused the notice", "grant", "notify", "-at", visitor.Location().URI(), notice)
-	hawserRuns(0, "the node knows it", "grant", "notify", "-at", where, notice)
-	hawserRuns(0, "the node knows it", "grant", "notify", "-at", where, notice)
+	homeKey := grant.KeyOf(host.Signer()).String()
+	for range 2 { // it says so as often as it is told
+		receipt := hawserRuns(0, "what was given by the grant has ended", "grant", "notify", "-at", where, notice)
+		hawserRuns(0, "home     "+homeKey, "grant", "show", receipt)
+		hawserRuns(0, "good: "+g.ID().String()+" has had effect since ", "grant", "verify", "-home", homeKey, "-of", notice, receipt)
+		hawserRuns(1, "(of another home)", "grant", "verify", "-home", guest, receipt)
+		hawserRuns(1, "bad signature", "grant", "verify", receipt[:len(receipt)-20]+strings.Repeat("A", 20))
+		hawserRuns(2, "-at and -revoked are about grants", "grant", "verify", "-at", "1h", receipt)
+		hawserRuns(2, "-of is about receipts", "grant", "verify", "-of", notice, text)
+	}
+	other := filepath.Join(files, "other.notice")
+	second := hawserRuns(0, "", "grant", "issue", "-dir", dir, "-object", "clerk", "-role", "guest", "-to", guest, "-for", "1h")
+	if err := os.WriteFile(other, []byte(hawserRuns(0, "", "grant", "revoke", "-key", key, "-record", filepath.Join(files, "record"), second)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	receipt := hawserRuns(0, "", "grant", "notify", "-at", where, notice)
+	hawserRuns(1, "(of another notice)", "grant", "verify", "-of", other, receipt)
+	visitor.HeedNotices(grant.KeyOf(host.Signer()))
+	if got := hawserRuns(0, "so there is no receipt", "grant", "notify", "-at", visitor.Location().URI(), notice); got != "" {
+		t.Errorf("printed by who is not the home: %q", got)
+	}
 	if _, err := visitor.Redeem(g, grant.SignerOf(id), host.Location()).Await(ctx); err == nil {
 		t.Error("a grant that was revoked is redeemed")
 	}

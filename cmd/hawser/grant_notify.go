@@ -69,14 +69,19 @@ func (c *grantCommand) notify(args []string) (err error) {
 	if err != nil {
 		return errors.New(plainly(err))
 	}
-	_, err = nobody.Notify(notice, peer).Await(ctx)
+	receipt, err := nobody.Notify(notice, peer).Await(ctx)
 	switch {
 	case errors.Is(err, hawser.ErrGrantRefused):
-		return &notGood{fmt.Sprintf("the node has refused %s: it is not the home of the object, or the notice is not good (hawser grant show says what it is about)", from)}
+		return &notGood{fmt.Sprintf("the node has refused %s: it is not the home of the object and does not heed that home, or the notice is not good (hawser grant show says what it is about)", from)}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
 		return errors.New(plainly(err))
 	}
-	return c.print("the node knows it, and what was given by the grant has ended\n")
+	if len(receipt) == 0 {
+		fmt.Fprintln(c.stderr, "hawser: note: the node knows it, but is not the home of the object, so there is no receipt: tell the home, too")
+		return nil
+	}
+	fmt.Fprintln(c.stderr, "hawser: note: the node knows it, and what was given by the grant has ended; this is its receipt")
+	return c.print(grant.ReceiptText(receipt) + "\n")
 }

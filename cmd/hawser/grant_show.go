@@ -11,24 +11,27 @@ import (
 
 const grantShowUsage = `GRANT
        hawser grant show NOTICE
+       hawser grant show RECEIPT
 
-Says in words what a grant allows to whom, or what a notice revokes, and whether its signatures were verified. It does not know what was
-revoked: hawser grant verify -revoked does. The exit status is 0 if there was something to show, good or not: for scripts there is verify.
+Says in words what a grant allows to whom, what a notice revokes, or what a receipt confirms, and whether its signatures were verified. It does
+not know what was revoked: hawser grant verify -revoked does. The exit status is 0 if there was something to show, good or not: for scripts there is verify.
 `
 
 // show is hawser grant show.
 func (c *grantCommand) show(args []string) error {
-	got, err := c.parse(args, grantShowUsage, "GRANT or NOTICE")
+	got, err := c.parse(args, grantShowUsage, "GRANT, NOTICE or RECEIPT")
 	if err != nil {
 		return err
 	}
-	text, from, err := c.text(got[0], "grant", grantPrefix, noticePrefix)
+	text, from, err := c.text(got[0], "grant", grantPrefix, noticePrefix, receiptPrefix)
 	if err != nil {
 		return err
 	}
 	var lines []string
 	if strings.HasPrefix(text, noticePrefix) {
 		lines, err = c.noticeLines(text, strings.Replace(from, "grant", "notice", 1))
+	} else if called, is := isReceipt(text, from); is {
+		lines, err = c.receiptLines(text, called)
 	} else {
 		var g given
 		if g, err = readGrant(text, from); err == nil {

@@ -13,9 +13,11 @@ import (
 )
 
 const grantVerifyUsage = `[-at TIME] [-revoked FILE] [-home KEY] GRANT
+       hawser grant verify [-home KEY] [-of NOTICE] RECEIPT
 
 Says whether a grant is good: in form, signed by whom it names, in time, and not revoked as far as FILE knows. Exit status 0 if it is, 1 if it is
 not. Anybody can grant what is theirs: say with -home whose object it has to be about. What was revoked is certain at the object's home only.
+Of a receipt, which hawser grant notify prints, it says whether its home has signed it, and whether it is one of that notice.
 
 `
 
@@ -28,6 +30,7 @@ func (c *grantCommand) verify(args []string) error {
 		files = append(files, s)
 		return nil
 	})
+	of := c.flags.String("of", "", "the `NOTICE` that the receipt has to be of")
 	got, err := c.parse(args, grantVerifyUsage, "GRANT")
 	if err != nil {
 		return err
@@ -38,7 +41,20 @@ func (c *grantCommand) verify(args []string) error {
 			return err
 		}
 	}
-	g, err := c.grant(got[0])
+	text, from, err := c.text(got[0], "grant", grantPrefix, receiptPrefix)
+	if err != nil {
+		return err
+	}
+	if called, is := isReceipt(text, from); is {
+		if *at != "" || files != nil {
+			return c.misuse("-at and -revoked are about grants, and this is a receipt")
+		}
+		return c.verifyReceipt(text, called, *home, *of)
+	}
+	if *of != "" {
+		return c.misuse("-of is about receipts, and this is none")
+	}
+	g, err := readGrant(text, from)
 	if err != nil {
 		return err
 	}

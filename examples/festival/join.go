@@ -162,7 +162,7 @@ func (g *guest) revoke(ctx context.Context, rest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	notice, err := g.node.RevokeGrant(ctx, longer, strings.TrimSpace(why))
+	notice, _, err := g.node.RevokeGrant(ctx, longer, strings.TrimSpace(why))
 	if err != nil {
 		return "", err
 	}

@@ -154,7 +154,7 @@ func (h *host) revoke(ctx context.Context, rest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := h.node.RevokeGrant(ctx, g, strings.TrimSpace(why)); err != nil {
+	if _, _, err := h.node.RevokeGrant(ctx, g, strings.TrimSpace(why)); err != nil {
 		return "", err
 	}
 	return "revoked " + number, nil

@@ -158,6 +158,13 @@ func (s *Set) Has(link LinkID) bool {
 	return len(s.links[link]) > 0
 }
 
+// Holds reports whether s has a notice with that ID.
+func (s *Set) Holds(id [32]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notices[id] != nil
+}
+
 // Cut returns up to which of its messages the holder of leaf is still heard although link was revoked: the least that
 // any revocation of the link says, or false if one of them makes no exception for leaf, or if link was not revoked.
 func (s *Set) Cut(link, leaf LinkID) (seq uint64, ok bool) {

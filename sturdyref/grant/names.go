@@ -7,8 +7,8 @@ import (
 )
 
 // Two parties find out which notices one of them lacks by comparing digests of the names of what they hold, part by part: as a
-// tree whose branches are the bytes of names. What differs between two sets is found with as many questions as there are places where
-// they differ, however much they have in common.
+// tree whose branches are the bytes of names. What differs between two sets is found with as many questions as there are places
+// where they differ, however much they have in common.
 
 const (
 	// MaxNames is how many names a [Listing] has at the most: where there are more it has the digests of parts instead.
@@ -19,8 +19,8 @@ const (
 	listsNames, listsParts = 0, 1
 )
 
-// Listing is what a [Set] holds at one place: of the notices whose names begin with a prefix. A notice's name is SHA-256 of
-// the external data of its kind and its claims.
+// Listing is what a [Set] holds at one place: of the notices whose names begin with a prefix. A notice's name is SHA-256 of the
+// external data of its kind and its claims.
 type Listing struct {
 	// Names are all of them, ascending, if there are at most MaxNames.
 	Names [][32]byte
@@ -41,8 +41,8 @@ func (l Listing) Bytes() []byte {
 	return b
 }
 
-// Digest is SHA-256 of "hawser/names/v1" and the listing as it travels, or zero if there is nothing. Two sets with the same digest
-// hold the same at that place.
+// Digest is SHA-256 of "hawser/names/v1" and the listing as it travels, or zero if there is nothing. Two sets with the same
+// digest hold the same at that place.
 func (l Listing) Digest() [32]byte {
 	if len(l.Names)+len(l.Parts) == 0 {
 		return [32]byte{}

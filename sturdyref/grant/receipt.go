@@ -8,8 +8,8 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// Receipt says that the home of an object has learned what a notice says, signed by the home: whoever has revoked a link can show
-// when that took effect.
+// Receipt says that the home of an object has learned what a notice says, signed by the home: whoever has revoked a link can
+// show when that took effect.
 type Receipt struct {
 	// Home is who says so: the subject of the grants concerned.
 	Home Key
@@ -17,7 +17,8 @@ type Receipt struct {
 	Link LinkID
 	// Notice is the name of the notice: SHA-256 of the external data of its kind and its claims. See [Concern].
 	Notice [32]byte
-	// AsOf is when all that was given by a revoked link had ended, by the home's clock, whole seconds: no call by it has begun since.
+	// AsOf is when all that was given by a revoked link had ended, by the home's clock, in whole seconds: no call by it has
+	// begun since.
 	AsOf time.Time
 }
 
@@ -29,8 +30,8 @@ type receiptClaims struct {
 	AsOf    uint64   `cbor:"5,keyasint"`
 }
 
-// SignReceipt signs that what a notice says has taken effect at its home, whose key signer is, at the moment given. The home is to have
-// verified the notice, stored it, and ended what it revokes.
+// SignReceipt signs that what a notice says has taken effect at its home, whose key signer is, at the moment given, or the next
+// full second. The home is to have verified the notice, stored it, and ended what it revokes.
 func SignReceipt(signer crypto.Signer, of Concern, asOf time.Time) ([]byte, error) {
 	key, err := keyOf(signer)
 	if err != nil {
@@ -39,6 +40,7 @@ func SignReceipt(signer crypto.Signer, of Concern, asOf time.Time) ([]byte, erro
 	if key != of.Home {
 		return nil, errors.New("grant: a receipt is signed by the home of the object that the notice is about")
 	}
+	asOf = asOf.Add(time.Second - 1) // never before it was so
 	c := receiptClaims{Version: 1, Home: of.Home, Link: of.Link, Notice: of.Name, AsOf: uint64(max(asOf.Unix(), 0))}
 	if c.AsOf == 0 || c.AsOf > maxSeconds {
 		return nil, errors.New("grant: a receipt is of a time within the years 1970 to 9999")
@@ -50,8 +52,8 @@ func SignReceipt(signer crypto.Signer, of Concern, asOf time.Time) ([]byte, erro
 	return kindReceipt.seal(signer, payload)
 }
 
-// ParseReceipt reads what SignReceipt wrote and checks that the home that it names has signed it. Whether that is the right home, and the
-// right notice, is for the caller to say: see [Receipt.Confirms]. Its error matches ErrRefused and is a *Refusal.
+// ParseReceipt reads what SignReceipt wrote and checks that the home that it names has signed it. Whether that is the right
+// home, and the right notice, is for the caller to say: see [Receipt.Confirms]. Its error matches ErrRefused and is a *Refusal.
 func ParseReceipt(b []byte) (*Receipt, error) {
 	e, err := kindReceipt.open(b)
 	if err != nil {

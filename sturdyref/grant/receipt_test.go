@@ -27,7 +27,7 @@ func TestReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := grant.ParseReceipt(receipt)
-	if err != nil || !r.Confirms(of) || r.Home != home.key() || r.Link != g.ID() || !r.AsOf.Equal(start) {
+	if err != nil || !r.Confirms(of) || r.Home != home.key() || r.Link != g.ID() || !r.AsOf.Equal(start.Add(time.Second)) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	again, err := grant.ParseReceiptText(grant.ReceiptText(receipt))

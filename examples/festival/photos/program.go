@@ -261,7 +261,7 @@ func (p *Program) Revoke(ctx context.Context, number int, why string) (album.Giv
 	if err != nil {
 		return given, err
 	}
-	notice, err := p.node.RevokeGrant(ctx, line.Grant, why)
+	notice, _, err := p.node.RevokeGrant(ctx, line.Grant, why)
 	if err != nil {
 		return given, err
 	}
