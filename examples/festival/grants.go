@@ -45,7 +45,26 @@ func parseInvitation(line string) (invitation, error) {
 type grants struct{ file string }
 
 func (g *grants) all() (all []*grant.Grant, err error) {
-	text, err := os.ReadFile(g.file)
+	lines, err := readGrants(g.file, 1)
+	for _, line := range lines {
+		all = append(all, line[0])
+	}
+	return all, err
+}
+
+// add appends a grant. It is not lost with the next power cut.
+func (g *grants) add(each *grant.Grant) error { return appendGrants(g.file, each) }
+
+// loans are the grants of one's own copy that were given on the strength of the festival's, in a file: a line each, both grants.
+type loans struct{ file string }
+
+func (l *loans) all() ([][]*grant.Grant, error) { return readGrants(l.file, 2) }
+
+func (l *loans) add(own, theirs *grant.Grant) error { return appendGrants(l.file, own, theirs) }
+
+// readGrants reads lines with n grants each.
+func readGrants(file string, n int) (lines [][]*grant.Grant, err error) {
+	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -53,26 +72,36 @@ func (g *grants) all() (all []*grant.Grant, err error) {
 		return nil, err
 	}
 	for line := range strings.Lines(string(text)) {
-		each := new(grant.Grant)
-		if err := each.UnmarshalText([]byte(strings.TrimSpace(line))); err != nil {
-			return nil, fmt.Errorf("%s: %w", g.file, err)
+		words := strings.Fields(line)
+		if len(words) != n {
+			return nil, fmt.Errorf("%s: a line with %d grants, expected %d", file, len(words), n)
 		}
-		all = append(all, each)
+		all := make([]*grant.Grant, n)
+		for i, word := range words {
+			all[i] = new(grant.Grant)
+			if err := all[i].UnmarshalText([]byte(word)); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+		}
+		lines = append(lines, all)
 	}
-	return all, nil
+	return lines, nil
 }
 
-// add appends a grant. It is not lost with the next power cut.
-func (g *grants) add(each *grant.Grant) error {
-	text, err := each.MarshalText()
+func appendGrants(file string, all ...*grant.Grant) error {
+	var words []string
+	for _, each := range all {
+		text, err := each.MarshalText()
+		if err != nil {
+			return err
+		}
+		words = append(words, string(text))
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(g.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
+	_, err = f.WriteString(strings.Join(words, " ") + "\n")
 	if err == nil {
 		err = f.Sync()
 	}

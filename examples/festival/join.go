@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/examples/festival/program"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
@@ -43,8 +45,13 @@ func joinCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	g := &guest{node: node, peer: peer, file: filepath.Join(at.dir, "invitation"), given: &grants{file: filepath.Join(at.dir, "given")}}
+	g := &guest{
+		node: node, peer: peer, file: filepath.Join(at.dir, "invitation"), given: &grants{file: filepath.Join(at.dir, "given")},
+		lent: &loans{file: filepath.Join(at.dir, "lent")},
+	}
+	talk := &hearsay{node: node, home: g.home, places: g.places, heard: g.takeBack, file: filepath.Join(at.dir, "met")}
 	t := &talker{peer: peer, lines: typed(ctx), commands: g.commands(), reached: at.reached(node)}
+	maps.Copy(t.commands, talk.commands())
 	if !peer.Follows() {
 		if err := g.join(ctx, t.lines); err != nil {
 			return err
@@ -56,6 +63,7 @@ func joinCommand(ctx context.Context, args []string) error {
 	if err := g.offer(ctx, v); err != nil {
 		return err
 	}
+	defer at.hears(ctx, talk)()
 	return t.run(ctx, at.page)
 }
 
@@ -65,6 +73,25 @@ type guest struct {
 	peer  *program.Peer
 	file  string // with the invitation
 	given *grants
+	lent  *loans
+}
+
+// home returns the key of the festival, or of whoever has shown what they have read.
+func (g *guest) home() (grant.Key, bool) {
+	i, err := g.invitation()
+	if err != nil {
+		return grant.Key{}, false
+	}
+	return i.grant.Subject(), true
+}
+
+// places returns where the invitation is from.
+func (g *guest) places() []sturdyref.Peer {
+	i, err := g.invitation()
+	if err != nil {
+		return nil
+	}
+	return []sturdyref.Peer{i.at}
 }
 
 // join asks for an invitation, and redeems it.

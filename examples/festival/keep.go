@@ -5,12 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/examples/festival/program"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -56,7 +58,13 @@ func keepCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	peer.Held = []program.Held{{Role: program.AsAdmin, From: "you keep the festival"}}
+	talk := &hearsay{
+		node: node, file: filepath.Join(at.dir, "met"), heard: func(context.Context) {}, places: func() []sturdyref.Peer { return nil },
+		home: func() (grant.Key, bool) { return grant.KeyOf(node.Signer()), true },
+	}
 	t := &talker{peer: peer, commands: h.commands(), reached: at.reached(node)}
+	maps.Copy(t.commands, talk.commands())
+	defer at.hears(ctx, talk)()
 	return t.run(ctx, at.page)
 }
 

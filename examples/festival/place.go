@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"time"
 	"unicode"
 
 	"github.com/hashicorp/go-hclog"
@@ -27,6 +29,7 @@ type place struct {
 	listen  string
 	mailbox string
 	page    string
+	ask     time.Duration
 	signer  crypto.Signer
 }
 
@@ -35,6 +38,7 @@ func (p *place) flags(flags *flag.FlagSet) {
 	flags.StringVar(&p.dir, "dir", "", "keep everything in this `directory`")
 	flags.StringVar(&p.listen, "listen", "", "UDP `address` to listen at, host:port (default every interface, at the port used last)")
 	flags.StringVar(&p.mailbox, "mailbox", "", "a `file` with what hawser mailbox new has printed: what others say while this program does not run waits there")
+	flags.DurationVar(&p.ask, "ask", time.Minute, "how often to ask those one has met what was revoked, 0 for only when they are met")
 	flags.StringVar(&p.page, "page", "127.0.0.1:0", "loopback `address` to serve the page at, host:port; - for none")
 }
 
@@ -112,6 +116,17 @@ func (p *place) boxes(cfg *hawser.Config) error {
 		return errors.New("there is no line that begins with owner")
 	}
 	return nil
+}
+
+// hears has somebody hear what was revoked, until the function returned is called.
+func (p *place) hears(ctx context.Context, talk *hearsay) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { talk.run(ctx, p.ask) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // reached returns what says how many peers get letters of the node, nil if it has no mailbox.

@@ -18,6 +18,9 @@ const lent = "copy"
 func (g *guest) offer(ctx context.Context, v *vat.Vat) error {
 	_, err := g.node.Offer(ctx, lent, v, map[string]hawser.Role{string(program.AsVisitor): {
 		Open: func(ctx context.Context, by hawser.Holder) (vat.Ref, error) {
+			if err := g.welcome(by.Grant); err != nil {
+				return vat.Ref{}, err
+			}
 			h := program.Holder{Key: by.Key}
 			h.Name = h.Short()
 			return program.Lend(g.peer.Copy)(ctx, h)
@@ -28,7 +31,8 @@ func (g *guest) offer(ctx context.Context, v *vat.Vat) error {
 
 var errStranger = errors.New("that invitation is not one of the festival's that you follow: what you have read is not for its owner")
 
-// share gives somebody a grant of the guest's own copy, whom the festival has invited: that takes the festival's public key alone. Only the owner
+// share gives somebody a grant of the guest's own copy, whom the festival has invited: that takes the festival's public key, and what was heard
+// of revocations. Only the owner
 // of the key that the festival has invited can use it, and has read nothing then that the festival would not have shown.
 func (g *guest) share(_ context.Context, line string) (string, error) {
 	theirs, err := parseInvitation(line)
@@ -42,15 +46,53 @@ func (g *guest) share(_ context.Context, line string) (string, error) {
 	if theirs.grant.Links()[0].Issuer != mine.grant.Links()[0].Issuer || theirs.grant.Object() != mine.grant.Object() {
 		return "", errStranger
 	}
-	if err := (&grant.Verifier{Now: time.Now}).Verify(theirs.grant); err != nil {
+	if err := g.node.VerifyGrant(theirs.grant); err != nil {
 		return "", err
 	}
 	own, err := g.node.Issue(lent, string(program.AsVisitor), grant.Terms{Audience: theirs.grant.Holder(), Expires: theirs.grant.Expires()})
 	if err != nil {
 		return "", err
 	}
+	if err := g.lent.add(own, theirs.grant); err != nil {
+		return "", err
+	}
 	if err := g.given.add(own); err != nil {
 		return "", err
 	}
 	return invitation{own, g.node.Location()}.String()
+}
+
+// welcome says whether somebody may have the guest's copy by a grant of the guest's: whether what the festival has given them is good still, as
+// far as was heard.
+func (g *guest) welcome(own *grant.Grant) error {
+	all, err := g.lent.all()
+	if err != nil {
+		return err
+	}
+	for _, pair := range all {
+		if pair[0].ID() == own.Links()[0].ID { // they may have passed it on
+			return g.node.VerifyGrant(pair[1])
+		}
+	}
+	return nil // given by another way
+}
+
+// takeBack ends what was shared with those of whom was heard that the festival has revoked what it had given them.
+func (g *guest) takeBack(ctx context.Context) {
+	all, err := g.lent.all()
+	if err != nil {
+		say("! %s", oneLine(err))
+		return
+	}
+	for _, pair := range all {
+		own, theirs := pair[0], pair[1]
+		if !errors.Is(g.node.VerifyGrant(theirs), grant.Withdrawn) || errors.Is(g.node.VerifyGrant(own), grant.Withdrawn) || time.Now().After(own.Expires()) {
+			continue
+		}
+		if _, _, err := g.node.RevokeGrant(ctx, own, "the festival has taken back its invitation"); err != nil {
+			say("! %s", oneLine(err))
+			continue
+		}
+		say("* taken back what you showed to %s: the festival has revoked their invitation", own.Holder())
+	}
 }
