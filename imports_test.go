@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"seal":                  {"sturdyref", "internal/conceal", "internal/noisehs", "internal/detcbor", "store"},
 	"mailroom":              {"passable", "promise", "vat", "netlayer/mailbox"},
 	"sturdyref/grant":       {"passable", "sturdyref", "internal/conceal", "internal/detcbor", "internal/modelcbor"},
-	"warden":                {"passable", "promise", "store", "vat", "sturdyref", "sturdyref/grant", "internal/modelcbor"},
+	"warden":                {"passable", "promise", "store", "vat", "sturdyref", "sturdyref/grant", "internal/modelcbor", "internal/meter"},
 	"vat":                   {"passable", "promise", "store", "internal/detcbor", "internal/modelcbor", "internal/meter"},
 	"vat/caps":              {"passable", "promise", "store", "internal/detcbor", "vat"},
 	"vat/vattest":           {"passable", "promise", "store", "internal/detcbor", "vat", "store/memory"},

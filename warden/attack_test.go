@@ -38,6 +38,8 @@ type Lab interface {
 	Say(ctx context.Context, i int, selector string, args []any)
 	Fail(ctx context.Context, keep bool) error
 	FailWith(ctx context.Context, r vat.Ref) error
+	Slip() error
+	Refuse(why string) error
 	Up() int
 	Counted() int
 	Put(name string, r vat.Ref)
@@ -57,6 +59,11 @@ func (l *lab) Echo(v any) any       { return v }
 func (l *lab) Is(a, b vat.Ref) bool { return a == b }
 func (l *lab) Up() int              { l.Count++; return l.Count }
 func (l *lab) Counted() int         { return l.Count }
+
+// Slip fails as a program does that is not prepared for something.
+func (l *lab) Slip() error { return errors.New("the inner life of a lab") }
+
+func (l *lab) Refuse(why string) error { return vat.NewError("test.refused", why) }
 
 // Put keeps a reference under a name.
 func (l *lab) Put(name string, r vat.Ref) {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -120,6 +122,7 @@ type site struct {
 	folder vat.Ref
 	opened int           // how often a role was
 	back   time.Duration // by which the clock was set back
+	logger hclog.Logger
 }
 
 // each runs fn in a bubble with either sort of vat.
@@ -127,7 +130,7 @@ func each(t *testing.T, fn func(t *testing.T, s *site)) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable=%v", durable), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &site{t: t}
+				s := &site{t: t, logger: hclog.New(&hclog.LoggerOptions{Output: t.Output()})}
 				s.office = s.newOffice()
 				if durable {
 					s.m = vattest.New(t, append(s.office.Kinds(), testKinds...)...)
@@ -147,7 +150,7 @@ func each(t *testing.T, fn func(t *testing.T, s *site)) {
 }
 
 func (s *site) newOffice() *warden.Office {
-	return warden.New(warden.Config{Signer: host, Now: func() time.Time { return time.Now().Add(-s.back) }})
+	return warden.New(warden.Config{Signer: host, Now: func() time.Time { return time.Now().Add(-s.back) }, Logger: s.logger})
 }
 
 // begin has the office work with the process that runs.

@@ -24,6 +24,7 @@ type hearer struct {
 	Caret   vat.Ref // stands before the facet that the role has opened
 	Window  []byte
 	Tallies []tallied
+	Answers []vat.Ref // in the order in which the messages came
 
 	office *Office      `ocapn:"-"`
 	grant  *grant.Grant `ocapn:"-"`
@@ -31,6 +32,7 @@ type hearer struct {
 
 type hearing interface {
 	Hear(ctx context.Context, message []byte) (bool, error)
+	Answer(ctx context.Context, message []byte) (vat.Ref, error)
 }
 
 var hearingFacet = vat.FacetOf[hearing]("hawser.hearing")
@@ -101,7 +103,10 @@ func (o *Office) deafen(e *heard) {
 // Deliver hears a message that somebody has brought. The promise is fulfilled, with true, when the call is certain to be made, once, and on the
 // disk if the object's vat is durable; what it brings is not told to whoever has brought it. It is fulfilled again for the same message. It breaks
 // with ErrRefused if the message is not good, or comes too late. Deliver does not wait, and may be called in turns.
-func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
+func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref { return o.hand(g, message, "hear") }
+
+// hand has the hearer of a grant get a message, by one of its methods.
+func (o *Office) hand(g *grant.Grant, message []byte, selector string) vat.Ref {
 	m, err := grant.ParseMessage(message)
 	if err == nil {
 		_, err = o.hears(g, m)
@@ -137,7 +142,7 @@ func (o *Office) Deliver(g *grant.Grant, message []byte) vat.Ref {
 	if fresh {
 		v.Enqueue(e)
 	}
-	return r.Send(context.Background(), "hear", message)
+	return r.Send(context.Background(), selector, message)
 }
 
 // hears says whether a message is to be heard now, and returns its arguments.
@@ -195,54 +200,74 @@ func (e *heard) Done(err error) {
 
 // Hear implements hearing.
 func (h *hearer) Hear(ctx context.Context, message []byte) (bool, error) {
-	refused := func(err error) (bool, error) { return false, h.office.refused(h.grant, err) }
-	if h.grant == nil {
-		g, err := grant.Parse(h.Grant)
-		if err != nil {
-			return false, vat.ErrInternal
-		}
-		h.grant = g
-	}
-	m, err := grant.ParseMessage(message)
+	_, _, err := h.take(ctx, message)
+	return err == nil, err
+}
+
+// take makes the call of a message, if it was not heard before.
+func (h *hearer) take(ctx context.Context, message []byte) (m *grant.Message, call grant.Call, err error) {
+	g, err := h.shown()
 	if err != nil {
-		return refused(err)
+		return nil, call, vat.ErrInternal
 	}
-	args, err := h.office.hears(h.grant, m)
+	if m, err = grant.ParseMessage(message); err != nil {
+		return nil, call, h.office.refused(g, err)
+	}
+	args, err := h.office.hears(g, m)
 	if err != nil {
-		return refused(err)
+		return nil, call, h.office.refused(g, err)
 	}
 	var window grant.Window
 	if len(h.Window) > 0 {
 		if err := window.UnmarshalBinary(h.Window); err != nil {
-			return false, vat.ErrInternal
+			return nil, call, vat.ErrInternal
 		}
 	}
+	call = grant.Call{Method: m.Method, Args: args, Seq: m.Seq}
 	if top := window.Top(); !window.Take(m.Seq) {
 		if top >= grant.WindowSize && m.Seq <= top-grant.WindowSize {
-			return refused(fmt.Errorf("%w: message %d comes after number %d, and nobody remembers whether it was heard", grant.ErrRefused, m.Seq, top))
+			err := fmt.Errorf("%w: message %d comes after number %d, and nobody remembers whether it was heard", grant.ErrRefused, m.Seq, top)
+			return nil, call, h.office.refused(g, err)
 		}
-		return true, nil // it was heard, or another that its author has given the same number
+		return m, call, nil // it was heard, or another that its author has given the same number
 	}
 	state := &uses{ctx, h.office, h.Tallies}
-	if err := h.grant.Permits(grant.Call{Method: m.Method, Args: args, Seq: m.Seq}, h.office.clock.Now(), state); err != nil {
-		return refused(err)
+	if err := g.Permits(call, h.office.clock.Now(), state); err != nil {
+		return nil, call, h.office.refused(g, err)
 	}
 	if err := state.count(); err != nil {
-		return false, err
+		return nil, call, err
 	}
-	if err := h.Caret.SendOnly(ctx, m.Method, args...); err != nil {
-		return false, err
+	if err := h.call(ctx, m, args); err != nil {
+		return nil, call, err
 	}
 	h.Window, err = window.MarshalBinary()
-	return err == nil, err
+	return m, call, err
 }
 
-// end lets go of the facet.
+// shown returns the grant.
+func (h *hearer) shown() (*grant.Grant, error) {
+	if h.grant == nil {
+		g, err := grant.Parse(h.Grant)
+		if err != nil {
+			return nil, err
+		}
+		h.grant = g
+	}
+	return h.grant, nil
+}
+
+// end lets go of the facet, and breaks the answers that have not come.
 func (h *hearer) end(ctx context.Context) {
 	if !h.Caret.IsNull() {
 		shut(ctx, h.Caret, ErrOver)
 	}
-	h.Caret, h.Tallies = vat.Ref{}, nil
+	for _, r := range h.Answers {
+		if a, ok := vat.Near[*answer](ctx, r); ok {
+			a.settle(ctx, nil, ErrOver)
+		}
+	}
+	h.Caret, h.Tallies, h.Answers = vat.Ref{}, nil, nil
 }
 
 // silencing is the turn in which a hearer ends.

@@ -61,6 +61,7 @@ func (o *Office) Kinds() []vat.Kind {
 		vat.KindOf("hawser.bound", func() *bound { return new(bound) }, boundFacet),
 		vat.KindOf("hawser.lent", func() *lent { return new(lent) }, lentFacet),
 		vat.KindOf("hawser.hearer", func() *hearer { return &hearer{office: o} }, hearingFacet),
+		vat.KindOf("hawser.answer", func() *answer { return new(answer) }, answerFacet),
 		vat.KindOf("hawser.tally", func() *tally { return new(tally) }, tallyFacet),
 	}
 }

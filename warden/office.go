@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/hawser-go/hawser/internal/meter"
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -69,6 +70,7 @@ type Office struct {
 	signing  sync.Mutex // held while the next notice of a signer is made
 	depot    *vat.Depot // nil if nothing is given for good
 	store    func() (*store.Store, error)
+	slips    meter.Meter
 
 	mu      sync.Mutex
 	offers  map[grant.ObjectID]*offer
@@ -112,7 +114,9 @@ func New(cfg Config) *Office {
 	}
 	o := &Office{
 		host: grant.KeyOf(cfg.Signer), homes: make(map[grant.Key]*elsewhere), endings: make(map[*given][]func(error)),
-		names: make(map[[16]byte]*given), links: make(map[grant.LinkID]map[*given]struct{}), cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int), tallies: make(map[grant.LinkID]tallying),
+		cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), names: make(map[[16]byte]*given),
+		links: make(map[grant.LinkID]map[*given]struct{}), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int),
+		tallies: make(map[grant.LinkID]tallying),
 	}
 	if cfg.Store != nil {
 		o.store = sync.OnceValues(cfg.Store)
@@ -125,7 +129,9 @@ func New(cfg Config) *Office {
 	if o.said, err = grant.NewSet(&grant.SetConfig{Skew: cfg.Skew}); err != nil {
 		panic(err)
 	}
-	o.verifier = grant.Verifier{Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cut: o.known.Cut, Even: true, Cache: new(grant.Cache)}
+	o.verifier = grant.Verifier{
+		Now: func() time.Time { return o.clock.Now() }, Skew: cfg.Skew, Revoked: o.known.Has, Cut: o.known.Cut, Even: true, Cache: new(grant.Cache),
+	}
 	return o
 }
 

@@ -157,10 +157,7 @@ func (o *Office) blame(g *grant.Grant, err error) error {
 	if errors.Is(err, grant.ErrRefused) {
 		return o.refused(g, err)
 	}
-	if _, ok := errors.AsType[interface {
-		error
-		ErrorCode() string
-	}](err); !ok {
+	if !isCoded(err) {
 		o.log.Warn("a role could not be opened", "role", g.Role(), "error", err)
 	}
 	return err

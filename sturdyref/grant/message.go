@@ -159,7 +159,7 @@ func (v *Verifier) CheckMessage(g *Grant, m *Message, host Key) error {
 		return err
 	}
 	if !v.Even {
-		if err := v.spared(g, m.Seq); err != nil {
+		if err := v.Spares(g, m.Seq); err != nil {
 			return err
 		}
 	}
@@ -170,13 +170,14 @@ func (v *Verifier) CheckMessage(g *Grant, m *Message, host Key) error {
 		return refuse(Forged, 0, "the message is not signed by %s, for whom the grant is", g.Holder())
 	}
 	if v.Even {
-		return v.spared(g, m.Seq)
+		return v.Spares(g, m.Seq)
 	}
 	return nil
 }
 
-// spared checks that every link that was revoked was so with an exception for the message of g with that number.
-func (v *Verifier) spared(g *Grant, seq uint64) error {
+// Spares returns nil if no link of g was revoked but with an exception for the message by g with that number. CheckMessage asks it; who
+// still has to do with a message that was heard asks again.
+func (v *Verifier) Spares(g *Grant, seq uint64) error {
 	if v.Revoked == nil {
 		return nil
 	}
