@@ -25,6 +25,7 @@ type bootstrap interface {
 	ListNotices(ctx context.Context, about, prefix, digest []byte) ([]byte, error)
 	GetNotices(ctx context.Context, about, names []byte) ([][]byte, error)
 	Deliver(ctx context.Context, shown, message []byte) (vat.Ref, error)
+	Answer(ctx context.Context, shown, presentation, message []byte) (vat.Ref, error)
 }
 
 var bootstrapFacet = vat.FacetOf[bootstrap]("hawser.Bootstrap", vat.Selectors{

@@ -118,6 +118,8 @@ func (r receiver) Errand(s *captp.Session, selector passable.Symbol, args []any)
 		}
 	case selector == selectorRedeem && len(args) == 2 && s.Lasts():
 		return h.redeems(l, args)
+	case selector == selectorAnswer && len(args) == 3 && s.Lasts():
+		return h.answers(l, args)
 	case selector == "deposit-gift" && len(args) == 2 && s.Lasts():
 		g, _ := s.Greeting()
 		k, ok := newGiftKey(g.ID, args[0])

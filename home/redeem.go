@@ -21,7 +21,10 @@ import (
 // A grant becomes a reference at the home of the object it is about, for whoever proves, in the session, to be its holder. At a
 // closed door it admits by itself: the dialler shows it in the handshake.
 
-const selectorRedeem = passable.Symbol("redeem")
+const (
+	selectorRedeem = passable.Symbol("redeem")
+	selectorAnswer = passable.Symbol("answer")
+)
 
 // FeatureRedeem is announced by netlayers whose sessions take grants.
 const FeatureRedeem = "redeem"
@@ -33,6 +36,21 @@ const FeatureRedeem = "redeem"
 // it is over when the grant is. No message goes to a peer that is not the grant's subject; in the handshake, before the peer has shown
 // which signing key goes with the key that it was dialled by, the grant itself is shown, so that a closed door opens.
 func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) vat.Ref {
+	return h.useGrant(g, signer, at, selectorRedeem, func(o *warden.Office) vat.Ref { return o.Open(g) })
+}
+
+// Answer returns a promise for what the call of a message comes to that the holder of a grant has signed: signer is their key, which shows the
+// grant as Redeem does. The message is heard if it was not before. The promise breaks with warden.ErrRefused as that of Deliver does, and as
+// warden.Office.Answer says.
+func (h *Home) Answer(g *grant.Grant, signer crypto.Signer, message []byte, at sturdyref.Peer) vat.Ref {
+	return h.useGrant(g, signer, at, selectorAnswer, func(o *warden.Office) vat.Ref { return o.Answer(g, message) }, message)
+}
+
+// useGrant shows a grant to the node that has issued it and asks something of its bootstrap object, with further arguments; here is the same at
+// this node.
+func (h *Home) useGrant(
+	g *grant.Grant, signer crypto.Signer, at sturdyref.Peer, selector passable.Symbol, here func(*warden.Office) vat.Ref, args ...any,
+) vat.Ref {
 	if key := grant.KeyOf(signer); key.IsZero() || key != g.Holder() {
 		return vat.Broken(fmt.Errorf("home: the grant is for %s: give the signer of that key", g.Holder()))
 	}
@@ -40,7 +58,7 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 		if h.cfg.Office == nil {
 			return vat.Broken(warden.ErrRefused)
 		}
-		return h.cfg.Office.Open(g)
+		return here(h.cfg.Office)
 	}
 	show := func(info netlayer.Info) ([]any, error) {
 		if !slices.Contains(info.Features, FeatureRedeem) {
@@ -49,7 +67,8 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 		if info.Identity == nil || grant.Key(info.Identity.Signing) != g.Subject() {
 			return nil, errNotHost
 		}
-		return h.show(g, signer, info)
+		shown, err := h.show(g, signer, info)
+		return append(shown, args...), err
 	}
 	var long atomic.Bool
 	return h.request(&request{
@@ -72,7 +91,7 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 			}
 			return nil
 		},
-		fetch: func(l *link) vat.Ref { return l.session.Ask(selectorRedeem, show) },
+		fetch: func(l *link) vat.Ref { return l.session.Ask(selector, show) },
 	})
 }
 

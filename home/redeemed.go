@@ -69,14 +69,9 @@ func (h *Home) creditGrant(l *link, g *grant.Grant, opened vat.Ref) {
 
 // redeems returns the errand of what the peer of a session that lasts asks with a grant: the answer is owed to it, whatever becomes of this process.
 func (h *Home) redeems(l *link, args []any) captp.Errand {
-	shown, ok1 := args[0].([]byte)
-	presentation, ok2 := args[1].([]byte)
-	if !ok1 || !ok2 || h.cfg.Office == nil {
-		return nil
-	}
-	g, err := h.presents(l, shown, presentation)
-	if err != nil {
-		return func(*vat.Tx) (any, func(), error) { return nil, nil, err }
+	g, failed := h.asks(l, args)
+	if g == nil {
+		return failed
 	}
 	if !h.cfg.Office.Owes(g) {
 		r := h.cfg.Office.Open(g)
@@ -92,6 +87,36 @@ func (h *Home) redeems(l *link, args []any) captp.Errand {
 	}
 }
 
+// answers is redeems for the author of a message, who asks again if this process dies before there is an answer. It must not wait for its turn:
+// presentations are numbered as they come.
+func (h *Home) answers(l *link, args []any) captp.Errand {
+	message, ok := args[2].([]byte)
+	if !ok {
+		return nil
+	}
+	g, failed := h.asks(l, args)
+	if g == nil {
+		return failed
+	}
+	r := h.cfg.Office.Answer(g, message)
+	return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
+}
+
+// asks returns the grant that a peer shows in the first two arguments of what it asks; otherwise the errand that refuses it, nil if that is for
+// the lobby to do.
+func (h *Home) asks(l *link, args []any) (*grant.Grant, captp.Errand) {
+	shown, ok1 := args[0].([]byte)
+	presentation, ok2 := args[1].([]byte)
+	if !ok1 || !ok2 || h.cfg.Office == nil {
+		return nil, nil
+	}
+	g, err := h.presents(l, shown, presentation)
+	if err != nil {
+		return nil, func(*vat.Tx) (any, func(), error) { return nil, nil, err }
+	}
+	return g, nil
+}
+
 // Deliver hears a message by a grant, from whoever has carried it here. The answer says that the call will be made, and nothing of what it brings.
 func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, error) {
 	if b.h.cfg.Office == nil {
@@ -102,6 +127,15 @@ func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, erro
 		return vat.Ref{}, warden.ErrRefused
 	}
 	return b.h.cfg.Office.Deliver(g, message), nil
+}
+
+// Answer tells the author of a message, who shows the grant by which it is, what its call comes to.
+func (b *lobby) Answer(_ context.Context, shown, presentation, message []byte) (vat.Ref, error) {
+	g, err := b.h.presents(b.link, shown, presentation)
+	if err != nil {
+		return vat.Ref{}, err
+	}
+	return b.h.cfg.Office.Answer(g, message), nil
 }
 
 // nameOf is a link's name among the secrets that admit peers.
