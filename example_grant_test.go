@@ -88,3 +88,42 @@ func ExampleNode_Redeem_bearer() {
 	// 7 <nil>
 	// used up: true
 }
+
+// A call by message can be carried by anybody, and tried until it is certain to have arrived: it is made once. Who has signed it is told what
+// it has come to.
+func ExampleNode_Answer() {
+	ctx := context.Background()
+	bank, ann, carrier := mustOpen(ctx, nil), mustOpen(ctx, nil), mustOpen(ctx, nil)
+	defer bank.Close()
+	defer ann.Close()
+	defer carrier.Close()
+	purse := newPurse(ctx, bank)
+	_, err := bank.Offer(ctx, "purse", bank.Vat("bank"), map[string]hawser.Role{
+		"owner": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return purse, nil }},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	g, err := bank.Issue("purse", "owner", grant.Terms{
+		Audience: grant.KeyOf(ann.Signer()), Expires: time.Now().Add(time.Hour), Accept: time.Now().Add(2 * time.Hour),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	message, err := ann.SignCall(g, nil, 1, "deposit", 7) // for which nobody need be there
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(carrier.Deliver(g, message, bank.Location()).Await(ctx))
+	for range 2 {
+		fmt.Println(vat.Result[int](ann.Answer(g, nil, message, bank.Location())).Await(ctx))
+	}
+	_, err = carrier.Answer(g, carrier.Signer(), message, bank.Location()).Await(ctx)
+	fmt.Println("whoever has carried it is told:", err == nil)
+	// Output:
+	// true <nil>
+	// 7 <nil>
+	// 7 <nil>
+	// whoever has carried it is told: false
+}

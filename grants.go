@@ -30,6 +30,12 @@ var (
 	ErrGrantOver = warden.ErrOver
 	// ErrGivenUp breaks calls on what was reached by way of a grant and given up for newer ones: get it again.
 	ErrGivenUp = warden.ErrGivenUp
+	// ErrAnswerGone breaks the answer to a message that its home does not keep any more, or never has. The message was heard.
+	ErrAnswerGone = warden.ErrAnswerGone
+	// ErrAnswerUnfit breaks the answer to a message whose call, which was made, has brought references, or too much.
+	ErrAnswerUnfit = warden.ErrAnswerUnfit
+	// ErrOtherMessage breaks the answer to a message that was not heard, because another with its number was.
+	ErrOtherMessage = warden.ErrOtherMessage
 	// ErrManyOpen breaks a reference that was to be had by a grant when too many are open that were passed on by way of one link.
 	ErrManyOpen = warden.ErrManyOpen
 )
@@ -145,4 +151,22 @@ func (n *Node) SignCall(g *grant.Grant, signer crypto.Signer, seq uint64, method
 // comes too late: after a revocation that does not spare it, or after the grant's accept-by time.
 func (n *Node) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
 	return n.home.Deliver(g, message, at)
+}
+
+// Answer returns a promise for what the call of a message comes to, which SignCall has returned: for its author, who alone is told. The
+// message is brought as by Deliver, if nobody has done that yet, and the promise settles as the call does, when it does; the call is
+// made once, and what it came to is the same however often one asks, also after a restart of the object's home if the object is
+// durable. So a call by message may be made and tried again over any network, and was made once.
+//
+// What is kept is data: for a call that brings references, or more than 4096 bytes, the promise breaks with ErrAnswerUnfit. It is
+// kept as long as the message would be heard, until its accept-by time, of the last 64 messages by the grant; after that it is
+// ErrAnswerGone. Who was revoked is told of the messages that the revocation spares, and of no others. The promise breaks with
+// ErrGrantRefused if the message is not good, or comes too late; and with the session, or with vat.ErrLost if the home's process
+// ends: ask again. signer is the holder's key, nil for the node's own, and is asked as by Redeem.
+func (n *Node) Answer(g *grant.Grant, signer crypto.Signer, message []byte, at sturdyref.Peer) vat.Ref {
+	signer, err := n.holder(signer)
+	if err != nil {
+		return vat.Broken(err)
+	}
+	return n.home.Answer(g, signer, message, at)
 }

@@ -327,6 +327,70 @@ func TestMessagesByGrant(t *testing.T) {
 	}
 }
 
+// The author of a message is told what its call has come to, at a closed door, too, and after a restart; whoever has carried it is not.
+func TestAnswersByGrant(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	bank := pursed(t, dir, func(c *hawser.Config) { c.Door.Closed = true })
+	ann, thief := open(t, nil), open(t, nil)
+	terms := termsFor(ann, 0)
+	terms.Accept = time.Now().Add(2 * time.Hour)
+	g, err := bank.Issue("purse", "owner", terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(seq uint64, method string, args ...any) []byte {
+		t.Helper()
+		message, err := ann.SignCall(g, nil, seq, method, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return message
+	}
+	answer := func(message []byte) (int, error) {
+		return vat.Result[int](ann.Answer(g, nil, message, bank.Location())).Await(ctx)
+	}
+	seven, eight := call(1, "deposit", 7), call(2, "deposit", 1)
+	if ok, err := bank.Deliver(g, seven, bank.Location()).Await(ctx); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for range 2 {
+		for i, m := range [][]byte{seven, eight, seven} {
+			if n, err := answer(m); n != 7+i%2 || err != nil {
+				t.Errorf("%d: %d, %v", i, n, err)
+			}
+		}
+		if _, err := answer(call(1, "deposit", 100)); !errors.Is(err, hawser.ErrOtherMessage) {
+			t.Error(err)
+		}
+		if _, err := thief.Answer(g, nil, seven, bank.Location()).Await(ctx); err == nil {
+			t.Error("somebody else was told")
+		}
+		if _, err := ann.Answer(g, nil, seven, thief.Location()).Await(ctx); err == nil {
+			t.Error("a message was shown to another node")
+		}
+		if n, err := vat.Result[int](bank.Answer(g, ann.Signer(), seven, bank.Location())).Await(ctx); n != 7 || err != nil {
+			t.Error("at home:", n, err)
+		}
+		if err := bank.Close(); err != nil {
+			t.Fatal(err)
+		}
+		bank = pursed(t, dir, nil)
+	}
+	if _, _, err := bank.RevokeGrant(ctx, g, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := answer(seven); !errors.Is(err, hawser.ErrGrantRefused) {
+		t.Error(err)
+	}
+	nobody, err := ann.Anonymous()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nobody.Answer(g, nil, seven, bank.Location()).Await(ctx); err == nil {
+		t.Error("an anonymous node has signed")
+	}
+}
+
 // Over a session that outlives processes a grant is redeemed once, whatever becomes of the home's process: the answer waits until the object is
 // offered again.
 func TestRedeemIsOwed(t *testing.T) {
