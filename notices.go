@@ -27,30 +27,33 @@ func (n *Node) RevokeGrant(ctx context.Context, g *grant.Grant, reason string) (
 	return n.root.office.Revoke(ctx, n.signer, g, grant.Withdrawal{Link: g.ID(), Reason: reason})
 }
 
-// Notify tells the node at a place what was revoked of its grants, or of those of others that it heeds. The promise returned is
-// fulfilled when it has learned that, and its disk has it. If it is the home of the object then what was given has ended, too,
-// and the promise brings the receipt that says so, which was checked; from another node it brings an empty byte string. It
-// breaks with ErrGrantRefused if the notice is not good or does not matter there.
+// Notify tells the node at a place what was revoked of its grants, or of those of others that matter to it (see
+// [Node.ShareNotices]). The promise returned is fulfilled when it has learned that, and its disk has it. If it is the home of
+// the object then what was given has ended, too, and the promise brings the receipt that says so, which was checked; from
+// another node it brings an empty byte string. It breaks with ErrGrantRefused if the notice is not good or does not matter
+// there.
 func (n *Node) Notify(notice []byte, at sturdyref.Peer) promise.Promise[[]byte] {
 	return n.home.Notify(notice, at)
 }
 
 // Learn takes in a notice that somebody else has passed on, as [Node.Notify] has another node do. It refuses one about grants
-// of a home that this node does not heed.
+// of a home that does not matter here.
 func (n *Node) Learn(ctx context.Context, notice []byte) (receipt []byte, err error) {
 	return n.root.office.Learn(ctx, notice)
 }
 
-// HeedNotices has the node take in what was revoked of another home's grants, from whoever passes it on, until Close: for
-// programs that verify grants whose home they are not, and ask [Node.VerifyGrant]. What is known of each home is bounded, and
+// ShareNotices has the node pass on what it knows was revoked of a home's grants, to any peer that asks and names that home,
+// and take in what others pass on, until Close. The home may be this node, which takes in what concerns it in any case; or
+// another, for programs that verify grants whose home they are not, and ask [Node.VerifyGrant]. Nobody is shown anything
+// otherwise: notices say who has given what to whom, and who has revoked it. What is known of each other home is bounded, and
 // kept in Dir.
-func (n *Node) HeedNotices(home grant.Key) { n.root.office.Heed(home) }
+func (n *Node) ShareNotices(home grant.Key) { n.root.office.Share(home) }
 
 // ExchangeNotices asks the node at a place what it has heard of revocations of a home's grants, and tells it what it has not.
-// So what one has heard gets round among all who heed that home, the home itself included, in whatever order they meet. It has
-// this node heed that home, if it is another. It returns how many notices were new here: they have taken effect, and are on the
-// disk. An error says that the exchange is not complete; what was learned stays, and to try again costs only what is left. It
-// must not be called in a turn. ctx bounds it, and is to have an end: the peer may be slow.
+// So what one has heard gets round among all who share it, the home itself included, in whatever order they meet. It has this
+// node share it, too (see [Node.ShareNotices]). It returns how many notices were new here: they have taken effect, and are on
+// the disk. An error says that the exchange is not complete; what was learned stays, and to try again costs only what is left.
+// It must not be called in a turn. ctx bounds it, and is to have an end: the peer may be slow.
 func (n *Node) ExchangeNotices(ctx context.Context, home grant.Key, at sturdyref.Peer) (learned int, err error) {
 	return n.home.ExchangeNotices(ctx, n.root.office, home, at)
 }

@@ -56,7 +56,7 @@ func TestT24NodesConverge(t *testing.T) {
 			}
 			home := grant.KeyOf(nodes[0].Signer())
 			for _, n := range nodes {
-				n.HeedNotices(home)
+				n.ShareNotices(home)
 			}
 			anna, bill := nodes[1], nodes[3]
 			issue := func() *grant.Grant {
@@ -135,7 +135,7 @@ func TestT24NodesConverge(t *testing.T) {
 					t.Fatal(err)
 				}
 				begin(i)
-				nodes[i].HeedNotices(home)
+				nodes[i].ShareNotices(home)
 				look()
 			}
 			for _, m := range heal {
@@ -187,6 +187,7 @@ func TestRevocationsWithoutKinds(t *testing.T) {
 	if _, _, err := other.RevokeGrant(ctx, theirs, ""); err != nil {
 		t.Fatal(err)
 	}
+	other.ShareNotices(grant.KeyOf(other.Signer()))
 	if learned := meets(t, n, other, grant.KeyOf(other.Signer())); learned != 1 {
 		t.Errorf("%d learned", learned)
 	}
@@ -205,7 +206,7 @@ func TestRevocationsWithoutKinds(t *testing.T) {
 	}
 }
 
-// A peer takes in what matters to it and no more: what strangers say of homes that it does not heed it refuses.
+// A peer takes in what matters to it and no more: what strangers say of homes that do not matter to it it refuses.
 func TestNoticesThatDoNotMatter(t *testing.T) {
 	ctx := t.Context()
 	home, visitor, stranger := open(t, quiet()), open(t, quiet()), open(t, quiet())
@@ -225,17 +226,17 @@ func TestNoticesThatDoNotMatter(t *testing.T) {
 		t.Errorf("the home's own receipt: %+v, %v", r, err)
 	}
 	if _, err := stranger.Notify(notice, visitor.Location()).Await(ctx); !errors.Is(err, hawser.ErrGrantRefused) {
-		t.Errorf("told who does not heed: %v", err)
+		t.Errorf("told who does not care: %v", err)
 	}
 	if _, err := visitor.Learn(ctx, notice); !errors.Is(err, grant.ErrRefused) {
-		t.Errorf("learned by who does not heed: %v", err)
+		t.Errorf("learned by who does not care: %v", err)
 	}
 	if err := visitor.VerifyGrant(g); err != nil {
 		t.Errorf("it was not to be learned: %v", err)
 	}
-	visitor.HeedNotices(of.Home)
+	visitor.ShareNotices(of.Home)
 	if receipt, err := stranger.Notify(notice, visitor.Location()).Await(ctx); err != nil || len(receipt) != 0 {
-		t.Errorf("told who heeds: %x, %v", receipt, err)
+		t.Errorf("told who does: %x, %v", receipt, err)
 	}
 	if err := visitor.VerifyGrant(g); !errors.Is(err, grant.Withdrawn) {
 		t.Error(err)

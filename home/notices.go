@@ -60,7 +60,7 @@ func confirms(receipt []byte, of grant.Concern) error {
 // node keeps them.
 func (h *Home) ExchangeNotices(ctx context.Context, office *warden.Office, about grant.Key, at sturdyref.Peer) (learned int, err error) {
 	if h.isOwn(at.ID()) {
-		office.Heed(about)
+		office.Share(about)
 		return 0, nil
 	}
 	return office.Exchange(ctx, about, &correspondent{h, about, at})

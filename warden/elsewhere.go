@@ -12,7 +12,7 @@ import (
 
 // elsewhere is what is known here of another home's grants.
 type elsewhere struct {
-	heeded   bool // what others say about them is taken in
+	shared   bool // see Share
 	set      *grant.Set
 	verifier *grant.Verifier
 }
@@ -20,13 +20,16 @@ type elsewhere struct {
 // maxElsewhere bounds what is known of each other home, in bytes: some 20000 notices. None takes the room of another.
 const maxElsewhere = 16 << 20
 
-// Heed has the office take in notices about grants of another home from whoever passes them on: from now on, until the process
-// ends.
-func (o *Office) Heed(home grant.Key) {
-	if home != o.host {
-		o.mu.Lock()
-		o.elsewhere(home).heeded = true
-		o.mu.Unlock()
+// Share has the office pass on what it knows about the grants of a home, its own or another, to whoever asks, and take in
+// notices about another's from whoever passes them on: from now on, until the process ends. Without it nobody is shown
+// anything: notices say who has given what to whom.
+func (o *Office) Share(home grant.Key) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if home == o.host {
+		o.shared = true
+	} else {
+		o.elsewhere(home).shared = true
 	}
 }
 
@@ -69,7 +72,7 @@ func (o *Office) matters(home grant.Key) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e := o.homes[home]
-	return e != nil && e.heeded
+	return e != nil && e.shared
 }
 
 // setOf returns the set of what is known about a home's grants, made now if there is none.
@@ -82,14 +85,14 @@ func (o *Office) setOf(home grant.Key) *grant.Set {
 	return o.elsewhere(home).set
 }
 
-// heardOf returns the set of what is known about a home's grants, nil if there is none.
-func (o *Office) heardOf(home grant.Key) *grant.Set {
-	if home == o.host {
-		return o.known
-	}
+// shown returns the set of what others are shown about a home's grants, nil for nothing.
+func (o *Office) shown(home grant.Key) *grant.Set {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if e := o.homes[home]; e != nil {
+	if home == o.host && o.shared {
+		return o.known
+	}
+	if e := o.homes[home]; e != nil && e.shared {
 		return e.set
 	}
 	return nil

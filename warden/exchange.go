@@ -45,11 +45,11 @@ var (
 )
 
 // Exchange asks a peer for the notices about a home's grants that it has and this office has not, and tells it of those that it
-// lacks. From now on such notices matter here (see Heed). It returns how many were new here: they are verified, on the disk,
+// lacks. From now on such notices matter here (see Share). It returns how many were new here: they are verified, on the disk,
 // and have taken effect. An error says what has kept the exchange from being complete; what was learned before stays. Exchange
 // must not be called in a turn.
 func (o *Office) Exchange(ctx context.Context, home grant.Key, with Correspondent) (learned int, err error) {
-	o.Heed(home)
+	o.Share(home)
 	x := &exchange{office: o, home: home, set: o.setOf(home), with: with, left: fruitless}
 	for range 3 { // a head may have come after what it counts
 		before := x.learned
@@ -232,7 +232,7 @@ func (o *Office) List(home grant.Key, prefix, digest []byte) ([]byte, error) {
 		return nil, vat.ErrBadArgs
 	}
 	var l grant.Listing
-	if set := o.heardOf(home); set != nil {
+	if set := o.shown(home); set != nil {
 		if set.Digest(prefix) == [32]byte(digest) {
 			return nil, nil
 		}
@@ -248,7 +248,7 @@ func (o *Office) Get(home grant.Key, names []byte) (notices [][]byte, err error)
 	if len(names)%32 != 0 || len(names) > 32*MaxAsked {
 		return nil, vat.ErrBadArgs
 	}
-	set := o.heardOf(home)
+	set := o.shown(home)
 	if set == nil {
 		return nil, nil
 	}

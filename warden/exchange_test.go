@@ -51,10 +51,10 @@ func (p *other) Tell(ctx context.Context, notices [][]byte) (int, error) {
 	return n, nil
 }
 
-// visitor is an office that is the home of nothing here, and heeds the host.
+// visitor is an office that is the home of nothing here, and shares what it hears of the host.
 func visitor(n byte) *warden.Office {
 	o := warden.New(warden.Config{Signer: someone(n)})
-	o.Heed(host.key())
+	o.Share(host.key())
 	return o
 }
 
@@ -107,7 +107,7 @@ func TestExchange(t *testing.T) {
 	if n, err := a.Exchange(t.Context(), host.key(), again); n != 0 || err != nil || again.lists != 1 || again.gets+again.told+again.bytes != 0 {
 		t.Errorf("with nothing new: %d, %v, %+v", n, err, again)
 	}
-	// Somebody who does not heed that home learns nothing, and has nothing.
+	// Somebody who does not share what they hear of that home learns nothing, and has nothing.
 	stranger := warden.New(warden.Config{Signer: someone(12)})
 	deaf := &other{Office: stranger, about: host.key()}
 	if n, err := a.Exchange(t.Context(), host.key(), deaf); n != 0 || err != nil || deaf.taken != 0 || stranger.Homes() != 0 {
@@ -125,6 +125,34 @@ func TestExchange(t *testing.T) {
 		}
 		if err := a.Verify(g); err != nil {
 			t.Errorf("what was not revoked: %v", err)
+		}
+	}
+}
+
+// What was revoked in confidence stays so: an office shows what it is to share, and of the rest not even that it knows it. What it is told of its own
+// grants it takes in all the same.
+func TestSharedOrNot(t *testing.T) {
+	notices, links := revocations(t, 3)
+	home, trusting := warden.New(warden.Config{Signer: host}), warden.New(warden.Config{Signer: someone(11)})
+	learns(t, home, notices...)
+	for _, b := range notices {
+		trusting.Trust(b)
+	}
+	for what, o := range map[string]*warden.Office{"the home": home, "somebody else": trusting} {
+		a, peer := visitor(10), &other{Office: o, about: host.key()}
+		if n, err := a.Exchange(t.Context(), host.key(), peer); n != 0 || err != nil || peer.bytes != 0 || peer.lists != 1 {
+			t.Errorf("%s: %d learned, %d bytes, %v", what, n, peer.bytes, err)
+		}
+		var names []byte
+		for _, name := range o.Heard(host.key()).List(nil).Names {
+			names = append(names, name[:]...)
+		}
+		if all, err := o.Get(host.key(), names); len(names) != 3*32 || len(all) != 0 || err != nil {
+			t.Errorf("%s: %d of %d by their names, %v", what, len(all), len(names)/32, err)
+		}
+		o.Share(host.key())
+		if n, err := a.Exchange(t.Context(), host.key(), peer); n != 3 || err != nil || knows(a, links...) != 3 {
+			t.Errorf("%s, which shares now: %d learned, %v", what, n, err)
 		}
 	}
 }
@@ -535,7 +563,7 @@ func TestExchangeQuestions(t *testing.T) {
 	}
 }
 
-// T23: what strangers say of homes that nobody heeds takes no room, however much it is.
+// T23: what strangers say of homes that do not matter takes no room, however much it is.
 func TestT23Strangers(t *testing.T) {
 	o := visitor(10)
 	for i := range 300 {

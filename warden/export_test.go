@@ -6,7 +6,17 @@ import "github.com/hawser-go/hawser/sturdyref/grant"
 func (o *Office) Checked(fn func(grant.LinkID)) { o.verifier.Checked = fn }
 
 // Heard returns the set of what is known of a home's grants, nil if there is none.
-func (o *Office) Heard(home grant.Key) *grant.Set { return o.heardOf(home) }
+func (o *Office) Heard(home grant.Key) *grant.Set {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if home == o.host {
+		return o.known
+	}
+	if e := o.homes[home]; e != nil {
+		return e.set
+	}
+	return nil
+}
 
 // Homes returns of how many other homes something is kept.
 func (o *Office) Homes() int {

@@ -82,6 +82,7 @@ type Office struct {
 	owed    []asked                   // from before, until the object is offered
 	tallies map[grant.LinkID]tallying // of links that count uses
 	homes   map[grant.Key]*elsewhere  // of other nodes
+	shared  bool                      // see Share
 	ended   func(name [16]byte)
 	endings map[*given][]func(error) // who waits until what is being severed has ended
 	begins  []func()                 // what Start does

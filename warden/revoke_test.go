@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 	"github.com/hawser-go/hawser/warden"
@@ -140,6 +141,56 @@ func TestT19Turn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever says again what was said a moment ago hears that it has had effect when that is so, and not before: while the object's vat is busy
+// what was given has not ended. The receipt is not of an earlier time.
+func TestReceiptIsAfterTheEnd(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g := issue(t, "writer", anna)
+		must[vat.Ref](t, s.office.Open(g), "add", "before")
+		hold, held := make(chan bool), make(chan bool)
+		go func() {
+			_, _ = vat.Do(context.Background(), s.v, func(context.Context) (int, error) {
+				close(held)
+				<-hold
+				return 0, nil
+			})
+		}()
+		<-held
+		notice := s.revoke(host, g)
+		var said [3]promise.Promise[[]byte]
+		for i := range said {
+			said[i] = vat.Result[[]byte](s.office.Hear(notice))
+			synctest.Wait()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		for i, p := range said {
+			if p.Settled() {
+				t.Errorf("time %d: a receipt before what was given has ended", i+1)
+			}
+		}
+		free := time.Now()
+		close(hold)
+		of, err := grant.ConcernOf(notice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range said {
+			b, err := p.Await(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err := grant.ParseReceipt(b); err != nil || !r.Confirms(of) || r.AsOf.Before(free) || r.AsOf.After(free.Add(time.Second)) {
+				t.Errorf("time %d: %+v, %v", i+1, r, err)
+			}
+		}
+		s.restart(true)
+		b, err := s.office.Learn(t.Context(), notice)
+		if r, e := grant.ParseReceipt(b); err != nil || e != nil || !r.Confirms(of) {
+			t.Errorf("after a restart: %+v, %v, %v", r, err, e)
+		}
+	})
 }
 
 // A link may demand that the host has heard lately that nothing was revoked. The host's own links are always fresh to itself.

@@ -84,7 +84,7 @@ func TestGrantAtANode(t *testing.T) {
 	}
 	receipt := hawserRuns(0, "", "grant", "notify", "-at", where, notice)
 	hawserRuns(1, "(of another notice)", "grant", "verify", "-of", other, receipt)
-	visitor.HeedNotices(grant.KeyOf(host.Signer()))
+	visitor.ShareNotices(grant.KeyOf(host.Signer()))
 	if got := hawserRuns(0, "so there is no receipt", "grant", "notify", "-at", visitor.Location().URI(), notice); got != "" {
 		t.Errorf("printed by who is not the home: %q", got)
 	}

@@ -72,7 +72,7 @@ func (c *grantCommand) notify(args []string) (err error) {
 	receipt, err := nobody.Notify(notice, peer).Await(ctx)
 	switch {
 	case errors.Is(err, hawser.ErrGrantRefused):
-		return &notGood{fmt.Sprintf("the node has refused %s: it is not the home of the object and does not heed that home, or the notice is not good (hawser grant show says what it is about)", from)}
+		return &notGood{fmt.Sprintf("the node has refused %s: it is not the home of the object, nor cares for that home, or the notice is not good (hawser grant show says what it is about)", from)}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:

@@ -80,7 +80,7 @@ func (h *hearsay) run(ctx context.Context, every time.Duration) {
 	var next time.Time
 	for {
 		if home, ok := h.home(); ok {
-			h.node.HeedNotices(home)
+			h.node.ShareNotices(home)
 			if every > 0 && !time.Now().Before(next) {
 				h.round(ctx)
 				next = time.Now().Add(every)
