@@ -321,7 +321,15 @@ func (v *viewer) revoke(ctx context.Context, rest string) (string, error) {
 		return "", err
 	}
 	g, err := v.program.Revoke(ctx, n[0], why)
-	return clean(fmt.Sprintf("revoked %d: album %d, %s", n[0], g.Album, g.To)), err
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("revoked %d: album %d, %s", n[0], g.Album, g.To)
+	left, err := v.program.Still(ctx, n[0])
+	for _, other := range left {
+		text += fmt.Sprintf("; the same key still has %d", other)
+	}
+	return clean(text), err
 }
 
 func (v *viewer) try(ctx context.Context, rest string) (string, error) {

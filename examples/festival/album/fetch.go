@@ -42,10 +42,10 @@ type Fetched struct {
 	Bad []Failure
 }
 
-// How long a shelf may take: to answer, and for each byte of a photo.
+// How long a shelf may take: to answer at all, and for a piece of 64 KiB, of which several are under way at a time.
 const (
 	patience = 10 * time.Second
-	slowest  = 32 << 10 // bytes a second
+	slowest  = 30 * time.Second
 )
 
 // ErrNowhere says that nobody who can be reached has a photo.
@@ -80,7 +80,7 @@ func gather(ctx context.Context, to *seal.Shelf, name seal.Name, limit int64, so
 			return "", bad, context.Cause(ctx)
 		}
 		if a.err == nil {
-			a.err = keep(ctx, to, a.from, name, limit)
+			a.err = to.Keep(ctx, a.from, name, limit)
 		}
 		if a.err == nil {
 			return a.from.Of, bad, nil
@@ -94,12 +94,6 @@ func gather(ctx context.Context, to *seal.Shelf, name seal.Name, limit int64, so
 		bad = append(bad, Failure{a.from.Of, a.err})
 	}
 	return "", bad, ErrNowhere
-}
-
-func keep(ctx context.Context, to *seal.Shelf, from Source, name seal.Name, limit int64) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience+time.Duration(limit/slowest)*time.Second, ErrSilent)
-	defer cancel()
-	return to.Keep(ctx, from, name, limit)
 }
 
 // Fetch writes a photo to a file that is not there yet, whole or not at all: from this disk, or else from one of the sources.

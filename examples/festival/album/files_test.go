@@ -143,6 +143,19 @@ func TestWrongKey(t *testing.T) {
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
+		// And one that is larger than the list says is not fetched.
+		large, err := ada.blobs.Put(ctx, w.file("large.png", 300_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		large.Size = 10
+		if _, err := (album.ContributorRef{Ref: l}).Add(ctx, large).Await(ctx); err != nil {
+			t.Fatal(err)
+		}
+		vera.read(t, a.Number)
+		if got, err := vera.Fetch(ctx, a.Number, 2, filepath.Join(dir, "x")); !isCode(err, album.ErrNowhere) || len(got.Bad) == 0 || !got.Bad[0].Lied() {
+			t.Errorf("%+v, %v", got, err)
+		}
 	})
 }
 
@@ -217,8 +230,14 @@ func TestRottenKeeper(t *testing.T) {
 			ada, kit = w.people["ada"], w.people["kit"]
 			w.away["ada"] = true
 			want := map[bool]int{true: 0, false: 1}[rots]
-			if k, err := kit.Sync(ctx, sealed.Number); !album.Away(err) || k.Here != want || k.Missing != 1-want {
+			k, err := kit.Sync(ctx, sealed.Number)
+			if !album.Away(err) || k.Here != want || k.Missing != 1-want {
 				t.Errorf("%+v, %v", k, err)
+			}
+			for _, f := range k.Bad {
+				if f.Lied() {
+					t.Error("a keeper has asked itself")
+				}
 			}
 			w.away["ada"] = false
 			if k, err := kit.Sync(ctx, sealed.Number); err != nil || k.Here != 1 {
@@ -258,13 +277,13 @@ func TestKeysDoNotPrint(t *testing.T) {
 	})
 }
 
-// rot changes a byte in the middle of every piece of a bucket.
+// rot changes a byte in the middle of the last piece of every photo in a bucket.
 func rot(t *testing.T, st *store.Store, bucket string) {
 	t.Helper()
 	var b store.Batch
 	err := st.View(func(r store.Reader) error {
 		r.Scan(bucket, nil, func(key, value []byte) bool {
-			if len(value) > 10_000 {
+			if len(key) == 36 && len(value) < 60_000 {
 				changed := bytes.Clone(value)
 				changed[len(changed)/2] ^= 1
 				b.Put(bucket, bytes.Clone(key), changed)
@@ -273,6 +292,9 @@ func rot(t *testing.T, st *store.Store, bucket string) {
 		})
 		return nil
 	})
+	if len(b.Ops()) == 0 {
+		t.Fatal("there is nothing to rot")
+	}
 	if err == nil {
 		err = st.Write(&b)
 	}

@@ -172,12 +172,15 @@ func TestOwnerWhoFillsDisks(t *testing.T) {
 		if _, err := kit.blobs.Piece(ctx, big.Key.Name(), 0); !errors.Is(err, seal.ErrAbsent) {
 			t.Errorf("something of it is kept: %v", err)
 		}
-		// A keeper's list has nothing else in it, whatever its home says.
-		w.opens["album"] = lyingFacet.SpawnIn(w.plain, &liar{sealed: func(int) album.Sealed {
-			return album.Sealed{Version: 2, Blobs: []album.Blob{{2, big.Key.Name(), 10}, {1, big.Key.Name(), 10}}}
-		}})
-		if _, err := kit.Read(ctx, a.Number); !isCode(err, album.ErrList) {
-			t.Error(err)
+		name := big.Key.Name()
+		for what, blobs := range map[string][]album.Blob{
+			"numbers that descend": {{2, name, 10}, {1, name, 10}}, "nothing": {{1, name, 0}}, "less": {{1, name, -1}}, "too much": {{1, name, album.MaxPhoto + 1}},
+			"a number too far": {{1 << 60, name, 10}},
+		} {
+			w.opens["album"] = lyingFacet.SpawnIn(w.plain, &liar{sealed: func(int) album.Sealed { return album.Sealed{Version: 2, Blobs: blobs} }})
+			if _, err := kit.Read(ctx, a.Number); !isCode(err, album.ErrList) {
+				t.Errorf("%s: %v", what, err)
+			}
 		}
 	})
 }

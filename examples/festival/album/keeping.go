@@ -121,9 +121,7 @@ func (p *Peer) retain(ctx context.Context) error {
 			all = append(all, o.Number)
 		}
 		for _, o := range c.Others {
-			if o.Room > 0 {
-				all = append(all, o.Number)
-			}
+			all = append(all, o.Number)
 		}
 		for _, number := range all {
 			a, err := c.album(ctx, number)

@@ -42,7 +42,7 @@ type remote struct {
 
 // Piece implements seal.Source. It asks once more when a session was lost: the peer's program may just have been started again.
 func (r *remote) Piece(ctx context.Context, name seal.Name, n int) ([]byte, error) {
-	return asked(ctx, patience, func(ctx context.Context) ([]byte, error) {
+	return asked(ctx, slowest, func(ctx context.Context) ([]byte, error) {
 		piece, by, err := r.ask(ctx, ShelfRef{}, name, n)
 		if errors.Is(err, net.ErrClosed) {
 			piece, _, err = r.ask(ctx, by, name, n)

@@ -2,6 +2,7 @@ package album_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -239,6 +240,13 @@ func TestManyPhotos(t *testing.T) {
 			t.Error(err)
 		}
 		a := w.follow(vera, album.AsReader, w.invite("ada", harbour, album.AsReader, "vera"))
+		facet, err := w.Redeem(w.invite("ada", harbour, album.AsReader, "vera"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l, err := (album.ReaderRef{Ref: facet}).Photos(ctx, 1).Await(ctx); err != nil || len(l.Photos) != 64 || !l.More {
+			t.Errorf("%d at once, %v", len(l.Photos), err)
+		}
 		if len(a.Photos) != album.MaxPhotos-1 || !slices.IsSortedFunc(a.Photos, func(x, y album.Photo) int { return x.Number - y.Number }) {
 			t.Errorf("%d photos", len(a.Photos))
 		}
@@ -299,6 +307,15 @@ func TestKeepersGo(t *testing.T) {
 		time.Sleep(until)
 		if all := vera.read(t, a.Number).Shelves; len(all) != 1 {
 			t.Errorf("%v", all)
+		}
+		for i := range album.MaxShelves { // for whom there is room again
+			facet, err := w.Redeem(w.invite("ada", harbour, album.AsKeeper, fmt.Sprint("late", i)))
+			if err == nil {
+				_, err = (album.KeeperRef{Ref: facet}).Serve(ctx, place("late")).Await(ctx)
+			}
+			if err != nil {
+				t.Error(i, err)
+			}
 		}
 	})
 }

@@ -113,8 +113,6 @@ func (l *copied) check(role Role) (last int, err error) {
 		return 0, because(ErrList, "versions count from 1")
 	case len(l.Blobs) > MaxPhotos:
 		return 0, because(ErrList, "it has more than %d photos", MaxPhotos)
-	case role == AsKeeper && l.Title != "":
-		return 0, ErrList
 	case role != AsKeeper && legible.Line(l.Title, 1, MaxTitle) != nil:
 		return 0, because(ErrList, "its title cannot be shown")
 	}
@@ -187,7 +185,7 @@ func (p *Peer) Add(ctx context.Context, number int, path, caption string) (Photo
 	} else {
 		photo.Number, err = p.contribute(ctx, a, photo)
 	}
-	if err != nil && !Away(err) {
+	if err != nil {
 		err = errors.Join(err, p.dropUnused(context.WithoutCancel(ctx), photo.Key.Name()))
 	}
 	return photo, err

@@ -30,7 +30,9 @@ type world struct {
 	void   map[string]bool    // invitations that were revoked
 	away   map[string]bool    // people
 	shelf  map[string]vat.Ref // in the place of people's own
-	dir    string
+	// lost, if not nil, has references to what is asked for lead nowhere.
+	lost func(what string) (vat.Ref, bool)
+	dir  string
 }
 
 type person struct {
@@ -99,6 +101,11 @@ const until = 24 * time.Hour
 
 // Redeem implements album.Reach.
 func (w *world) Redeem(line string) (vat.Ref, error) {
+	if w.lost != nil {
+		if ref, ok := w.lost(line); ok {
+			return ref, nil
+		}
+	}
 	if ref, ok := w.opens[line]; ok {
 		return ref, nil
 	}
@@ -132,6 +139,11 @@ func (w *world) Redeem(line string) (vat.Ref, error) {
 
 // Shelf implements album.Reach.
 func (w *world) Shelf(at string) (album.ShelfRef, error) {
+	if w.lost != nil {
+		if ref, ok := w.lost(at); ok {
+			return vat.As[album.ShelfRef](ref), nil
+		}
+	}
 	for name, p := range w.people {
 		if place(name) != at {
 			continue

@@ -47,6 +47,9 @@ func Open(ctx context.Context, cfg Config) (*Program, error) {
 		return nil, errors.New("photos: Config.Dir is missing")
 	}
 	node, err := hawser.Open(ctx, &hawser.Config{Dir: cfg.Dir, Listen: cfg.Listen, Kinds: album.Kinds(), Grace: grace, Logger: cfg.Logger})
+	if errors.Is(err, vat.ErrUnknownKind) {
+		return nil, fmt.Errorf("photos: %s is another program's directory, or a later version's: give photos one of its own", cfg.Dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -246,18 +249,41 @@ func (p *Program) Accept(ctx context.Context, line string) (int, error) {
 // ErrUntold says that something was taken back of which the album's home does not know yet.
 var ErrUntold = errors.New("taken back, but the album's home does not know yet: revoke it again when that is there")
 
+// Still returns the numbers of what was given of the same album for the same key as under a number, and not taken back.
+func (p *Program) Still(ctx context.Context, number int) (left []int, err error) {
+	all, err := p.Given(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of, line, err := givenAs(all, number)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		if other, err := ParseInvitation(g.Invitation); err == nil && g.Number != number && !g.Revoked && g.Album == of.Album && other.Grant.Holder() == line.Grant.Holder() {
+			left = append(left, g.Number)
+		}
+	}
+	return left, nil
+}
+
+// givenAs returns what was given under a number.
+func givenAs(all []album.Given, number int) (album.Given, Invitation, error) {
+	i := slices.IndexFunc(all, func(g album.Given) bool { return g.Number == number })
+	if i < 0 {
+		return album.Given{}, Invitation{}, errors.New("there is no such grant: given has their numbers")
+	}
+	line, err := ParseInvitation(all[i].Invitation)
+	return all[i], line, err
+}
+
 // Revoke takes back what was given, or passed on, under a number, and all that was passed on from that. It ends at that one album.
 func (p *Program) Revoke(ctx context.Context, number int, why string) (album.Given, error) {
 	all, err := p.Given(ctx)
 	if err != nil {
 		return album.Given{}, err
 	}
-	i := slices.IndexFunc(all, func(g album.Given) bool { return g.Number == number })
-	if i < 0 {
-		return album.Given{}, errors.New("there is no such grant: given has their numbers")
-	}
-	given := all[i]
-	line, err := ParseInvitation(given.Invitation)
+	given, line, err := givenAs(all, number)
 	if err != nil {
 		return given, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/examples/festival/album"
 	"github.com/hawser-go/hawser/examples/festival/photos"
+	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
@@ -258,7 +260,15 @@ func TestKeeperIsRevoked(t *testing.T) {
 		t.Errorf("%v", a.Shelves)
 	}
 	kit.refused(sealed)
-	if all, err := ada.Given(ctx); err != nil || len(all) != 2 || !all[0].Revoked || all[1].Revoked {
+	if left, err := ada.Still(ctx, 1); err != nil || len(left) != 0 {
+		t.Error(left, err)
+	}
+	kit.accept(ada.share(harbour, album.AsReader, kit, "kit"))
+	kit.accept(ada.share(ada.begin("Another"), album.AsReader, kit, "kit"))
+	if left, err := ada.Still(ctx, 1); err != nil || !slices.Equal(left, []int{3}) {
+		t.Error(left, err)
+	}
+	if all, err := ada.Given(ctx); err != nil || len(all) != 4 || !all[0].Revoked || all[1].Revoked {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
@@ -335,6 +345,36 @@ func TestInvitations(t *testing.T) {
 	stray := vera.accept(photos.Invitation{Grant: g, At: i.At}.String())
 	if a, err := vera.Read(ctx, stray); err == nil || len(a.Photos) > 0 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A directory that is another program's is left as it is.
+func TestForeignDirectory(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), t.TempDir()
+	node, err := hawser.Open(ctx, &hawser.Config{Dir: dir, Listen: "127.0.0.1:0", Kinds: program.Kinds(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := node.DurableVat("festival")
+	if err == nil {
+		_, err = program.OpenCopy(ctx, v)
+	}
+	if err == nil {
+		err = node.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := photos.Open(ctx, photos.Config{Dir: dir, Listen: "127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), "give photos one of its own") {
+		t.Error(err)
+	}
+	if _, err := photos.Open(ctx, photos.Config{}); err == nil {
+		t.Error("opened in no directory")
+	}
+	p := open(t, filepath.Join(dir, "own"))
+	if _, err := photos.Open(ctx, photos.Config{Dir: p.dir, Listen: "127.0.0.1:0"}); !errors.Is(err, hawser.ErrDirInUse) {
+		t.Error(err)
 	}
 }
 
