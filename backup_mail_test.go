@@ -3,6 +3,9 @@ package hawser_test
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,8 +13,9 @@ import (
 	"github.com/hawser-go/hawser"
 )
 
-// A node whose directory was put back to an earlier state, or that is a copy, writes letters: its peer, who has what was said since over a
-// connection or in letters, takes none of it, and both are told. Otherwise what the copy says would pass for what has come before.
+// T26: a node whose directory was put back to an earlier state, or that is a copy, writes letters: its peer, who has what was said since over a
+// connection or in letters, takes none of it, and both are told. Otherwise what the copy says would pass for what has come before. What letters were
+// sealed to so far is destroyed, so that none that has been read is read again.
 func TestBackupByMail(t *testing.T) {
 	const many = 60 // more than was said since: no acknowledgement is beyond what the copy has said
 	for _, c := range []struct {
@@ -63,6 +67,10 @@ func TestBackupByMail(t *testing.T) {
 				}
 				before := alice.report()
 				bob.cfg.Dir = backup
+				keys, err := filepath.Glob(filepath.Join(backup, "prekeys", "*"))
+				if err != nil || len(keys) == 0 {
+					t.Fatalf("there are no keys of letters: %v", err)
+				}
 				for i := range c.copied {
 					if i > 0 {
 						end()
@@ -79,6 +87,11 @@ func TestBackupByMail(t *testing.T) {
 				time.Sleep(time.Hour)
 				if a, b := len(alice.Lasting()), len(bob.Lasting()); a != 0 || b != 0 {
 					t.Errorf("%d and %d sessions last, want none", a, b)
+				}
+				for _, key := range keys {
+					if _, err := os.Stat(key); !errors.Is(err, fs.ErrNotExist) {
+						t.Errorf("what letters were sealed to is there still: %s (%v)", filepath.Base(key), err)
+					}
 				}
 				if r := bob.report(); len(r.Wrong) != many {
 					t.Errorf("what waited at Bob's was told %q, want the end of the session", r.Wrong)

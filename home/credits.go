@@ -106,7 +106,22 @@ func (h *Home) unwelcome(l *link) bool {
 	return h.cfg.Door.Closed && len(l.shown) == 0 && !l.withdrew && !(identified(l.info()) && h.known(l.peer))
 }
 
-func (h *Home) showOut(l *link) { h.goroutine(func() { l.session.Close("no longer admitted") }) }
+// showOut ends a session whose peer is no longer admitted, once it has been answered what it has asked, if that is soon: it may be that it has
+// renounced its own grant.
+func (h *Home) showOut(l *link) {
+	h.goroutine(func() {
+		pause := time.NewTicker(displacing)
+		defer pause.Stop()
+		for patience := owing / displacing; patience > 0 && l.session.Err() == nil && l.session.Tables().Replies > 0; patience-- {
+			select {
+			case <-pause.C:
+			case <-h.ctx.Done():
+				patience = 0
+			}
+		}
+		l.session.Close("no longer admitted")
+	})
+}
 
 // eraseCredits forgets what the peer of a session has shown that is over for good.
 func (h *Home) eraseCredits(l *link) {

@@ -39,6 +39,8 @@ type pouch struct {
 	busy  int
 	until time.Time
 	why   error // the last refusal that was logged
+	// parting is why the link is over, if the peer is to know.
+	parting string
 	// waits says that the peer had not acknowledged everything when it was looked at last, acked how much it had, and since is when it was
 	// found to have acknowledged more, or something began to wait.
 	waits bool
@@ -326,6 +328,7 @@ func (b *pouch) unbelievable(err error) bool {
 		b.post.log.Warn("a session cannot go on by mail", "peer", b.peer.String(), "error", err)
 	}
 	if ends {
+		b.parting = mailbox.ReasonRolledBack
 		b.l.Part(err.Error())
 	}
 	return forged || ends
@@ -354,6 +357,9 @@ func (b *pouch) take(o opened) {
 		return
 	}
 	if o.l.Over {
+		if o.l.Reason == mailbox.ReasonRolledBack {
+			b.post.retireAll()
+		}
 		b.l.End(o.l.Reason)
 	}
 	b.mu.Lock()

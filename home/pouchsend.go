@@ -113,7 +113,7 @@ func (b *pouch) farewell() error {
 	if err != nil {
 		return err
 	}
-	return b.x.End(ctx, to, "", time.Now())
+	return b.x.End(ctx, to, b.parting, time.Now())
 }
 
 // rest returns how long to wait if nothing happens.

@@ -27,6 +27,9 @@ const (
 	MaxReply = 1024
 	// FirstContact is how long a letter of first contact is accepted at the most, and how long a link that is begun by mail has to be heard.
 	FirstContact = 30 * 24 * time.Hour
+	// ReasonRolledBack is the Reason of who ends a link with an error that matches ErrRolledBack, ErrIdentityInUse or ErrEquivocal. Who is told
+	// that may be the one that has gone back, and has lost what it knew of letters: it destroys its prekeys.
+	ReasonRolledBack = "one side was put back to an earlier state"
 )
 
 const (
