@@ -27,7 +27,7 @@ type asked struct {
 	vow   *vat.Vow
 }
 
-// maxOwed bounds the answers that are owed by one grant.
+// maxOwed bounds the answers that are owed by one grant, while the object is not on offer; Config.MaxOpen those that are by way of one link.
 const maxOwed = 8
 
 // Owes reports whether an answer can be owed to whoever shows a grant: if it is good, and what it opens is kept here. If the object is not on
@@ -42,13 +42,19 @@ func (o *Office) Owes(g *grant.Grant) bool {
 		_, ok := of.roles[g.Role()]
 		return ok && of.vat.Durable()
 	}
-	n := 0
-	for _, a := range o.owed {
-		if a.grant.ID() == g.ID() {
-			n++
-		}
+	if o.owing[g.ID()] >= maxOwed {
+		return false
 	}
-	return n < maxOwed
+	_, crowded := o.crowded(idsOf(g), func(id grant.LinkID) int { return o.owing[id] })
+	return !crowded
+}
+
+// owe notes that an answer is owed, until what it is about is on offer. It is called with mu held.
+func (o *Office) owe(a asked) {
+	o.owed = append(o.owed, a)
+	for _, id := range idsOf(a.grant) {
+		o.owing[id]++
+	}
 }
 
 // Owe is Open in a transaction: the promise returned is there after a restart, and settles then. The function returned is called when the
@@ -69,7 +75,7 @@ func (o *Office) paySoon(a asked) {
 	o.mu.Lock()
 	waits := o.offers[a.grant.Object()] == nil
 	if waits {
-		o.owed = append(o.owed, a)
+		o.owe(a)
 	}
 	o.mu.Unlock()
 	if waits {
@@ -115,7 +121,7 @@ func (o *Office) recall(view View, d *vat.Depot) error {
 			w, isVow := pin.Ref.Target().(*vat.Vow)
 			g, err := grant.Parse(r.Get(bucketAsked, []byte(key)))
 			if err == nil && isVow {
-				o.owed = append(o.owed, asked{key, g, w})
+				o.owe(asked{key, g, w})
 			}
 		}
 		return nil
@@ -128,6 +134,11 @@ func (o *Office) due(now time.Time) (due []asked) {
 	for _, a := range o.owed {
 		if o.offers[a.grant.Object()] != nil || !now.Before(a.grant.Expires().Add(o.cfg.Skew)) {
 			due = append(due, a)
+			for _, id := range idsOf(a.grant) {
+				if o.owing[id]--; o.owing[id] == 0 {
+					delete(o.owing, id)
+				}
+			}
 		} else {
 			left = append(left, a)
 		}

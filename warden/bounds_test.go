@@ -402,3 +402,73 @@ func TestOpenedAgainWhileRevoked(t *testing.T) {
 		t.Errorf("%d mandates are kept (%v)", len(pins), err)
 	}
 }
+
+// What is owed for an object that is not on offer is bounded, also to who passes a grant on to as many as they like; when it was paid, or is over,
+// there is room again.
+func TestOwedIsBounded(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		restart := func() {
+			t.Helper()
+			s.office.Close()
+			s.office = warden.New(warden.Config{Signer: host, MaxOpen: 8})
+			s.m.Config.Kinds = append(s.office.Kinds(), testKinds...)
+			s.m.Crash()
+			s.v = s.m.Vat("folders")
+			if err := s.office.Use(s.m.Depot(), s.m.Store().View); err != nil {
+				t.Fatal(err)
+			}
+			s.office.Start()
+		}
+		restart()
+		owe := func(g *grant.Grant) (r vat.Ref, ok bool) {
+			t.Helper()
+			if !s.office.Owes(g) {
+				return r, false
+			}
+			var then func()
+			var bad error
+			if err := s.m.Depot().Update(func(tx *vat.Tx) { r, then, bad = s.office.Owe(tx, g) }, nil); err != nil || bad != nil {
+				t.Fatal(err, bad)
+			}
+			then()
+			synctest.Wait()
+			return r, true
+		}
+		root, other := labGrant(t, anna), labGrant(t, claire)
+		flood := func() (n int) {
+			t.Helper()
+			for range 40 {
+				if _, ok := owe(pass(t, root, anna, billie)); ok {
+					n++
+				}
+			}
+			return n
+		}
+		if n := flood(); n != 8 {
+			t.Errorf("%d answers are owed to those whom somebody has passed a grant on, want 8", n)
+		}
+		restart()
+		if n := flood(); n != 0 {
+			t.Errorf("%d more after a restart", n)
+		}
+		mine, ok := owe(pass(t, other, claire, billie))
+		if !ok {
+			t.Error("one flood keeps others out")
+		}
+		s.openLab()
+		synctest.Wait()
+		if _, err := mine.Await(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.office.Withdraw(theLab)
+		if n := flood(); n != 8 {
+			t.Errorf("%d when all were paid, want 8", n)
+		}
+		time.Sleep(2 * time.Hour) // they are over
+		synctest.Wait()
+		root = labGrant(t, anna)
+		if n := flood(); n != 8 {
+			t.Errorf("%d when all were over, want 8", n)
+		}
+	})
+}

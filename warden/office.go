@@ -80,6 +80,7 @@ type Office struct {
 	heard   map[grant.LinkID]*heard   // likewise: where messages are
 	hearers map[grant.LinkID]int      // how many of these there are by way of a link
 	owed    []asked                   // from before, until the object is offered
+	owing   map[grant.LinkID]int      // how many of these there are by way of a link
 	tallies map[grant.LinkID]tallying // of links that count uses
 	homes   map[grant.Key]*elsewhere  // of other nodes
 	shared  bool                      // see Share
@@ -117,6 +118,7 @@ func New(cfg Config) *Office {
 		host: grant.KeyOf(cfg.Signer), homes: make(map[grant.Key]*elsewhere), endings: make(map[*given][]func(error)),
 		cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), names: make(map[[16]byte]*given),
 		links: make(map[grant.LinkID]map[*given]struct{}), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int),
+		owing:   make(map[grant.LinkID]int),
 		tallies: make(map[grant.LinkID]tallying),
 	}
 	if cfg.Store != nil {
