@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/passable"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -380,6 +381,47 @@ func TestAnswersAreBounded(t *testing.T) {
 				want = "grant.answer-gone"
 			}
 			l.gives(want, g, m)
+		}
+	})
+}
+
+// When messages are not heard any more nothing is left of them in the store, nor of answers that have given way before.
+func TestAnswersAreSwept(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		l := &mailed{site: s}
+		l.inside, _ = s.openLab()
+		contents := func() vat.DepotContents {
+			t.Helper()
+			for range 2 {
+				synctest.Wait()
+				if _, err := l.m.Depot().Sweep(); err != nil {
+					t.Fatal(err)
+				}
+				l.die()
+			}
+			synctest.Wait()
+			var c vat.DepotContents
+			if err := l.m.Store().View(func(r store.Reader) (err error) { c, err = vat.CheckDepot(r); return err }); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		before := contents()
+		g := labGrant(t, anna, accept(3*time.Hour))
+		for i := range uint64(200) {
+			if err := l.deliver(g, say(t, anna, g, i+1, "echo", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		during := contents()
+		if n := during.Objects() - before.Objects(); n != 65 {
+			t.Errorf("%d objects for 200 messages, want a hearer and 64 answers", n)
+		}
+		time.Sleep(4 * time.Hour)
+		after := contents()
+		if after.Objects() != before.Objects() || after.Facets != before.Facets || after.Pins != before.Pins || after.Messages != before.Messages ||
+			after.Pending != before.Pending || after.Settled != before.Settled || after.Resolvers != before.Resolvers || after.Caretakers != before.Caretakers {
+			t.Errorf("%+v, had %+v, and meanwhile %+v", after, before, during)
 		}
 	})
 }
