@@ -272,3 +272,21 @@ func TestGrantAtClosedDoor(t *testing.T) {
 		s.hangUp()
 	})
 }
+
+// A sturdyref from anybody is never taken for a grant, whatever its secret spells: who holds the grant would send what is for the one to the other.
+func TestLiveSecretIsNoGrant(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		e := grantingAt(t, n, nil)
+		defer e.leave()
+		a := join(t, n, "a", identity(t), nil)
+		defer a.leave()
+		ann := newKey()
+		g := e.issue(ann)
+		live := a.LiveGrant(g, ann, e.Location())
+		id := g.ID()
+		crafted := sturdyref.Ref{Peer: e.Location(), Swiss: sturdyref.SwissNumOf(append([]byte("grant\x00"), id[:]...))}
+		if a.Live(crafted) == live {
+			t.Error("a sturdyref leads to what a grant stands for")
+		}
+	})
+}

@@ -21,9 +21,7 @@ type source interface {
 type secret struct{ sturdyref.Ref }
 
 func (s secret) peer() sturdyref.PeerID { return s.Peer.ID() }
-func (s secret) key() [32]byte {
-	return sha256.Sum256(append([]byte(s.Peer.ID().String()+"\x00"), s.Swiss.Reveal()...))
-}
+func (s secret) key() [32]byte          { return sourceKey("secret", s.peer(), s.Swiss.Reveal()) }
 
 // have is without the mailbox: the reference would lead nowhere until a letter is taken, though the peer can be dialled before.
 func (s secret) have(h *Home) vat.Ref {
@@ -41,6 +39,11 @@ type shownGrant struct {
 func (g shownGrant) peer() sturdyref.PeerID { return g.at.ID() }
 func (g shownGrant) key() [32]byte {
 	id := g.ID()
-	return sha256.Sum256(append([]byte(g.at.ID().String()+"\x00grant\x00"), id[:]...))
+	return sourceKey("grant", g.peer(), id[:])
 }
 func (g shownGrant) have(h *Home) vat.Ref { return h.Redeem(g.Grant, g.signer, g.at) }
+
+// sourceKey returns the key of a source of some sort. Of a secret everybody can choose the bytes, and a grant's id is known to many.
+func sourceKey(sort string, at sturdyref.PeerID, of []byte) [32]byte {
+	return sha256.Sum256(append([]byte(sort+"\x00"+at.String()+"\x00"), of...))
+}
