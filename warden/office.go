@@ -20,9 +20,9 @@ import (
 
 // A Role is a facet of an object that grants may name. The author of the object says in code what it is; a grant only names it.
 type Role struct {
-	// Open returns the facet for a holder. It is called in a turn of the object's vat, once for each grant that is redeemed. The facet
-	// is to last as long as the grant: an object of that vat, as a rule. A promise, or a reference to elsewhere, may break, and the
-	// grant is of no use from then on.
+	// Open returns the facet for a holder. It is called in a turn of the object's vat, once for each grant that is redeemed, and once
+	// for each by which messages come. The facet is to last as long as the grant: an object of that vat, as a rule. A promise, or a
+	// reference to elsewhere, may break, and the grant is of no use from then on.
 	Open func(ctx context.Context, h Holder) (vat.Ref, error)
 	// Transfer says that what is reached by way of the facet is the holder's for good, as an object is to who has made it: it
 	// stays when the grant was revoked, or is over. Otherwise it goes with it. The facet itself is never handed over, also when its
