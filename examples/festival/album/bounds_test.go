@@ -3,10 +3,14 @@ package album_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hawser-go/hawser/examples/festival/album"
+	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -32,7 +36,7 @@ func TestBounds(t *testing.T) {
 		if _, err := bob.Follow(ctx, album.AsReader, keyOf("another"), "x"); !isCode(err, album.ErrFull) {
 			t.Error(err)
 		}
-		if _, err := bob.Follow(ctx, album.AsContributor, keyOf("x"), strings.Repeat("x", 10_000)); !isCode(err, album.ErrText) {
+		if _, err := bob.Follow(ctx, album.AsContributor, keyOf("x"), strings.Repeat("x", 20_000)); !isCode(err, album.ErrText) {
 			t.Error(err)
 		}
 		path := w.file("photo.png", 1)
@@ -60,6 +64,24 @@ func TestBounds(t *testing.T) {
 		}
 		if all, err := ada.Given(ctx); err != nil || len(all) != 512 || all[6].Number != 8 {
 			t.Error(len(all), err)
+		}
+	})
+}
+
+// A machine with as many addresses as a node advertises can serve, too.
+func TestManyAddresses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ada := w.open("ada")
+		var all []string
+		for i := range 16 {
+			all = append(all, fmt.Sprintf("%s%d.example.org:65535", strings.Repeat("long-", 20), i))
+		}
+		at := sturdyref.Ref{
+			Peer:  sturdyref.Peer{Transport: "hawser", Designator: strings.Repeat("a", 52), Hints: map[string]string{"addr": strings.Join(all, ",")}},
+			Swiss: sturdyref.NewSwissNum(),
+		}
+		if _, err := album.OpenPeer(t.Context(), w.Vat("many"), ada.blobs, w, at.URI()); err != nil {
+			t.Errorf("%d bytes: %v", len(at.URI()), err)
 		}
 	})
 }
@@ -124,6 +146,58 @@ func TestLostSessions(t *testing.T) {
 		asked = 0
 		if a, err := vera.Read(ctx, a.Number); !album.Away(err) || asked != 3 || a.Trouble != "its owner is away" {
 			t.Errorf("%v after %d: %q", err, asked, a.Trouble)
+		}
+	})
+}
+
+// The methods of a peer may be called by several goroutines.
+func TestAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Config.Amnesia = false
+		w.Restart()
+		ctx := t.Context()
+		ada, vera, kit := w.open("ada"), w.open("vera"), w.open("kit")
+		harbour := w.begin(ada, "Harbour")
+		w.add(ada, harbour, "choir.png", 200_000)
+		a := w.follow(vera, album.AsReader, w.invite("ada", harbour, album.AsReader, "vera"))
+		sealed := w.follow(kit, album.AsKeeper, w.invite("ada", harbour, album.AsKeeper, "kit"))
+		path, dir := w.file("more.png", 70_000), t.TempDir()
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				p, err := ada.Add(ctx, harbour, path, "")
+				if err == nil && i%2 == 0 {
+					err = ada.Remove(ctx, harbour, p.Number)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			all.Go(func() {
+				if _, err := vera.Fetch(ctx, a.Number, 1, filepath.Join(dir, fmt.Sprint(i))); err != nil {
+					t.Error(err)
+				}
+				if _, err := vera.Read(ctx, a.Number); err != nil {
+					t.Error(err)
+				}
+			})
+			all.Go(func() {
+				if _, err := kit.Keep(ctx, sealed.Number, 10<<20); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for i := range 8 {
+			if b, err := os.ReadFile(filepath.Join(dir, fmt.Sprint(i))); err != nil || !bytes.Equal(b, content("choir.png", 200_000)) {
+				t.Errorf("%d: %d bytes, %v", i, len(b), err)
+			}
+		}
+		if k, err := kit.Sync(ctx, sealed.Number); err != nil || k.Here != 5 || k.Missing != 0 {
+			t.Errorf("%+v, %v", k, err)
+		}
+		if all := vera.read(t, a.Number); len(all.Photos) != 5 {
+			t.Errorf("%d photos", len(all.Photos))
 		}
 	})
 }

@@ -25,8 +25,8 @@ const (
 	MaxAlbums = 64
 
 	maxNames      = 1024
-	maxShelfText  = 1024 // bytes of a sturdyref
-	maxInvitation = 8 << 10
+	maxShelfText  = 4 << 10 // bytes of a sturdyref: they may have many addresses
+	maxInvitation = 12 << 10
 	atOnce        = 64 // photos in an answer
 	maxVersion    = 1 << 50
 )

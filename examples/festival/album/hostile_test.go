@@ -416,7 +416,7 @@ func TestHostileHolders(t *testing.T) {
 			t.Errorf("one takes all the room: %v", err)
 		}
 		// There are so many shelves, one of each holder, and what is none is refused.
-		for _, shelf := range []string{"x", "http://example.com/", "ocapn://a.tcp/s/x", "ocapn://a.hawser", "ocapn://a.hawser/s/" + strings.Repeat("x", 2000)} {
+		for _, shelf := range []string{"x", "http://example.com/", "ocapn://a.tcp/s/x", "ocapn://a.hawser", "ocapn://a.hawser/s/" + strings.Repeat("x", 5000)} {
 			if err := send(facet(album.AsKeeper, "kit"), "serve", shelf); !isCode(err, album.ErrText) {
 				t.Errorf("%q: %v", shelf[:min(len(shelf), 40)], err)
 			}
