@@ -17,6 +17,7 @@ type relay struct {
 	to    *net.UDPAddr
 	backs map[string]*net.UDPConn // by the dialler's address
 	from  []string                // their ports
+	tape  []byte                  // all that has passed, either way
 }
 
 // listenRelay opens a relay. Open it before the nodes, so that it is there when they say goodbye.
@@ -61,6 +62,19 @@ func (r *relay) sources() []string {
 	return slices.Clone(r.from)
 }
 
+func (r *relay) record(b []byte) {
+	r.mu.Lock()
+	r.tape = append(r.tape, b...)
+	r.mu.Unlock()
+}
+
+// seen returns all that has passed so far.
+func (r *relay) seen() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.tape)
+}
+
 func (r *relay) forward() {
 	b := make([]byte, 64<<10)
 	for {
@@ -68,6 +82,7 @@ func (r *relay) forward() {
 		if err != nil {
 			return
 		}
+		r.record(b[:n])
 		if back := r.back(from); back != nil {
 			_, _ = back.Write(b[:n])
 		}
@@ -95,6 +110,7 @@ func (r *relay) back(from *net.UDPAddr) *net.UDPConn {
 			if err != nil {
 				return
 			}
+			r.record(p[:n])
 			_, _ = r.front.WriteToUDP(p[:n], from)
 		}
 	})

@@ -3,6 +3,7 @@ package hawser_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/gob"
@@ -18,12 +19,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser"
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 )
 
@@ -137,7 +140,7 @@ type confiding interface {
 
 var confidingFacet = vat.FacetOf[confiding]("test.Confidant")
 
-// TestSecretsAreNowhere runs a whole story — good and bad calls, dials, refusals, panics, restarts, doors — with every
+// T29: a whole story — good and bad calls, dials, refusals, panics, restarts, doors, grants — is run with every
 // logger and tracer on, prints every value and every error in every way, and then looks for the secrets in it.
 func TestSecretsAreNowhere(t *testing.T) {
 	ctx := t.Context()
@@ -229,6 +232,34 @@ func TestSecretsAreNowhere(t *testing.T) {
 	outcome(lost)
 	_ = deaf.Close()
 
+	// Grants whose secret travels along, shown as they are to be, and not.
+	if _, err := host.Offer(ctx, "confidant", host.Vat("greeters"), map[string]hawser.Role{
+		"friend": {Open: func(context.Context, hawser.Holder) (vat.Ref, error) { return object, nil }},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	bearer, err := grant.IssueBearer(host.Signer(), grant.Root{Object: host.ObjectID("confidant"), Role: "friend"}, grant.Terms{Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*hawser.Node{guest, anon} {
+		friend := n.Redeem(bearer.Grant(), bearer.Signer(), host.Location())
+		outcome(friend)
+		outcome(friend.Send(ctx, "panic", "value"))
+		outcome(n.Redeem(bearer.Grant(), guest.Signer(), host.Location()))
+	}
+	for _, bad := range []string{bearer.Reveal()[1:], bearer.Reveal() + "x", strings.Replace(bearer.Reveal(), ".", "", 1)} {
+		_, err := grant.ParseBearer(bad)
+		failures(err)
+	}
+	_, _, err = host.RevokeGrant(ctx, bearer.Grant(), "over")
+	failures(err)
+	outcome(guest.Redeem(bearer.Grant(), bearer.Signer(), host.Location()))
+	seed, err := base64.RawURLEncoding.DecodeString(bearer.Reveal()[strings.LastIndex(bearer.Reveal(), ".")+1:])
+	if err != nil || len(seed) != ed25519.SeedSize {
+		t.Fatal(len(seed), err)
+	}
+
 	// Reading what is no sturdyref, and opening what cannot be opened.
 	uri := invite.URI()
 	for _, bad := range []string{uri[:len(uri)/2], uri + "/x", uri + "%", strings.Replace(uri, "/s/", "/t/", 1), uri + "\n", "http" + uri, strings.ToUpper(uri)} {
@@ -264,6 +295,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 		struct{ Ref sturdyref.Ref }{viaDoor},
 		struct{ r *sturdyref.Ref }{&invite},
 		host, guest.Location(),
+		bearer, &bearer, bearer.Signer(), bearer.Grant(),
+		struct{ b grant.Bearer }{bearer},
 	} {
 		e.said(v)
 	}
@@ -285,7 +318,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		"the swiss number": invite.Swiss.Reveal(), "an unknown one": unknown.Swiss.Reveal(), "a revoked one": gone.Swiss.Reveal(),
 		"the holder's": holder.Swiss.Reveal(), "the weak one": weak.Reveal(), "the psk": keys.Reveal()[16:48], "the proof key": keys.Reveal()[48:],
 		"the capability key": key.Reveal(), "the door's secret": door.Reveal(), "the guest's identity": revealed[5:],
-		"the host's identity": identity[5:],
+		"the host's identity": identity[5:], "the secret of a grant": seed,
 	}
 	e.mu.Lock()
 	out := e.out.String()

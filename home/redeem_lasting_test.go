@@ -38,7 +38,7 @@ func (s *site) offering(holder grant.Key) *grant.Grant {
 	return g
 }
 
-// In a session that lasts what a durable object has by a grant is there after either process has died; a grant is shown again in the
+// T7: in a session that lasts what a durable object has by a grant is there after either process has died; a grant is shown again in the
 // session after that, also in the same instant, or when the clock was set back; and what is revoked is over on the other side.
 func TestT07GrantInLastingSession(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {

@@ -78,7 +78,7 @@ func (g *granting) present(s *script, shown *grant.Grant, key ed25519.PrivateKey
 	return p
 }
 
-// A presentation is good in one session, once, for who made it.
+// T6, T7: a presentation is good in one session, once, for who made it.
 func TestT06T07Presentations(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
 		e := grantingAt(t, n, nil)

@@ -83,8 +83,8 @@ func TestReadingIsNotForging(t *testing.T) {
 	}
 }
 
-// A reader among several, or a thief of one's key, has the key of the body too. He changes a genuine file for the others,
-// or has others take it for one to them (T28).
+// T28: a reader among several, or a thief of one's key, has the key of the body too. He changes a genuine file for the others,
+// or has others take it for one to them.
 func TestReaderChangesFile(t *testing.T) {
 	author, alice, bob := identity(t), readKey(t), readKey(t)
 	secrets, p := noisetest.SecretsOf(t, author), author.Public()
@@ -186,7 +186,7 @@ func TestOtherSpelling(t *testing.T) {
 	}
 }
 
-// A signing key of small order verifies one signature for every message by the plain rules (T8).
+// T8: a signing key of small order verifies one signature for every message by the plain rules.
 func TestWeakSigningKey(t *testing.T) {
 	author, alice := identity(t), readKey(t)
 	p := author.Public()

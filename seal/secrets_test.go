@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-go/hawser/seal"
 )
 
-// However a secret is printed, alone or inside something else, neither it nor a part of it appears (T29).
+// T29: however a secret is printed, alone or inside something else, neither it nor a part of it appears.
 func TestSecretsDoNotPrint(t *testing.T) {
 	key, blobKey, fileKey := readKey(t), content(32), content(34)[:32]
 	blob, err := newShelf(t).PutWith(t.Context(), strings.NewReader("x"), (*[32]byte)(blobKey))

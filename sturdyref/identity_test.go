@@ -146,6 +146,7 @@ var smallOrder = []string{
 	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 }
 
+// T8: no key of small order, and no second spelling of a key, is one.
 func TestSmallOrderSigningKeys(t *testing.T) {
 	plain := 0
 	for _, s := range smallOrder {
@@ -256,27 +257,8 @@ func TestRecordClaims(t *testing.T) {
 	pub := k.Public()
 	seed := bytes.Repeat([]byte{3}, 32)
 	foreign := ed25519.NewKeyFromSeed(seed)
-	montgomery := func(b []byte) []byte {
-		p, err := new(edwards25519.Point).SetBytes(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p.BytesMontgomery()
-	}
-	sign := func(c claim, key ed25519.PrivateKey) []byte {
-		payload, err := detcbor.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sig := ed25519.Sign(key, append([]byte("hawser/identity/1\x00"), payload...))
-		b, err := detcbor.Marshal(signed{Claim: payload, Signature: sig})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
 	good := claim{1, pub.Static[:], foreign.Public().(ed25519.PublicKey), 5, 0}
-	if _, err := sturdyref.VerifyRecord(sign(good, foreign), pub.Static); err != nil {
+	if _, err := sturdyref.VerifyRecord(signRecord(t, good, foreign), pub.Static); err != nil {
 		t.Fatalf("a good record by another program is refused: %v", err)
 	}
 	for name, change := range map[string]func(*claim){
@@ -291,14 +273,61 @@ func TestRecordClaims(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if _, err := sturdyref.VerifyRecord(sign(c, foreign), pub.Static); !errors.Is(err, sturdyref.ErrRecord) {
+		if _, err := sturdyref.VerifyRecord(signRecord(t, c, foreign), pub.Static); !errors.Is(err, sturdyref.ErrRecord) {
 			t.Errorf("%s: got error %v, want ErrRecord", name, err)
 		}
 	}
-	// T32: one key for both purposes.
-	u := montgomery(foreign.Public().(ed25519.PublicKey))
-	both := claim{1, u, foreign.Public().(ed25519.PublicKey), 5, 0}
-	if _, err := sturdyref.VerifyRecord(sign(both, foreign), [32]byte(u)); !errors.Is(err, sturdyref.ErrRecord) {
+}
+
+// signRecord makes the record that says c.
+func signRecord(t *testing.T, c claim, key ed25519.PrivateKey) []byte {
+	t.Helper()
+	payload, err := detcbor.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := detcbor.Marshal(signed{Claim: payload, Signature: ed25519.Sign(key, append([]byte("hawser/identity/1\x00"), payload...))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// T32: one key is not for agreement and signatures: the two of an identity are independent, a signature binds them, and a record in which the one is
+// the other in another form is refused.
+func TestRecordOfOneKeyForBoth(t *testing.T) {
+	montgomery := func(b []byte) [32]byte {
+		p, err := new(edwards25519.Point).SetBytes(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [32]byte(p.BytesMontgomery())
+	}
+	for range 10 {
+		k := identity(t)
+		pub := k.Public()
+		if montgomery(pub.Signing[:]) == pub.Static {
+			t.Fatal("an identity has one key for both")
+		}
+		secrets, err := k.Reveal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if half := len(secrets) - 32; bytes.Contains(secrets[:half], secrets[half:]) {
+			t.Error("an identity has one secret for both")
+		}
+		record, err := sturdyref.NewRecord(k, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sturdyref.VerifyRecord(record.Encoded(), identity(t).Public().Static); !errors.Is(err, sturdyref.ErrRecord) {
+			t.Errorf("the record of another static key: %v", err)
+		}
+	}
+	foreign := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, 32))
+	public := foreign.Public().(ed25519.PublicKey)
+	u := montgomery(public)
+	if _, err := sturdyref.VerifyRecord(signRecord(t, claim{1, u[:], public, 5, 0}, foreign), u); !errors.Is(err, sturdyref.ErrRecord) {
 		t.Errorf("one key for agreement and signatures: got error %v, want ErrRecord", err)
 	}
 }
@@ -320,7 +349,7 @@ func (m misspelt) Public() sturdyref.Public {
 	return p
 }
 
-// The holder of an ordinary key can make a signature whose first half is of small order; the plain verification takes it.
+// T8: the holder of an ordinary key can make a signature whose first half is of small order; the plain verification takes it.
 func TestSmallOrderCommitment(t *testing.T) {
 	seed := bytes.Repeat([]byte{7}, 32)
 	key := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-go/hawser/sturdyref"
 )
 
-// However a secret is printed, alone or inside something else, neither it nor a part of it appears.
+// T29: however a secret is printed, alone or inside something else, neither it nor a part of it appears.
 func TestSecretsDoNotPrint(t *testing.T) {
 	swiss := sturdyref.NewSwissNum()
 	keys, err := swiss.Keys()

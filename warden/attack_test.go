@@ -409,7 +409,7 @@ func TestWhatCrosses(t *testing.T) {
 	})
 }
 
-// A message that waits when the grant ends breaks, where it waits: for a promise, in either direction.
+// T19: a message that waits when the grant ends breaks, where it waits: for a promise, in either direction.
 func TestT19WaitsAtTheEnd(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		inside, g := s.openLab()

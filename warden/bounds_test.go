@@ -39,7 +39,7 @@ func nameOf(g *grant.Grant) [16]byte {
 	return [16]byte(id[:16])
 }
 
-// A clock that was set back while the process did not run does not keep it from starting, though a head was heard that is from later.
+// T21: a clock that was set back while the process did not run does not keep it from starting, though a head was heard that is from later.
 func TestT21HeadOfLater(t *testing.T) {
 	durable(t, func(t *testing.T, s *site) {
 		g := issue(t, "reader", anna, until(24*time.Hour))
@@ -85,7 +85,7 @@ func TestLapsedWhileAway(t *testing.T) {
 	})
 }
 
-// Nothing stays of what is over: no pins, and nothing in the office, however long links may say they are good for.
+// T20: nothing stays of what is over: no pins, and nothing in the office, however long links may say they are good for.
 func TestNothingStays(t *testing.T) {
 	durable(t, func(t *testing.T, s *site) {
 		before, err := s.m.Depot().Pinned("")
@@ -290,7 +290,7 @@ func TestAllAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// What is over leaves no objects behind in the store, whatever was reached by way of it, and in what way it has ended.
+// T20: what is over leaves no objects behind in the store, whatever was reached by way of it, and in what way it has ended.
 func TestStoreIsSwept(t *testing.T) {
 	durable(t, func(t *testing.T, s *site) {
 		s.openLab()

@@ -36,7 +36,7 @@ func (s *site) deliver(g *grant.Grant, message []byte) error {
 
 func (s *site) title() string { s.t.Helper(); return must[string](s.t, s.folder, "title") }
 
-// A message is executed once, in whatever order and however often it comes, also after the grant has expired, as long as it was written before, and
+// T22, T26: a message is executed once, in whatever order and however often it comes, also after the grant has expired, as long as it was written before, and
 // across restarts.
 func TestT22T26Messages(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
@@ -75,7 +75,7 @@ func TestT22T26Messages(t *testing.T) {
 	})
 }
 
-// A revocation wins over messages that come later, but for those that it makes an exception for.
+// T22: a revocation wins over messages that come later, but for those that it makes an exception for.
 func TestLateMail(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		g := issue(t, "writer", anna, accept(3*time.Hour))
@@ -102,7 +102,7 @@ func TestLateMail(t *testing.T) {
 	})
 }
 
-// What is no good message changes nothing.
+// T27, T28: what is no good message changes nothing.
 func TestT27T28BadMessages(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		g := issue(t, "writer", anna, accept(3*time.Hour), methods("add"), caveats(grant.MaxArgBytes(20), grant.SeqWindow(1, 10), grant.MaxUses(2)))

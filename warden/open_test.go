@@ -48,7 +48,7 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// What is not a good grant for what is on offer here is refused, with one error.
+// T17: what is not a good grant for what is on offer here is refused, with one error.
 func TestT17OpenRefuses(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		other, err := grant.Issue(anna, grant.Root{Object: theFolder, Role: "reader"}, terms(billie))
@@ -131,7 +131,7 @@ func TestUses(t *testing.T) {
 	})
 }
 
-// What is reached by way of a role goes with the grant, at its end, also what was reached before a restart; what a role transfers stays.
+// T20: what is reached by way of a role goes with the grant, at its end, also what was reached before a restart; what a role transfers stays.
 func TestT20Sever(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		r := s.office.Open(issue(t, "writer", anna))

@@ -66,7 +66,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// What says nothing that counts is refused, and changes nothing.
+// T23: what says nothing that counts is refused, and changes nothing.
 func TestT23LearnRefuses(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		g := issue(t, "reader", anna)
@@ -102,7 +102,7 @@ func TestT23LearnRefuses(t *testing.T) {
 	})
 }
 
-// Between the receipt of a call and its turn a grant may be revoked, or expire: then there is no turn.
+// T19: between the receipt of a call and its turn a grant may be revoked, or expire: then there is no turn.
 func TestT19Turn(t *testing.T) {
 	for what, end := range map[string]func(s *site, g *grant.Grant){
 		"revoked": func(s *site, g *grant.Grant) {
@@ -193,7 +193,7 @@ func TestReceiptIsAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A link may demand that the host has heard lately that nothing was revoked. The host's own links are always fresh to itself.
+// T25: a link may demand that the host has heard lately that nothing was revoked. The host's own links are always fresh to itself.
 func TestT25Fresh(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		root := issue(t, "reader", anna, caveats(grant.Fresh(time.Minute)))
@@ -300,7 +300,7 @@ func newSet(t *testing.T) *grant.Set {
 	return s
 }
 
-// A clock that is set back brings nothing back to life that was seen to end.
+// T21: a clock that is set back brings nothing back to life that was seen to end.
 func TestT21Floor(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		g := issue(t, "reader", anna)

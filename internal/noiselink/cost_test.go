@@ -154,6 +154,68 @@ func TestRefusalsCostTheSame(t *testing.T) {
 	}
 }
 
+// tried is a lock that counts how often a key is tried in it.
+type tried struct {
+	netlayer.Lock
+	*counts
+}
+
+func (l tried) PSK(ephemeral func([32]byte) ([32]byte, error)) ([32]byte, error) {
+	l.did("try")
+	return l.Lock.PSK(ephemeral)
+}
+
+// T1: a dialler names the secret, encrypted to the acceptor, so that of ten thousand one is tried, or none: what a dial costs does not grow with
+// how many there are.
+func TestManySecretsCostAsOne(t *testing.T) {
+	carrier := noiselink.Carrier{Package: "test", Label: noisetest.QUIC, Bound: true}
+	host := identity(t)
+	c := &counts{all: make(map[string]int)}
+	d := doors{make(map[[16]byte]netlayer.Lock), c}
+	var last sturdyref.Keys
+	for range 10_000 {
+		last = keys(t)
+		d.locks[last.ID()] = tried{last.Lock(), c}
+	}
+	n, err := noiselink.NewNode(noiselink.Config{Carrier: carrier, Identity: counting{host, c}, Doorkeeper: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	psk := last.PSK()
+	pub := host.Public().Static
+	for id, want := range map[[16]byte]string{
+		last.ID(): "map[agreement of the static key:1 look:1 try:1]", {7}: "map[agreement of the static key:1 look:1]",
+	} {
+		near, far := net.Pipe()
+		w := &witness{Conn: far, exporter: []byte{}}
+		served := make(chan struct{})
+		_ = c.take()
+		go func() {
+			defer close(served)
+			n.Serve(t.Context(), w)
+		}()
+		x := noisetest.New(noisetest.FreshKey(), noisetest.FreshKey(), pub[:], noisetest.Prologue(carrier.Label, 0, nil))
+		near.Write(noisetest.Join([]byte{0}, noisetest.WithLength(x.Write1(noisetest.Hello(id)))))
+		m2, err := noisetest.Message(near)
+		if err == nil {
+			_, err = x.Read2(m2)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		near.Write(noisetest.WithLength(x.Write3(psk[:], noisetest.Anonymous())))
+		io.Copy(io.Discard, near)
+		<-served
+		near.Close()
+		if got := c.take(); got != want {
+			t.Errorf("%x: %s, want %s", id, got, want)
+		}
+	}
+	if err := n.Close(nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func keys(t *testing.T) sturdyref.Keys {
 	t.Helper()
 	k, err := sturdyref.NewSwissNum().Keys()

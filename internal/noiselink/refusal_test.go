@@ -45,7 +45,7 @@ func (w *witness) SetDeadline(t time.Time) error      { return w.Conn.SetDeadlin
 func (w *witness) SetReadDeadline(t time.Time) error  { return w.Conn.SetReadDeadline(t) }
 func (w *witness) SetWriteDeadline(t time.Time) error { return w.Conn.SetWriteDeadline(t) }
 
-// One that resumes is refused as one that begins: the same is done with the link, in the same order, in writes of the same
+// T30: one that resumes is refused as one that begins: the same is done with the link, in the same order, in writes of the same
 // sizes, whatever the reason is and whoever has found it.
 func TestOneRefusal(t *testing.T) {
 	for _, carrier := range []noiselink.Carrier{{Package: "test", Label: noisetest.QUIC, Bound: true}, {Package: "test", Label: noisetest.TCP}} {

@@ -57,7 +57,7 @@ func TestLetters(t *testing.T) {
 	}
 }
 
-// TestSizes: letters of one size say nothing of how much is in them.
+// T34: letters of one size say nothing of how much is in them.
 func TestSizes(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
 	sizes := make(map[int]bool)
@@ -70,6 +70,46 @@ func TestSizes(t *testing.T) {
 	}
 	if len(sizes) != 10 {
 		t.Errorf("letters have %d sizes, want 10", len(sizes))
+	}
+}
+
+// T34: whoever keeps letters for others sees to which of the recipient's prekeys they are sealed, and their sizes: nothing else of two letters to one
+// recipient is alike, whether they are from one sender or from two, and none of it is of a sender or of what is in them.
+func TestLettersAreUnlinkable(t *testing.T) {
+	alice, bob, carol := newParty(t), newParty(t), newParty(t)
+	bob.knows(alice, carol)
+	text := bytes.Repeat([]byte("a grant, and a message by it. "), 20)
+	m := func() *mailbox.Message { return &mailbox.Message{From: sturdyref.Acceptor, Frames: [][]byte{text}} }
+	letters := [][]byte{alice.seal(t, bob, m(), start), alice.seal(t, bob, m(), start), carol.seal(t, bob, m(), start)}
+	prekey := bob.prekeys.Bundle().ID()
+	for i, a := range letters {
+		for name, known := range map[string][]byte{
+			"the sender's static key": bytes.Clone(alice.record.Static[:]), "the sender's signing key": bytes.Clone(alice.record.Signing[:]),
+			"the other's": bytes.Clone(carol.record.Static[:]), "the content": text,
+		} {
+			for j := 0; j+8 <= len(known); j++ {
+				if bytes.Contains(a, known[j:j+8]) {
+					t.Fatalf("a letter shows %s: %x", name, known[j:j+8])
+				}
+			}
+		}
+		for _, b := range letters[i+1:] {
+			if len(a) != len(b) {
+				t.Errorf("letters of one content have %d and %d bytes", len(a), len(b))
+			}
+			head := 0
+			for head < len(a) && a[head] == b[head] {
+				head++
+			}
+			if !bytes.Contains(a[:head], prekey[:8]) || head > len(prekey)+16 {
+				t.Errorf("two letters begin with the same %d bytes: %x", head, a[:head])
+			}
+			for j := head; j+8 <= len(a); j++ {
+				if bytes.Contains(b[head:], a[j:j+8]) {
+					t.Fatalf("two letters share %x", a[j:j+8])
+				}
+			}
+		}
 	}
 }
 
@@ -125,7 +165,7 @@ func l2(t *testing.T, by, to *party) *mailbox.Bundle {
 	return b
 }
 
-// TestUnknownLooksLikeWrong: a letter with a secret that is unknown costs and answers what one with a wrong one does.
+// T30: a letter with a secret that is unknown costs and answers what one with a wrong one does.
 func TestUnknownLooksLikeWrong(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
 	secret := bob.publishes(t)
@@ -215,6 +255,7 @@ func TestBeforeAnyDH(t *testing.T) {
 	}
 }
 
+// T28: a letter that was written to one cannot be sealed again to another, by whoever has it.
 func TestMisaddressed(t *testing.T) {
 	alice, bob, carol := newParty(t), newParty(t), newParty(t)
 	bob.knows(alice, carol)
@@ -270,6 +311,7 @@ func (p *party) stolen(prekey, peer [32]byte) ([32]byte, error) {
 	return stolenPrekey(p.files, prekey, peer)
 }
 
+// T27: a thief of the keys that letters are sealed to can seal letters that show anybody's static key, and sign for nobody.
 func TestForged(t *testing.T) {
 	alice, bob, mallory := newParty(t), newParty(t), newParty(t)
 	bob.knows(alice)
@@ -412,7 +454,7 @@ func TestEndedLink(t *testing.T) {
 	refused(t, "a letter of a link that is over", bob, letter, start.Add(time.Hour), mailbox.ErrEnded)
 }
 
-// TestRetired: what is sealed to a prekey that is gone does not open, and no private half of it is left.
+// T26: what is sealed to a prekey that is gone does not open, and no private half of it is left.
 func TestRetired(t *testing.T) {
 	alice, bob := newParty(t), newParty(t)
 	bob.knows(alice)
@@ -492,6 +534,7 @@ func TestBinding(t *testing.T) {
 	}
 }
 
+// T29: however the secrets of mail are printed, they do not appear.
 func TestSecretsDoNotPrint(t *testing.T) {
 	n := sturdyref.SwissNumOf(bytes.Repeat([]byte{0xa5}, 32))
 	s, err := mailbox.SecretOf(n)

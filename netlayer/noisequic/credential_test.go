@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-go/hawser/netlayer/noisequic"
 )
 
-// Nobody but an acceptor with the secret reads a credential, and a dial that does not come so far does not make one.
+// T34: nobody but an acceptor with the secret reads a credential, and a dial that does not come so far does not make one.
 func TestCredentialIsForTheAcceptorAlone(t *testing.T) {
 	noLeaks(t)
 	k := identity(t)

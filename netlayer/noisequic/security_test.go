@@ -105,7 +105,7 @@ func dialFails(t *testing.T, from netlayer.Netlayer, d netlayer.Dial, want error
 	return err
 }
 
-// Somebody between the two terminates QUIC on both sides with a certificate of their own, which nobody checks, and passes
+// T3: somebody between the two terminates QUIC on both sides with a certificate of their own, which nobody checks, and passes
 // on the bytes of the stream. Without the exporter in the prologue the handshake would succeed and they would read all.
 func TestManInTheMiddleOfQUIC(t *testing.T) {
 	noLeaks(t)
@@ -193,7 +193,7 @@ type shape struct {
 	err  string
 }
 
-// Whoever has the public key but not the secret is refused, in the same way whatever is wrong: the bytes, their number,
+// T2, T30: whoever has the public key but not the secret is refused, in the same way whatever is wrong: the bytes, their number,
 // the code, the reason.
 func TestRefusalsHaveOneShape(t *testing.T) {
 	noLeaks(t)
@@ -354,7 +354,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// Whatever a party says of itself is about the key it has proven, on this session, in its own role, about its own first
+// T6: whatever a party says of itself is about the key it has proven, on this session, in its own role, about its own first
 // frame; else the session does not come about.
 func TestIdentityIsBound(t *testing.T) {
 	noLeaks(t)
@@ -538,7 +538,7 @@ func TestVerdictIsBound(t *testing.T) {
 	c.Close("")
 }
 
-// Nothing but the handshake exists before it is over: no second stream, no stream of one direction, no datagram, no frame.
+// T5: nothing but the handshake exists before it is over: no second stream, no stream of one direction, no datagram, no frame.
 func TestNothingBeforeNoise(t *testing.T) {
 	noLeaks(t)
 	k := &keeper{}
@@ -642,7 +642,7 @@ func isRefusal(err error) bool {
 	return errors.As(err, &app) && app.Remote && app.ErrorCode == 1 && app.ErrorMessage == ""
 }
 
-// A captured handshake is worth nothing on another connection (T5): its prologue is another.
+// T5: a captured handshake is worth nothing on another connection: its prologue is another.
 func TestReplay(t *testing.T) {
 	noLeaks(t)
 	host := identity(t)
@@ -699,7 +699,7 @@ func TestDialsAreUnlinkable(t *testing.T) {
 	}
 }
 
-// No secret shows up in the log of either side, whatever happens (T29).
+// T29: no secret shows up in the log of either side, whatever happens.
 func TestLogsHoldNoSecrets(t *testing.T) {
 	noLeaks(t)
 	var logged bytes.Buffer
@@ -736,10 +736,11 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-// The certificate says nothing, tickets are not given, and nobody is asked for a certificate.
+// T32, T4: the certificate says nothing, its key is that of neither static nor signing, tickets are not given, and nobody is asked for a certificate.
 func TestTLSSaysNothing(t *testing.T) {
 	noLeaks(t)
-	to := open(t, noisequic.Config{})
+	id := identity(t)
+	to := open(t, noisequic.Config{Identity: id})
 	tr := newTransport(t)
 	w := dialWire(t, tr, address(to))
 	s := w.quic.ConnectionState().TLS
@@ -750,10 +751,10 @@ func TestTLSSaysNothing(t *testing.T) {
 	if cert.Subject.String() != "" || len(cert.DNSNames)+len(cert.IPAddresses)+len(cert.URIs) > 0 {
 		t.Errorf("the certificate says %v %v %v", cert.Subject, cert.DNSNames, cert.IPAddresses)
 	}
-	static := to.Location().Designator
-	key, err := sturdyref.DesignatorKey(static)
-	if err != nil || bytes.Contains(cert.Raw, key[:8]) {
-		t.Errorf("the certificate holds the static key, or %v", err)
+	for what, key := range map[string][32]byte{"static": id.Public().Static, "signing": id.Public().Signing} {
+		if bytes.Contains(cert.Raw, key[:8]) {
+			t.Errorf("the certificate holds the %s key", what)
+		}
 	}
 	_, client := rawTLS(t)
 	client.NextProtos, client.ClientSessionCache = []string{"hawser/1"}, noTickets{t}

@@ -504,7 +504,7 @@ func TestT21Clocks(t *testing.T) {
 	}
 }
 
-// T6 and T7, as far as they are here: a presentation is for one session, one host, one grant, and says its number.
+// T6, T7: as far as they are here, a presentation is for one session, one host, one grant, and says its number.
 func TestT07Presentation(t *testing.T) {
 	g, other := chainOf(t, home, anna, billie), chainOf(t, home, billie)
 	binding := [32]byte{1}

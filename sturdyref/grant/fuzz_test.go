@@ -81,6 +81,7 @@ func mustRefuse(t *testing.T, b []byte, err error) {
 	}
 }
 
+// T10: whatever is read as a grant is one in the one form that there is, and is written again the same.
 func FuzzParse(f *testing.F) {
 	seeds(f, "grant")
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -241,7 +241,7 @@ func TestT28SurreptitiousForwarding(t *testing.T) {
 	refused(t, "by another grant", at(start).CheckMessage(other, m, home.key()), grant.Misdirected)
 }
 
-// T26, as far as it is here: a number is taken once, in any order, also after the window was stored.
+// T26: as far as it is here, a number is taken once, in any order, also after the window was stored.
 func TestT26Window(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w grant.Window

@@ -3,6 +3,7 @@ package grant_test
 import (
 	"bytes"
 	"crypto"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -298,6 +299,18 @@ func TestT23RevocationSpam(t *testing.T) {
 	revoke(t, s, root, 1, home, nil)
 	if _, used := s.Len(); used > 4*share {
 		t.Errorf("%d bytes are used", used)
+	}
+	// What is no notice, or has no chain that says who may, is not kept: a million of them are as good as none.
+	n, used := s.Len()
+	junk := make([]byte, 300)
+	for i := range 1_000_000 {
+		binary.LittleEndian.PutUint64(junk[i%200:], uint64(i))
+		if _, err := s.Add(junk[:i%300], start); err == nil {
+			t.Fatal("junk was taken in")
+		}
+	}
+	if m, now := s.Len(); m != n || now != used {
+		t.Errorf("junk is kept: %d notices of %d bytes, there were %d of %d", m, now, n, used)
 	}
 	// Grants that do not matter fill nothing at all.
 	theirs := chainOf(t, mallet, anna)
