@@ -3,6 +3,7 @@ package home_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -118,6 +119,7 @@ func joinOver(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, 
 		change(&cfg)
 	}
 	var err error
+	var mu sync.Mutex // an anonymous party has layers for each session
 	p.Home, err = home.New(cfg, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
 		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}}
 		if id == nil {
@@ -128,12 +130,15 @@ func joinOver(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, 
 		if over != nil {
 			hc.Features = append(hc.Features, netlayer.FeatureResume)
 		}
-		p.at = n.Host(hc)
-		p.layer = &counted{Netlayer: p.at}
+		at := n.Host(hc)
+		layer := &counted{Netlayer: at}
 		if over != nil {
-			p.layer.Netlayer = over(p.at, log)
+			layer.Netlayer = over(at, log)
 		}
-		return []home.Layer{{Netlayer: p.layer}}, nil
+		mu.Lock()
+		defer mu.Unlock()
+		p.at, p.layer = at, layer
+		return []home.Layer{{Netlayer: layer}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
