@@ -121,7 +121,7 @@ func joinOver(t *testing.T, n *mem.Network, name string, id sturdyref.Identity, 
 	var err error
 	var mu sync.Mutex // an anonymous party has layers for each session
 	p.Home, err = home.New(cfg, func(door netlayer.Doorkeeper) ([]home.Layer, error) {
-		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}}
+		hc := mem.HostConfig{Features: []string{home.FeatureFetchProof, home.FeatureRedeem, captp.FeatureMovesQueues, captp.FeatureRelaysGifts}}
 		if id == nil {
 			hc.Anonymous = true
 		} else {
