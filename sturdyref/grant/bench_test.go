@@ -223,3 +223,31 @@ func BenchmarkAsOf(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDigest is what it costs to compare a set that holds much with somebody's, when a head has taken the place of another since.
+func BenchmarkDigest(b *testing.B) {
+	for _, many := range []int{1000, 20_000} {
+		b.Run(fmt.Sprint(many), func(b *testing.B) {
+			s := newSet(b, nil)
+			for _, n := range noticesOf(b, many) {
+				if err := s.Load(n, start); err != nil {
+					b.Fatal(err)
+				}
+			}
+			g := chainOf(b, home, anna)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				h, err := s.Head(home, g, g.ID(), start.Add(time.Duration(i)*time.Second))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Load(h, start.Add(time.Duration(i)*time.Second)); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				_ = s.Digest(nil)
+			}
+		})
+	}
+}

@@ -166,6 +166,11 @@ func FuzzNotice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := grant.ParseRevocation(b)
 		mustRefuse(t, b, err)
+		c, cErr := grant.ConcernOf(b)
+		mustRefuse(t, b, cErr)
+		if err == nil && (cErr != nil || !c.Revokes || c.Link != r.Link || c.By != r.By || c.Home != r.Subject) {
+			t.Fatalf("a revocation of %+v concerns %+v, %v", r, c, cErr)
+		}
 		s, sErr := grant.NewSet(nil)
 		if sErr != nil {
 			t.Fatal(sErr)
@@ -203,6 +208,26 @@ func FuzzSnapshot(f *testing.F) {
 				same(t, p)
 			}
 			_ = s.Follows(s)
+		}
+	})
+}
+
+func FuzzReceipt(f *testing.F) {
+	seeds(f, "receipt", "snapshot")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := grant.ParseReceipt(b)
+		mustRefuse(t, b, err)
+		if err != nil {
+			return
+		}
+		for _, p := range payloads(t, b) {
+			same(t, p)
+		}
+		if again, err := grant.ParseReceiptText(grant.ReceiptText(b)); err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("its text is not read: %v", err)
+		}
+		if r.Home != home.key() && r.Home != mallet.key() { // of the vectors; nobody else has signed any
+			t.Fatalf("%x was forged", b)
 		}
 	})
 }

@@ -60,6 +60,14 @@ func TestListing(t *testing.T) {
 		}
 	}
 	same("in another order")
+	var names [][32]byte
+	for _, b := range all {
+		names = append(names, nameFor(t, b))
+	}
+	sortNames(names)
+	if want := treeAt(names, nil).Digest(); forth.Digest(nil) != want {
+		t.Errorf("digest %x, made the simple way %x", forth.Digest(nil), want)
+	}
 	whole := forth.List(nil)
 	if len(whole.Parts) != 256 || whole.Names != nil {
 		t.Fatalf("%d notices are listed as %d parts and %d names", many, len(whole.Parts), len(whole.Names))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -281,6 +282,28 @@ func makeVectors(t *testing.T) vectors {
 	badReceipt("receipt without a time", pf.with(5, nil), home, "receipt", grant.Malformed)
 	badReceipt("receipt of the year 10000", pf.with(5, int64(253402300800)), home, "receipt", grant.Malformed)
 
+	listing := func(name string, b, prefix []byte, reason grant.Reason) {
+		v := vector{Name: name, Kind: "listing", Bytes: b, Prefix: prefix, Refused: string(reason)}
+		if l, err := grant.ParseListing(b, prefix); err == nil {
+			d := l.Digest()
+			v.Digest = d[:]
+		}
+		add(v)
+	}
+	few, many := numbered(3), numbered(3*grant.MaxNames)
+	listing("nothing", []byte{0}, nil, "")
+	listing("three names", treeAt(few, nil).Bytes(), nil, "")
+	listing("three names with one byte in common", treeAt(many, []byte{7}).Bytes(), []byte{7}, "")
+	listing("parts", treeAt(many, nil).Bytes(), nil, "")
+	listing("names of another place", treeAt(many, []byte{7}).Bytes(), []byte{8}, grant.Malformed)
+	listing("names in another order", append(bytes.Clone(treeAt(few[1:2], nil).Bytes()), few[0][:]...), nil, grant.Malformed)
+	listing("two parts", append([]byte{1}, make([]byte, 64)...), nil, grant.Malformed)
+	listing("no byte before it", treeAt(few, nil).Bytes()[1:], nil, grant.Malformed)
+	for _, n := range []uint64{0, 1, grant.MaxNames, grant.MaxNames + 1, 3 * grant.MaxNames} {
+		d := treeAt(numbered(int(n)), nil).Digest()
+		add(vector{Name: fmt.Sprintf("tree of %d names, each SHA-256 of its number, 8 bytes, from 0", n), Kind: "tree", Number: n, Digest: d[:]})
+	}
+
 	content := []byte("Friday: Fiddlers")
 	first := must(grant.SignSnapshot(home, grant.Snapshot{Object: object, Version: 1, AsOf: start, Content: sha256.Sum256(content)}))
 	got, err := grant.VerifySnapshot(first, home.key())
@@ -324,4 +347,32 @@ func nameOf(t *testing.T, notice []byte) []byte {
 	}
 	name := sha256.Sum256(append([]byte("hawser/revoke/v1"), envelope.Payload...))
 	return name[:]
+}
+
+// numbered are n names, ascending.
+func numbered(n int) [][32]byte {
+	names := make([][32]byte, n)
+	for i := range names {
+		names[i] = sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
+	}
+	sortNames(names)
+	return names
+}
+
+// treeAt is the listing of a place, made the simple way.
+func treeAt(names [][32]byte, prefix []byte) grant.Listing {
+	var here [][32]byte
+	for _, n := range names {
+		if bytes.HasPrefix(n[:], prefix) {
+			here = append(here, n)
+		}
+	}
+	if len(here) <= grant.MaxNames {
+		return grant.Listing{Names: here}
+	}
+	l := grant.Listing{Parts: make([][32]byte, 256)}
+	for i := range l.Parts {
+		l.Parts[i] = treeAt(here, append(bytes.Clone(prefix), byte(i))).Digest()
+	}
+	return l
 }

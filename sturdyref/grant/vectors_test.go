@@ -41,7 +41,7 @@ type keyPub struct {
 // vector is one object and what a reader says of it. All bytes are hexadecimal, all times seconds since 1970.
 type vector struct {
 	Name    string   `json:"name"`
-	Kind    string   `json:"kind"` // grant, call, presentation, message, revocation, head, receipt, snapshot
+	Kind    string   `json:"kind"` // grant, call, presentation, message, revocation, head, receipt, snapshot, listing, tree
 	Bytes   hexBytes `json:"bytes,omitempty"`
 	Grant   hexBytes `json:"grant,omitempty"`   // that belongs to it
 	Now     int64    `json:"now,omitempty"`     // the verifier's clock
@@ -58,9 +58,10 @@ type vector struct {
 	Accept  int64      `json:"accept,omitempty"`  // of a grant
 	Number  uint64     `json:"number,omitempty"`  // a counter, a sequence number, a version
 	By      hexBytes   `json:"by,omitempty"`      // who revokes
-	Digest  hexBytes   `json:"digest,omitempty"`  // of a head
+	Digest  hexBytes   `json:"digest,omitempty"`  // of a head, a listing, a tree
 	Content hexBytes   `json:"content,omitempty"` // of a snapshot
 	Notice  hexBytes   `json:"notice,omitempty"`  // that a receipt is to be of
+	Prefix  hexBytes   `json:"prefix,omitempty"`  // of a listing
 
 	Method string   `json:"method,omitempty"` // of a call
 	Args   hexBytes `json:"args,omitempty"`   // of a call, as a list
@@ -111,7 +112,7 @@ func TestVectors(t *testing.T) {
 			refused(t, v.Name, err, grant.Reason(v.Refused))
 		}
 	}
-	if len(kinds) != 8 {
+	if len(kinds) != 10 {
 		t.Errorf("the vectors are of %v", kinds)
 	}
 }
@@ -164,7 +165,7 @@ func TestNode(t *testing.T) {
 	var bent vectors
 	for i := range *bends {
 		v := all.Vectors[random.IntN(len(all.Vectors))]
-		if v.Kind == "call" || len(v.Bytes) == 0 {
+		if v.Kind == "call" || v.Kind == "listing" || len(v.Bytes) == 0 {
 			continue
 		}
 		v.Name = fmt.Sprintf("%s, bent %d", v.Name, i)
@@ -373,6 +374,20 @@ func (v *vector) read() error {
 			return &grant.Refusal{Reason: grant.Misdirected, What: "a receipt of something else"}
 		}
 		return v.agree(vector{IDs: []hexBytes{r.Link[:]}, AsOf: r.AsOf.Unix()})
+	case "listing":
+		l, err := grant.ParseListing(v.Bytes, v.Prefix)
+		if err != nil {
+			return err
+		}
+		if d := l.Digest(); !bytes.Equal(d[:], v.Digest) {
+			return fmt.Errorf("its digest is %x", d)
+		}
+		return nil
+	case "tree":
+		if d := treeAt(numbered(int(v.Number)), nil).Digest(); !bytes.Equal(d[:], v.Digest) {
+			return fmt.Errorf("its digest is %x", d)
+		}
+		return nil
 	case "snapshot":
 		s, err := grant.VerifySnapshot(v.Bytes, grant.Key(v.Host))
 		if err != nil {

@@ -361,3 +361,40 @@ export async function checkSnapshot(bytes, home, content) {
   await verify(home, envelope);
   return { id: sha256("hawser/snapshot/v1", envelope.payload), number: c[3], holds: c[6].equals(sha256(content)) };
 }
+
+const zero = Buffer.alloc(32);
+const digestOf = (listing) => (listing.length === 1 ? zero : sha256("hawser/names/v1", listing));
+
+// checkListing reads what there is at the place with a prefix and returns its digest.
+export function checkListing(bytes, prefix) {
+  need(bytes.length % 32 === 1 && bytes.length <= 1 + 32 * 1024, "malformed", "length");
+  const list = [];
+  for (let at = 1; at < bytes.length; at += 32) list.push(bytes.subarray(at, at + 32));
+  if (bytes[0] === 1) {
+    need(list.length === 256 && prefix.length < 32, "malformed", "parts");
+  } else {
+    need(bytes[0] === 0, "malformed", "sort");
+    const inPlace = (name, i) => name.subarray(0, prefix.length).equals(prefix) && (i === 0 || Buffer.compare(list[i - 1], name) < 0);
+    need(list.every(inPlace), "malformed", "names");
+  }
+  return digestOf(bytes);
+}
+
+// treeDigest returns the digest of the place with so many bytes in common, of names in ascending order.
+export function treeDigest(names, depth = 0) {
+  if (names.length <= 1024) return digestOf(Buffer.concat([Buffer.from([0]), ...names]));
+  const parts = Array.from({ length: 256 }, () => []);
+  for (const name of names) parts[name[depth]].push(name);
+  return digestOf(Buffer.concat([Buffer.from([1]), ...parts.map((p) => treeDigest(p, depth + 1))]));
+}
+
+// numberedNames are SHA-256 of the numbers from 0, ascending.
+export function numberedNames(n) {
+  const names = [];
+  for (let i = 0; i < n; i++) {
+    const number = Buffer.alloc(8);
+    number.writeBigUInt64BE(BigInt(i));
+    names.push(sha256(number));
+  }
+  return names.sort(Buffer.compare);
+}

@@ -3,7 +3,21 @@
 //   npm ci --ignore-scripts && node verify.mjs ../vectors.json
 
 import { readFileSync } from "node:fs";
-import { checkHead, checkMessage, checkPresentation, checkReceipt, checkRevocation, checkSnapshot, parse, permits, Refused, verifyGrant } from "./grant.mjs";
+import {
+  checkHead,
+  checkListing,
+  checkMessage,
+  checkPresentation,
+  checkReceipt,
+  checkRevocation,
+  checkSnapshot,
+  numberedNames,
+  parse,
+  permits,
+  Refused,
+  treeDigest,
+  verifyGrant,
+} from "./grant.mjs";
 
 const hex = (text) => Buffer.from(text ?? "", "hex");
 const same = (what, got, want) => {
@@ -61,6 +75,12 @@ async function read(v) {
         same("as of", r.asOf, v.asof);
       };
     }
+    case "listing": {
+      const digest = checkListing(hex(v.bytes), hex(v.prefix));
+      return () => same("digest", digest.toString("hex"), v.digest);
+    }
+    case "tree":
+      return () => same("digest", treeDigest(numberedNames(v.number ?? 0)).toString("hex"), v.digest);
     case "snapshot": {
       const s = await checkSnapshot(hex(v.bytes), hex(v.host), hex(v.content));
       return () => {
