@@ -1,6 +1,7 @@
 package home
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -18,6 +19,9 @@ import (
 // id alone if the peer has something of this node's.
 const bucketCredits = "credits"
 
+// bucketPresented has the highest number of the presentations of grants that have come in a session, behind its id.
+const bucketPresented = "presented"
+
 var (
 	bySecret = []byte{0}
 	byGrant  = []byte{1}
@@ -28,10 +32,22 @@ func creditKey(l *link, name []byte) []byte {
 	return slices.Concat(id[:], name)
 }
 
+// mayLast reports whether a session may outlive the process.
+func (h *Home) mayLast(l *link) bool {
+	return h.cfg.Ledger != nil && slices.Contains(l.info().Features, captp.FeatureLasts)
+}
+
 // notes reports whether it is stored what the peer of a session has shown.
-func (h *Home) notes(l *link) bool {
-	info := l.info()
-	return h.cfg.Ledger != nil && h.cfg.Door.Closed && !info.Outbound && slices.Contains(info.Features, captp.FeatureLasts)
+func (h *Home) notes(l *link) bool { return h.cfg.Door.Closed && !l.info().Outbound && h.mayLast(l) }
+
+// notePresented stores the number of a presentation, so that none is good twice in a session, after a restart either.
+func (h *Home) notePresented(l *link, n uint64) {
+	if h.mayLast(l) {
+		id := l.session.ID()
+		_ = h.cfg.Ledger.Depot().Update(func(tx *vat.Tx) {
+			tx.Batch().Put(bucketPresented, id[:], binary.BigEndian.AppendUint64(nil, n))
+		}, nil)
+	}
 }
 
 // noting calls fn with a transaction, if it is stored what the peer of a session has shown: the one given, unless that is nil.
@@ -125,28 +141,39 @@ func (h *Home) showOut(l *link) {
 
 // eraseCredits forgets what the peer of a session has shown that is over for good.
 func (h *Home) eraseCredits(l *link) {
-	if suspended(l) || !h.notes(l) {
+	if suspended(l) || !h.mayLast(l) {
 		return
 	}
-	var keys [][]byte
+	var old []row
 	h.mu.Lock()
-	if l.withdrew {
-		keys = append(keys, creditKey(l, nil))
+	if l.presented > 0 {
+		old = append(old, row{bucketPresented, creditKey(l, nil)})
 	}
-	for id := range l.shown {
-		keys = append(keys, creditKey(l, id[:]))
+	if h.notes(l) {
+		if l.withdrew {
+			old = append(old, row{bucketCredits, creditKey(l, nil)})
+		}
+		for id := range l.shown {
+			old = append(old, row{bucketCredits, creditKey(l, id[:])})
+		}
 	}
 	h.mu.Unlock()
-	h.forgetCredits(keys)
+	h.erase(old)
 }
 
-func (h *Home) forgetCredits(keys [][]byte) {
-	if len(keys) == 0 {
+// row is where something is stored.
+type row struct {
+	bucket string
+	key    []byte
+}
+
+func (h *Home) erase(rows []row) {
+	if len(rows) == 0 {
 		return
 	}
 	_ = h.cfg.Ledger.Depot().Update(func(tx *vat.Tx) {
-		for _, key := range keys {
-			tx.Batch().Delete(bucketCredits, key)
+		for _, r := range rows {
+			tx.Batch().Delete(r.bucket, r.key)
 		}
 	}, nil)
 }
@@ -159,22 +186,37 @@ func (h *Home) restoreCredits(restored []*link) error {
 	for _, l := range restored {
 		of[l.session.ID()] = l
 	}
-	var old [][]byte
+	var old []row
 	err := h.cfg.Ledger.View(func(r store.Reader) (err error) {
+		r.Scan(bucketPresented, nil, func(key, value []byte) bool {
+			if len(key) != 32 || len(value) != 8 {
+				err = errDamagedCredit
+				return false
+			}
+			if l := of[[32]byte(key)]; l != nil {
+				l.presented = binary.BigEndian.Uint64(value)
+			} else {
+				old = append(old, row{bucketPresented, slices.Clone(key)})
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
 		r.Scan(bucketCredits, nil, func(key, value []byte) bool {
 			if len(key) != 32 && (len(key) != 48 || len(value) != 1) {
 				err = errDamagedCredit
 				return false
 			}
 			if l := of[[32]byte(key)]; l == nil || !h.restoreCredit(l, key[32:], value) {
-				old = append(old, slices.Clone(key))
+				old = append(old, row{bucketCredits, slices.Clone(key)})
 			}
 			return true
 		})
 		return err
 	})
 	if err == nil {
-		h.forgetCredits(old)
+		h.erase(old)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hawser-go/hawser/home"
 	"github.com/hawser-go/hawser/netlayer/mem"
+	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
 	"github.com/hawser-go/hawser/warden"
@@ -218,4 +219,50 @@ func TestLongGrantAtClosedDoor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Rows about what peers have shown that no version has written keep a node from starting, with an error that says so.
+func TestDamagedCredits(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		b := newSite(t, n, "b")
+		b.stop()
+		write := func(bucket string, key, value []byte) {
+			batch := new(store.Batch)
+			if value == nil {
+				batch.Delete(bucket, key)
+			} else {
+				batch.Put(bucket, key, value)
+			}
+			if err := b.disk.Apply([]*store.Batch{batch}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for what, c := range map[string]struct {
+			bucket     string
+			key, value []byte
+		}{
+			"a short key": {"credits", make([]byte, 31), []byte{0}},
+			"a long key":  {"credits", make([]byte, 49), []byte{0}},
+			"no kind":     {"credits", make([]byte, 48), []byte{}},
+			"no number":   {"presented", make([]byte, 32), []byte{1}},
+			"of no id":    {"presented", make([]byte, 8), make([]byte, 8)},
+		} {
+			write(c.bucket, c.key, c.value)
+			if err := b.tryStart(); err == nil || !strings.Contains(err.Error(), "the store is damaged") {
+				t.Errorf("%s: %v", what, err)
+			}
+			b.run.Dead.Store(true)
+			_ = errors.Join(b.depot.Close(), b.lobby.Close(), b.store.Close())
+			write(c.bucket, c.key, nil)
+		}
+		b.start()
+		defer b.stop()
+		write("credits", make([]byte, 48), []byte{0}) // of a session that is over
+		write("presented", make([]byte, 32), make([]byte, 8))
+		b.crash()
+		synctest.Wait()
+		if rows := append(b.rows("credits"), b.rows("presented")...); len(rows) > 0 {
+			t.Errorf("left: %v", rows)
+		}
+	})
 }

@@ -111,6 +111,9 @@ func Told(n int) (kept int, last bool) {
 	return len(p.told), p.told[peer].drop == "last"
 }
 
+// PresentFrom has the next presentation of a grant have that number, as if it were made again.
+func (h *Home) PresentFrom(n uint64) uint64 { return h.presented.Swap(n-1) + 1 }
+
 // Present numbers so many presentations of grants.
 func (h *Home) Present(times int) {
 	for range times {

@@ -93,3 +93,46 @@ func TestT07GrantInLastingSession(t *testing.T) {
 		}
 	})
 }
+
+// T7: in a session that outlives its host's process a presentation is good once, also when the host has died in between; one with a higher number is
+// another. When the session is over nothing is left of that.
+func TestT07PresentationAfterRestart(t *testing.T) {
+	scene(t, func(t *testing.T, n *mem.Network) {
+		a, b := newSite(t, n, "a"), newSite(t, n, "b")
+		defer a.stop()
+		defer b.stop()
+		signer := grant.SignerOf(a.id)
+		g := b.offering(grant.KeyOf(signer))
+		redeem := func() (vat.Ref, error) {
+			return a.home.Redeem(g, signer, b.home.Location()).Await(context.Background())
+		}
+		r, err := redeem()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tell(t, a.actor(), "link", r)
+		synctest.Wait()
+		last := a.home.PresentFrom(1)
+		for range 2 {
+			for n := range last {
+				a.home.PresentFrom(n)
+				if _, err := redeem(); !errors.Is(err, warden.ErrRefused) {
+					t.Errorf("presentation %d again, of %d: %v, want that it is refused", n, last, err)
+				}
+			}
+			b.crash()
+		}
+		a.home.PresentFrom(last + 1)
+		if _, err := redeem(); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+		if err := b.home.Forget(a.home.Location().ID()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if rows := b.rows("presented"); len(rows) > 0 {
+			t.Errorf("left: %v", rows)
+		}
+	})
+}

@@ -44,6 +44,7 @@ func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, erro
 		h.log.Info("a grant was refused", "peer", peer.String(), "why", err)
 		return nil, warden.ErrRefused
 	}
+	h.notePresented(l, n)
 	return g, nil
 }
 
