@@ -163,8 +163,14 @@ var (
 // openLab offers a lab and returns it, and a grant of it to anna. It is called anew after each restart.
 func (s *site) openLab() (vat.Ref, *grant.Grant) {
 	s.t.Helper()
+	return s.openLabIn(s.v)
+}
+
+// openLabIn is openLab with the lab in another vat than that where its roles are opened.
+func (s *site) openLabIn(v *vat.Vat) (vat.Ref, *grant.Grant) {
+	s.t.Helper()
 	type ref struct{ vat.Ref }
-	r, err := vat.Root(context.Background(), s.v, "lab", func(ctx context.Context) (ref, error) {
+	r, err := vat.Root(context.Background(), v, "lab", func(ctx context.Context) (ref, error) {
 		return ref{labFacet.Spawn(ctx, &lab{})}, nil
 	})
 	if err != nil {

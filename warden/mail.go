@@ -164,8 +164,8 @@ func (e *heard) Run(ctx context.Context) error {
 		return nil
 	}
 	caret, err := e.role.opened(ctx, e.grant)
-	if err != nil {
-		return err
+	if err != nil { // what the role says is for the holder, and not for whoever carries a message
+		return fmt.Errorf("%w: the role could not be opened: %w", grant.ErrRefused, e.office.blame(e.grant, err))
 	}
 	h := &hearer{Grant: e.grant.Bytes(), Caret: caret, office: e.office, grant: e.grant}
 	self := hearingFacet.Spawn(ctx, h)

@@ -155,3 +155,19 @@ func TestT27T28BadMessages(t *testing.T) {
 		want(t, s.deliver(g, say(t, anna, g, 4, "add", "x")), warden.ErrRefused)
 	})
 }
+
+// What a role says when it does not open is for the holder, who redeems the grant, and not for whoever carries a message.
+func TestCarrierIsNotToldOfRoles(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		for _, role := range []string{"closed", "null"} {
+			g := issue(t, role, anna, accept(3*time.Hour))
+			for range 2 {
+				want(t, s.deliver(g, say(t, anna, g, 1, "add", "x")), warden.ErrRefused)
+			}
+			_, err := ask[any](s.office.Open(g), "title")
+			if errors.Is(err, warden.ErrRefused) {
+				t.Errorf("%s: the holder is told %v", role, err)
+			}
+		}
+	})
+}
