@@ -288,7 +288,11 @@ func (s silencing) Done(error) {
 
 // silence ends a hearer, by whose grant no messages are taken any more.
 func (o *Office) silence(e *heard) {
-	if v := vat.HomeOf(e.hearer()); v != nil {
+	v := vat.HomeOf(e.hearer())
+	if v == nil {
+		v = e.vat // where it is being made
+	}
+	if v != nil {
 		v.Enqueue(silencing{e})
 	}
 }

@@ -1,6 +1,7 @@
 package warden_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -168,6 +169,37 @@ func TestCarrierIsNotToldOfRoles(t *testing.T) {
 			if errors.Is(err, warden.ErrRefused) {
 				t.Errorf("%s: the holder is told %v", role, err)
 			}
+		}
+	})
+}
+
+// A message that comes at the last moment, to a vat that is busy until it is too late, leaves nothing behind.
+func TestHeardTooLate(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		g := issue(t, "writer", anna, accept(2*time.Hour))
+		m := say(t, anna, g, 1, "add", "late")
+		must[string](t, s.office.Open(issue(t, "reader", billie, until(2*time.Hour+time.Minute))), "title") // the office looks when it is over
+		time.Sleep(2*time.Hour - time.Second)
+		busy, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			_, err := vat.Do(context.Background(), s.v, func(context.Context) (int, error) { <-busy; return 0, nil })
+			done <- err
+		}()
+		synctest.Wait()
+		answer := s.office.Deliver(g, m)
+		time.Sleep(time.Hour)
+		close(busy)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		_, err := vat.Result[bool](answer).Await(t.Context())
+		want(t, err, warden.ErrRefused)
+		synctest.Wait()
+		if pins, err := s.m.Depot().Pinned("heard/"); err != nil || len(pins) != 0 {
+			t.Errorf("%d hearers are kept (%v)", len(pins), err)
+		}
+		if got := s.title(); got != "0 notes" {
+			t.Error(got)
 		}
 	})
 }
