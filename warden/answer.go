@@ -157,11 +157,8 @@ type slip struct {
 // Settled implements promise.Waiter.
 func (s slip) Settled(c *promise.Cell) {
 	_, err, _ := c.Outcome()
-	if err == nil || isCoded(err) {
-		return
-	}
-	if omitted, ok := s.office.slips.Next(); ok {
-		s.office.log.Warn("a call by message failed", "grant", s.grant.String(), "number", s.seq, "error", err, "omitted", omitted)
+	if err != nil && !isCoded(err) {
+		s.office.warn("a call by message failed", "grant", s.grant.String(), "number", s.seq, "error", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package warden_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/hawser-go/hawser/store"
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -469,6 +472,30 @@ func TestOwedIsBounded(t *testing.T) {
 		root = labGrant(t, anna)
 		if n := flood(); n != 8 {
 			t.Errorf("%d when all were over, want 8", n)
+		}
+	})
+}
+
+// Whoever shows grants that cannot be opened, as often as they like, does not fill the log with it.
+func TestLogIsNotFilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := &site{t: t, v: vat.New(nil)}
+		s.office = warden.New(warden.Config{Signer: host, MaxOpen: 1, Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn})})
+		defer s.office.Close()
+		defer s.v.Close()
+		s.offer()
+		root := issue(t, "reader", anna, accept(2*time.Hour))
+		null := issue(t, "null", anna, accept(2*time.Hour))
+		for i := range uint64(100) {
+			one := pass(t, root, anna, billie, accept(2*time.Hour))
+			_, _ = ask[any](s.office.Open(one), "title")
+			_ = s.deliver(one, say(t, billie, one, 1, "title"))
+			_, _ = ask[any](s.office.Open(null), "title")
+			_ = s.deliver(null, say(t, anna, null, i+1, "title"))
+		}
+		if n := bytes.Count(log.Bytes(), []byte("\n")); n == 0 || n > 50 {
+			t.Errorf("%d lines", n)
 		}
 	})
 }

@@ -125,7 +125,7 @@ func (o *Office) hand(g *grant.Grant, message []byte, selector string) vat.Ref {
 		e = &heard{office: o, links: idsOf(g), until: g.Accept()}
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return o.hearers[id] }); ok {
 			o.mu.Unlock()
-			o.log.Warn("a message was refused: too many grants that were passed on speak by way of a link", "link", link.String(), "holder", g.Holder().String())
+			o.warn("a message was refused: too many grants that were passed on speak by way of a link", "link", link.String(), "holder", g.Holder().String())
 			return vat.Broken(ErrManyOpen)
 		}
 		o.listen(e)

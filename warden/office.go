@@ -70,7 +70,7 @@ type Office struct {
 	signing  sync.Mutex // held while the next notice of a signer is made
 	depot    *vat.Depot // nil if nothing is given for good
 	store    func() (*store.Store, error)
-	slips    meter.Meter
+	warnings meter.Meter
 
 	mu      sync.Mutex
 	offers  map[grant.ObjectID]*offer

@@ -55,7 +55,7 @@ func (o *Office) Open(g *grant.Grant) vat.Ref {
 		e = &given{office: o, links: idsOf(g), until: g.Expires()}
 		if link, ok := o.crowded(e.links, func(id grant.LinkID) int { return len(o.links[id]) }); ok {
 			o.mu.Unlock()
-			o.log.Warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
+			o.warn("a grant was refused: too many are open by way of a link", "link", link.String(), "holder", g.Holder().String())
 			return vat.Broken(ErrManyOpen)
 		}
 		o.enter(e)
@@ -152,13 +152,20 @@ func (p *opening) Done(err error) {
 	o.windBy(p.until)
 }
 
+// warn logs what holders of grants can bring about, as often as they like.
+func (o *Office) warn(msg string, args ...any) {
+	if omitted, ok := o.warnings.Next(); ok {
+		o.log.Warn(msg, append(args, "omitted", omitted)...)
+	}
+}
+
 // blame returns what a holder is told of a grant that could not be opened.
 func (o *Office) blame(g *grant.Grant, err error) error {
 	if errors.Is(err, grant.ErrRefused) {
 		return o.refused(g, err)
 	}
 	if !isCoded(err) {
-		o.log.Warn("a role could not be opened", "role", g.Role(), "error", err)
+		o.warn("a role could not be opened", "role", g.Role(), "error", err)
 	}
 	return err
 }
