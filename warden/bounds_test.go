@@ -244,7 +244,7 @@ func TestAllAtOnce(t *testing.T) {
 		}}}); err != nil {
 			t.Fatal(err)
 		}
-		g, err := grant.Issue(host, grant.Root{Object: id, Role: "all"}, terms(anna, caveats(grant.MaxUses(1000))))
+		g, err := grant.Issue(host, grant.Root{Object: id, Role: "all"}, terms(anna, caveats(grant.MaxUses(1000)), accept(time.Hour)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,6 +267,10 @@ func TestAllAtOnce(t *testing.T) {
 					cancel()
 					if one == nil && two == nil || errors.Is(one, context.DeadlineExceeded) || errors.Is(two, context.DeadlineExceeded) {
 						t.Errorf("%v, %v; want one use", one, two)
+						return
+					}
+					if err := writes(t.Context(), office, root); err != nil {
+						t.Error(err)
 						return
 					}
 					if i%3 == 0 {
@@ -498,4 +502,29 @@ func TestLogIsNotFilled(t *testing.T) {
 			t.Errorf("%d lines", n)
 		}
 	})
+}
+
+// writes has messages by a grant of its own brought several times at once, and asks for the answers.
+func writes(ctx context.Context, office *warden.Office, root *grant.Grant) error {
+	g, err := root.Delegate(anna, grant.Terms{Audience: billie.key(), Expires: time.Now().Add(time.Hour), Accept: time.Now().Add(time.Hour)})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var answers []vat.Ref
+	for _, method := range []string{"up", "counted"} {
+		m, err := warden.SignCall(billie, g, uint64(len(answers)+1), time.Now(), method)
+		if err != nil {
+			return err
+		}
+		office.Deliver(g, m)
+		answers = append(answers, office.Answer(g, m), office.Answer(g, m))
+	}
+	for _, r := range answers {
+		if n, err := vat.Result[int](r).Await(ctx); err != nil || n != 1 {
+			return fmt.Errorf("%d, %w; want that it was called once", n, err)
+		}
+	}
+	return nil
 }
