@@ -3,9 +3,11 @@ package warden_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/hawser-go/hawser/passable"
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -195,6 +197,57 @@ func TestLent(t *testing.T) {
 		synctest.Wait()
 		if len(heard) > 0 {
 			t.Error("who was revoked is told more")
+		}
+	})
+}
+
+// T20: what a grant has led to is let go of when the grant is over, whoever goes on holding the references: it takes no memory any more.
+func TestT20NothingIsHeld(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		if s.m != nil {
+			return // what is durable is on the disk: TestStoreIsSwept
+		}
+		var inside []weak.Pointer[folder]
+		object := grant.ObjectID{3}
+		if err := s.office.Offer(object, s.v, map[string]warden.Role{"writer": {Open: func(ctx context.Context, _ warden.Holder) (vat.Ref, error) {
+			f := &folder{}
+			inside = append(inside, weak.Make(f))
+			return writerFacet.Spawn(ctx, f), nil
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+		var held []vat.Ref
+		for range 10 {
+			g, err := grant.Issue(host, grant.Root{Object: object, Role: "writer"}, terms(anna))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := s.office.Open(g)
+			held = append(held, r, must[vat.Ref](t, r, "add", "a note"))
+		}
+		alive := func() (n int) {
+			synctest.Wait()
+			for range 3 {
+				runtime.GC()
+			}
+			for _, p := range inside {
+				if p.Value() != nil {
+					n++
+				}
+			}
+			return n
+		}
+		if n := alive(); n != 10 {
+			t.Fatalf("%d of 10 are there while their grants are good", n)
+		}
+		time.Sleep(2 * time.Hour)
+		if n := alive(); n != 0 {
+			t.Errorf("%d of 10 are held on to", n)
+		}
+		for _, r := range held {
+			if _, err := ask[any](r, "read"); !errors.Is(err, warden.ErrOver) {
+				t.Error(err)
+			}
 		}
 	})
 }

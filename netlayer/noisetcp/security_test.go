@@ -57,7 +57,7 @@ func early(text string) func(netlayer.Info, int) [][]byte {
 	return func(netlayer.Info, int) [][]byte { return [][]byte{[]byte(text)} }
 }
 
-// Whoever has the public key but not the secret is refused in the same way whatever is wrong: by the token of its own
+// T2, T30: whoever has the public key but not the secret is refused in the same way whatever is wrong: by the token of its own
 // handshake, and nothing else.
 func TestRefusalsHaveOneShape(t *testing.T) {
 	noLeaks(t)
