@@ -41,13 +41,9 @@ func (h *Home) mayLast(l *link) bool {
 func (h *Home) notes(l *link) bool { return h.cfg.Door.Closed && !l.info().Outbound && h.mayLast(l) }
 
 // notePresented stores the number of a presentation, so that none is good twice in a session, after a restart either.
-func (h *Home) notePresented(l *link, n uint64) {
-	if h.mayLast(l) {
-		id := l.session.ID()
-		_ = h.cfg.Ledger.Depot().Update(func(tx *vat.Tx) {
-			tx.Batch().Put(bucketPresented, id[:], binary.BigEndian.AppendUint64(nil, n))
-		}, nil)
-	}
+func notePresented(tx *vat.Tx, l *link, n uint64) {
+	id := l.session.ID()
+	tx.Batch().Put(bucketPresented, id[:], binary.BigEndian.AppendUint64(nil, n))
 }
 
 // noting calls fn with a transaction, if it is stored what the peer of a session has shown: the one given, unless that is nil.

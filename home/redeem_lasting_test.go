@@ -136,3 +136,59 @@ func TestT07PresentationAfterRestart(t *testing.T) {
 		}
 	})
 }
+
+// A host that dies at any write while a grant is redeemed over a session that lasts owes the answer: what was shown is shown again, and is taken. So
+// is a message; who waits for its answer may have to ask again.
+func TestHostDiesWhileRedeeming(t *testing.T) {
+	died := 0
+	for at := int64(1); at <= 12; at++ {
+		scene(t, func(t *testing.T, n *mem.Network) {
+			a, b := newSite(t, n, "a"), newSite(t, n, "b")
+			defer a.stop()
+			defer b.stop()
+			signer := grant.SignerOf(a.id)
+			g := b.offering(grant.KeyOf(signer))
+			r, err := a.home.Redeem(g, signer, b.home.Location()).Await(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tell(t, a.actor(), "link", r) // from now on the session lasts
+			synctest.Wait()
+			terms := grant.Terms{Audience: g.Holder(), Expires: time.Now().Add(24 * time.Hour), Accept: time.Now().Add(24 * time.Hour)}
+			other, err := grant.Issue(grant.SignerOf(b.id), grant.Root{Object: granted, Role: "actor"}, terms)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := warden.SignCall(signer, other, 1, time.Now(), "add", 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := b.disk.Writes.Load() + at
+			b.disk.DieAt.Store(last)
+			asked := a.home.Redeem(other, signer, b.home.Location())
+			answer := a.home.Answer(other, signer, m, b.home.Location())
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if b.disk.Writes.Load() >= last {
+				died++
+				b.crash()
+			}
+			b.disk.DieAt.Store(0)
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Hour)
+			defer cancel()
+			if _, err := asked.Await(ctx); err != nil {
+				t.Errorf("died at write %d: %v", at, err)
+			}
+			got, err := vat.Result[int](answer).Await(ctx)
+			if err != nil {
+				got, err = vat.Result[int](a.home.Answer(other, signer, m, b.home.Location())).Await(ctx)
+			}
+			if got != 7 || err != nil || len(b.lines()) != 1 {
+				t.Errorf("died at write %d: %d, %v; %q", at, got, err, b.lines())
+			}
+		})
+	}
+	if died < 8 {
+		t.Errorf("it died %d times: that is not at each write", died)
+	}
+}

@@ -26,7 +26,7 @@ func (h *Home) shown(info netlayer.Info, shown, presentation []byte) (*grant.Gra
 }
 
 // presents returns the grant that the peer of a session shows there, for the first time with this presentation.
-func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, error) {
+func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, uint64, error) {
 	g, n, err := h.shown(l.info(), shown, presentation)
 	if err == nil {
 		h.mu.Lock()
@@ -42,15 +42,23 @@ func (h *Home) presents(l *link, shown, presentation []byte) (*grant.Grant, erro
 		peer := l.peer
 		h.mu.Unlock()
 		h.log.Info("a grant was refused", "peer", peer.String(), "why", err)
-		return nil, warden.ErrRefused
+		return nil, 0, warden.ErrRefused
 	}
-	h.notePresented(l, n)
-	return g, nil
+	return g, n, nil
+}
+
+// presents is that of the Home, for what has a turn.
+func (b *lobby) presents(shown, presentation []byte) (*grant.Grant, error) {
+	g, n, err := b.h.presents(b.link, shown, presentation)
+	if err == nil && b.h.mayLast(b.link) {
+		_ = b.h.cfg.Ledger.Depot().Update(func(tx *vat.Tx) { notePresented(tx, b.link, n) }, nil)
+	}
+	return g, err
 }
 
 // Redeem returns what the grant stands for that the peer shows.
 func (b *lobby) Redeem(_ context.Context, shown, presentation []byte) (vat.Ref, error) {
-	g, err := b.h.presents(b.link, shown, presentation)
+	g, err := b.presents(shown, presentation)
 	if err != nil {
 		return vat.Ref{}, err
 	}
@@ -70,22 +78,20 @@ func (h *Home) creditGrant(l *link, g *grant.Grant, opened vat.Ref) {
 
 // redeems returns the errand of what the peer of a session that lasts asks with a grant: the answer is owed to it, whatever becomes of this process.
 func (h *Home) redeems(l *link, args []any) captp.Errand {
-	g, failed := h.asks(l, args)
-	if g == nil {
-		return failed
-	}
-	if !h.cfg.Office.Owes(g) {
-		r := h.cfg.Office.Open(g)
-		h.creditGrant(l, g, r)
-		return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
-	}
-	return func(tx *vat.Tx) (any, func(), error) {
-		r, pay, err := h.cfg.Office.Owe(tx, g)
-		if err != nil {
-			return nil, nil, err
+	return h.asks(l, args, func(g *grant.Grant) captp.Errand {
+		if !h.cfg.Office.Owes(g) {
+			r := h.cfg.Office.Open(g)
+			h.creditGrant(l, g, r)
+			return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
 		}
-		return r, func() { pay(); h.creditGrant(l, g, r) }, nil
-	}
+		return func(tx *vat.Tx) (any, func(), error) {
+			r, pay, err := h.cfg.Office.Owe(tx, g)
+			if err != nil {
+				return nil, nil, err
+			}
+			return r, func() { pay(); h.creditGrant(l, g, r) }, nil
+		}
+	})
 }
 
 // answers is redeems for the author of a message, who asks again if this process dies before there is an answer. It must not wait for its turn:
@@ -95,27 +101,29 @@ func (h *Home) answers(l *link, args []any) captp.Errand {
 	if !ok {
 		return nil
 	}
-	g, failed := h.asks(l, args)
-	if g == nil {
-		return failed
-	}
-	r := h.cfg.Office.Answer(g, message)
-	return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
+	return h.asks(l, args, func(g *grant.Grant) captp.Errand {
+		r := h.cfg.Office.Answer(g, message)
+		return func(*vat.Tx) (any, func(), error) { return r, nil, nil }
+	})
 }
 
-// asks returns the grant that a peer shows in the first two arguments of what it asks; otherwise the errand that refuses it, nil if that is for
-// the lobby to do.
-func (h *Home) asks(l *link, args []any) (*grant.Grant, captp.Errand) {
+// asks returns the errand of what a peer asks with a grant, which it shows in the first two arguments, nil if it is for the lobby to refuse. That
+// the presentation was shown is stored with the frame that shows it: if this process dies before, the frame comes again.
+func (h *Home) asks(l *link, args []any, errand func(*grant.Grant) captp.Errand) captp.Errand {
 	shown, ok1 := args[0].([]byte)
 	presentation, ok2 := args[1].([]byte)
 	if !ok1 || !ok2 || h.cfg.Office == nil {
-		return nil, nil
+		return nil
 	}
-	g, err := h.presents(l, shown, presentation)
+	g, n, err := h.presents(l, shown, presentation)
 	if err != nil {
-		return nil, func(*vat.Tx) (any, func(), error) { return nil, nil, err }
+		return func(*vat.Tx) (any, func(), error) { return nil, nil, err }
 	}
-	return g, nil
+	asked := errand(g)
+	return func(tx *vat.Tx) (any, func(), error) {
+		notePresented(tx, l, n)
+		return asked(tx)
+	}
 }
 
 // Deliver hears a message by a grant, from whoever has carried it here. The answer says that the call will be made, and nothing of what it brings.
@@ -132,7 +140,7 @@ func (b *lobby) Deliver(_ context.Context, shown, message []byte) (vat.Ref, erro
 
 // Answer tells the author of a message, who shows the grant by which it is, what its call comes to.
 func (b *lobby) Answer(_ context.Context, shown, presentation, message []byte) (vat.Ref, error) {
-	g, err := b.h.presents(b.link, shown, presentation)
+	g, err := b.presents(shown, presentation)
 	if err != nil {
 		return vat.Ref{}, err
 	}
