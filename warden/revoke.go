@@ -30,9 +30,9 @@ var keyFloor = []byte("floor")
 // Learn takes in a notice: a revocation, or how far somebody's revocations go. It may come from anybody, since it proves
 // itself. What was given by a link that is revoked ends: turns that have run stand, and what waits for its turn breaks. When
 // Learn returns that is so, and on the disk if the office keeps what it knows; what was known before is none the worse for
-// being heard again. The receipt says so in this node's name; there is none of a notice about grants of another home, which is
-// taken in if they matter here (see Heed). An error that matches grant.ErrRefused says that the notice is not good, or does not
-// matter here. Learn must not be called in a turn.
+// being heard again. The receipt says so in this node's name; there is none of a notice that is of no more use, nor of one
+// about grants of another home, which is taken in if they matter here (see Share). An error that matches grant.ErrRefused says
+// that the notice is not good, or does not matter here. Learn must not be called in a turn.
 func (o *Office) Learn(ctx context.Context, notice []byte) (receipt []byte, err error) {
 	type outcome struct {
 		receipt []byte
@@ -141,7 +141,7 @@ func (o *Office) learn(notice []byte, matters func(home grant.Key) bool, done fu
 	}
 	all := newTasks(func(err error) {
 		var receipt []byte
-		if err == nil && c.Home == o.host {
+		if err == nil && c.Home == o.host && o.known.Named(c.Name) != nil { // what is of no more use was not verified
 			receipt, err = grant.SignReceipt(o.cfg.Signer, c, o.clock.Now())
 		}
 		done(receipt, err)

@@ -1,6 +1,7 @@
 package warden_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -189,6 +190,38 @@ func TestReceiptIsAfterTheEnd(t *testing.T) {
 		b, err := s.office.Learn(t.Context(), notice)
 		if r, e := grant.ParseReceipt(b); err != nil || e != nil || !r.Confirms(of) {
 			t.Errorf("after a restart: %+v, %v, %v", r, err, e)
+		}
+	})
+}
+
+// A receipt is of what was verified. What is of no more use is not looked at closely, and so nothing is signed about it.
+func TestNoReceiptOfWhatIsOver(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		brief, g := issue(t, "reader", anna, until(time.Minute)), pass(t, issue(t, "reader", anna), anna, billie)
+		over := s.revoke(host, brief)
+		old, err := s.office.Known().Head(anna, g, g.ID(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		newer, err := s.office.Known().Head(anna, g, g.ID(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := s.office.Learn(t.Context(), newer); b == nil || err != nil {
+			t.Errorf("a head: %x, %v", b, err)
+		}
+		bend := func(b []byte) []byte {
+			b = slices.Clone(b)
+			b[bytes.Index(b, []byte("hawser-grant"))-40] ^= 1 // in the notice's own signature, which is before the witness
+			return b
+		}
+		for what, notice := range map[string][]byte{"of a link that is over": over, "an older head": old} {
+			for how, b := range map[string][]byte{"": notice, "forged, ": bend(notice)} {
+				if receipt, err := s.office.Learn(t.Context(), b); receipt != nil || err != nil {
+					t.Errorf("%s%s: a receipt %x, %v", how, what, receipt, err)
+				}
+			}
 		}
 	})
 }

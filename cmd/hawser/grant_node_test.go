@@ -85,7 +85,7 @@ func TestGrantAtANode(t *testing.T) {
 	receipt := hawserRuns(0, "", "grant", "notify", "-at", where, notice)
 	hawserRuns(1, "(of another notice)", "grant", "verify", "-of", other, receipt)
 	visitor.ShareNotices(grant.KeyOf(host.Signer()))
-	if got := hawserRuns(0, "so there is no receipt", "grant", "notify", "-at", visitor.Location().URI(), notice); got != "" {
+	if got := hawserRuns(0, "gives no receipt", "grant", "notify", "-at", visitor.Location().URI(), notice); got != "" {
 		t.Errorf("printed by who is not the home: %q", got)
 	}
 	if _, err := visitor.Redeem(g, grant.SignerOf(id), host.Location()).Await(ctx); err == nil {

@@ -79,7 +79,7 @@ func (c *grantCommand) notify(args []string) (err error) {
 		return errors.New(plainly(err))
 	}
 	if len(receipt) == 0 {
-		fmt.Fprintln(c.stderr, "hawser: note: the node knows it, but is not the home of the object, so there is no receipt: tell the home, too")
+		fmt.Fprintln(c.stderr, "hawser: note: the node knows it and gives no receipt: it is not the home of the object, which is to be told, too, or what the notice revokes is over anyway")
 		return nil
 	}
 	fmt.Fprintln(c.stderr, "hawser: note: the node knows it, and what was given by the grant has ended; this is its receipt")
