@@ -69,8 +69,15 @@ func (h *hearsay) ask(ctx context.Context, at sturdyref.Peer) (int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, askTime, program.ErrSilent)
 	defer cancel()
 	n, err := h.node.ExchangeNotices(ctx, home, at)
-	h.heard(ctx)
+	h.follow(ctx)
 	return n, err
+}
+
+// follow does what follows from what was heard, one at a time.
+func (h *hearsay) follow(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard(ctx)
 }
 
 // run asks everybody one has met every so often, if that is not 0, and looks what others have told; until ctx ends.
@@ -85,7 +92,7 @@ func (h *hearsay) run(ctx context.Context, every time.Duration) {
 				h.round(ctx)
 				next = time.Now().Add(every)
 			}
-			h.heard(ctx)
+			h.follow(ctx)
 		}
 		select {
 		case <-look.C:
@@ -97,10 +104,7 @@ func (h *hearsay) run(ctx context.Context, every time.Duration) {
 
 // round asks everybody; who is away is asked the next time.
 func (h *hearsay) round(ctx context.Context) {
-	met, err := h.met()
-	if err != nil {
-		say("! %s", oneLine(err))
-	}
+	met, _ := h.met() // what is wrong with the file meet says
 	for _, at := range append(h.places(), met...) {
 		if at.ID() == h.node.Location().ID() {
 			continue

@@ -49,6 +49,9 @@ func joinCommand(ctx context.Context, args []string) error {
 		node: node, peer: peer, file: filepath.Join(at.dir, "invitation"), given: &grants{file: filepath.Join(at.dir, "given")},
 		lent: &loans{file: filepath.Join(at.dir, "lent")},
 	}
+	if _, err := g.lent.all(); err != nil {
+		return err
+	}
 	talk := &hearsay{node: node, home: g.home, places: g.places, heard: g.takeBack, file: filepath.Join(at.dir, "met")}
 	t := &talker{peer: peer, lines: typed(ctx), commands: g.commands(), reached: at.reached(node)}
 	maps.Copy(t.commands, talk.commands())

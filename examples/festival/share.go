@@ -81,8 +81,7 @@ func (g *guest) welcome(own *grant.Grant) error {
 func (g *guest) takeBack(ctx context.Context) {
 	all, err := g.lent.all()
 	if err != nil {
-		say("! %s", oneLine(err))
-		return
+		return // it was good when the program began; who comes by what is in it is refused
 	}
 	for _, pair := range all {
 		own, theirs := pair[0], pair[1]
