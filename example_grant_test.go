@@ -127,3 +127,39 @@ func ExampleNode_Answer() {
 	// 7 <nil>
 	// whoever has carried it is told: false
 }
+
+// Who verifies grants while their home is away hears what was revoked from others who have heard of it.
+func ExampleNode_ExchangeNotices() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	festival, vera, zoe := mustOpen(ctx, nil), mustOpen(ctx, nil), mustOpen(ctx, nil)
+	defer vera.Close()
+	defer zoe.Close()
+	home := grant.KeyOf(festival.Signer())
+	for _, n := range []*hawser.Node{festival, vera, zoe} {
+		n.ShareNotices(home)
+	}
+
+	walts, err := festival.Issue("programme", "visitor", grant.Terms{Audience: grant.KeyOf(zoe.Signer()), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, receipt, err := festival.RevokeGrant(ctx, walts, "he sang")
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, err := grant.ParseReceipt(receipt)
+	fmt.Println("signed by the festival:", err == nil && r.Home == home && r.Link == walts.ID())
+	fmt.Println(vera.ExchangeNotices(ctx, home, festival.Location()))
+	festival.Close()
+
+	fmt.Println("zoe has not heard:", zoe.VerifyGrant(walts))
+	fmt.Println(zoe.ExchangeNotices(ctx, home, vera.Location()))
+	fmt.Println("now she has:", errors.Is(zoe.VerifyGrant(walts), grant.Withdrawn))
+	// Output:
+	// signed by the festival: true
+	// 1 <nil>
+	// zoe has not heard: <nil>
+	// 1 <nil>
+	// now she has: true
+}

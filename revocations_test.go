@@ -265,3 +265,63 @@ func TestNoticesThatDoNotMatter(t *testing.T) {
 }
 
 var errTooLong = fmt.Errorf("it took too long")
+
+// A home that was restored from a backup has forgotten what it revoked since. It hears of it from others, and goes on behind it.
+func TestRevocationsAfterARestore(t *testing.T) {
+	ctx, dir, backup := t.Context(), t.TempDir(), t.TempDir()
+	bank, ann := pursed(t, dir, nil), open(t, quiet())
+	home := grant.KeyOf(bank.Signer())
+	issue := func() *grant.Grant {
+		g, err := bank.Issue("purse", "owner", termsFor(ann, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	redeems := func(g *grant.Grant) error {
+		_, err := vat.As[PurseRef](ann.Redeem(g, nil, bank.Location())).Balance(ctx).Await(ctx)
+		return err
+	}
+	first, second := issue(), issue()
+	if err := bank.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"identity", "store.db"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(backup, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	bank = pursed(t, dir, nil)
+	if _, _, err := bank.RevokeGrant(ctx, first, ""); err != nil {
+		t.Fatal(err)
+	}
+	bank.ShareNotices(home)
+	if n := meets(t, ann, bank, home); n != 1 {
+		t.Errorf("%d heard", n)
+	}
+	if err := bank.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	bank = pursed(t, backup, nil)
+	if err := redeems(first); err != nil {
+		t.Errorf("it was to be forgotten: %v", err)
+	}
+	if n := meets(t, bank, ann, home); n != 1 {
+		t.Errorf("%d heard", n)
+	}
+	if err := redeems(first); !errors.Is(err, hawser.ErrGrantRefused) {
+		t.Errorf("redeemed: %v", err)
+	}
+	notice, _, err := bank.RevokeGrant(ctx, second, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := grant.ParseRevocation(notice); err != nil || r.Seq != 2 {
+		t.Errorf("%+v, %v; want number 2", r, err)
+	}
+}

@@ -11,6 +11,8 @@
 //     guess counts for themselves (vat.Keep).
 //   - When a link is revoked or a grant expires every mandate of it is over: calls break with ErrOver, also those that
 //     wait, and what it led to is let go of.
+//   - What was revoked an office learns from anybody, since it proves itself, also of grants of other homes if the program verifies
+//     those; offices tell each other what they have heard (Office.Exchange), and a home signs a receipt of what has taken effect.
 //   - A grant also speaks in messages, calls that its holder has signed and anybody may carry. Each is heard once, and its author
 //     alone is told what it has come to (Office.Answer).
 //   - In a durable vat mandates are durable: they, what was reached by way of them and how often they were used are there

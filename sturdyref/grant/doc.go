@@ -7,7 +7,8 @@
 // of this very session, and before each call asks [Verifier.Current] and [Grant.Permits]. Which object and which facet
 // of it that is, and what stands between it and the holder, is the host's: this package knows no vat and no network.
 //
-// What is revoked ([Grant.Revoke]) is held in a [Set], which a Verifier asks. A [Message] is a call by mail, signed by the
+// What is revoked ([Grant.Revoke]) is held in a [Set], which a Verifier asks; two sets find what one of them lacks by a [Listing] of
+// each, and the home of the object signs a [Receipt] when a revocation has taken effect. A [Message] is a call by mail, signed by the
 // authority of a grant. A [Bearer] is a grant with the key it is for; a [Snapshot] lets others show what an object looked
 // like.
 //
