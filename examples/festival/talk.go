@@ -117,14 +117,23 @@ func heed(ctx context.Context, commands map[string]command, line string) {
 	}
 	answer, err := c.do(ctx, strings.TrimSpace(rest))
 	if err != nil {
-		text := oneLine(err)
-		if e, ok := errors.AsType[*vat.Error](err); ok {
-			text = fmt.Sprintf("%s (%s)", clean(e.Message), clean(e.Code))
-		}
-		say("! %s", text)
+		say("! %s", words(err))
 		return
 	}
 	say("%s", answer)
+}
+
+// words returns an error's words as a line, and its code if it has one.
+func words(err error) string {
+	e, ok := errors.AsType[*vat.Error](err)
+	if !ok {
+		return oneLine(err)
+	}
+	text := e.Message
+	if err.Error() != e.Error() {
+		text = err.Error() // which says more around it
+	}
+	return clean(text + " (" + e.Code + ")")
 }
 
 // look says what has changed since it looked last.
