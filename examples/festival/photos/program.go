@@ -259,12 +259,20 @@ func (p *Program) Still(ctx context.Context, number int) (left []int, err error)
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range all {
-		if other, err := ParseInvitation(g.Invitation); err == nil && g.Number != number && !g.Revoked && g.Album == of.Album && other.Grant.Holder() == line.Grant.Holder() {
-			left = append(left, g.Number)
-		}
+	for _, g := range beside(all, of, line.Grant.Holder()) {
+		left = append(left, g.Number)
 	}
 	return left, nil
+}
+
+// beside returns what was given of the same album for the same key, and not taken back.
+func beside(all []album.Given, of album.Given, key grant.Key) (left []album.Given) {
+	for _, g := range all {
+		if other, err := ParseInvitation(g.Invitation); err == nil && g.Number != of.Number && !g.Revoked && g.Album == of.Album && other.Grant.Holder() == key {
+			left = append(left, g)
+		}
+	}
+	return left
 }
 
 // givenAs returns what was given under a number.
@@ -295,7 +303,13 @@ func (p *Program) Revoke(ctx context.Context, number int, why string) (album.Giv
 		return given, err
 	}
 	if line.Grant.Subject() == p.Key() {
-		return given, p.Forget(ctx, given.Album, line.Grant.Holder())
+		if slices.ContainsFunc(beside(all, given, line.Grant.Holder()), func(g album.Given) bool { return g.Role != album.AsReader }) {
+			return given, nil // their shelf is told of by that
+		}
+		if err := p.Forget(ctx, given.Album, line.Grant.Holder()); !errors.Is(err, album.ErrNoAlbum) { // else it has ended
+			return given, err
+		}
+		return given, nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, album.ErrSilent)
 	defer cancel()

@@ -271,6 +271,36 @@ func TestKeeperIsRevoked(t *testing.T) {
 	if all, err := ada.Given(ctx); err != nil || len(all) != 4 || !all[0].Revoked || all[1].Revoked {
 		t.Errorf("%+v, %v", all, err)
 	}
+	// Of a keeper who is a reader, too, and loses that, they are still told.
+	kit.accept(ada.share(harbour, album.AsKeeper, kit, "kit"))
+	if _, err := kit.Keep(ctx, sealed, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ada.Revoke(ctx, 3, ""); err != nil {
+		t.Fatal(err)
+	}
+	if a := vera.reads(n, 1); len(a.Shelves) != 2 {
+		t.Errorf("%v", a.Shelves)
+	}
+}
+
+// What was given of an album can be taken back when that has ended, too.
+func TestRevokedAfterEnd(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	ada, vera := open(t, t.TempDir()), open(t, t.TempDir())
+	harbour := ada.begin("Harbour")
+	for _, role := range []album.Role{album.AsReader, album.AsKeeper} {
+		ada.share(harbour, role, vera, "vera")
+	}
+	if err := ada.End(ctx, harbour); err != nil {
+		t.Fatal(err)
+	}
+	for number := 1; number <= 2; number++ {
+		if g, err := ada.Revoke(ctx, number, ""); err != nil || g.To != "vera" {
+			t.Error(g, err)
+		}
+	}
 }
 
 // Invitations are for one key, and for what there is.
