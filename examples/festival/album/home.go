@@ -92,35 +92,21 @@ func (h *home) remove(by [32]byte, number int) (Photo, error) {
 	return was.Photo, nil
 }
 
-// serve notes where a holder's shelf is.
+// serve notes where a holder's shelf is. That is no new version of the album: the parts of its list are read although shelves come and go.
 func (h *home) serve(by Holder, shelf string, now time.Time) error {
 	if h.Ended {
 		return ErrNoAlbum
 	}
+	left := slices.DeleteFunc(slices.Clone(h.Shelves), func(s served) bool { return s.Holder.Key == by.Key || s.Holder.over(now) })
 	if shelf != "" {
 		if err := checkShelf(shelf); err != nil {
 			return err
 		}
-	}
-	var left []served
-	for _, each := range h.Shelves {
-		if h := each.Holder; h.Key == by.Key && h.Name == by.Name && h.Until.Equal(by.Until) && each.Shelf == shelf {
-			return nil // as it is
-		}
-		if each.Holder.Key != by.Key && !each.Holder.over(now) {
-			left = append(left, each)
-		}
-	}
-	if shelf != "" {
 		if len(left) >= MaxShelves {
 			return because(ErrFull, "an album tells of at most %d shelves", MaxShelves)
 		}
 		left = append(left, served{by, shelf})
 	}
-	if len(left) == len(h.Shelves) && shelf == "" {
-		return nil
-	}
-	h.Version++
 	h.Shelves = left
 	return nil
 }

@@ -54,10 +54,7 @@ func OpenPeer(ctx context.Context, v *vat.Vat, blobs *Blobs, reach Reach, shelf 
 			if err != nil {
 				return nil, err
 			}
-			if h.Own != shelf {
-				h.Own = shelf
-				h.Version++
-			}
+			h.Own = shelf
 		}
 		return nil, nil
 	})

@@ -78,7 +78,7 @@ type Where struct {
 // Photos is a part of an album's list, for readers.
 type Photos struct {
 	Title string
-	// Version counts what became of the album. A list has come whole if all its parts have the same.
+	// Version counts what became of the photos. A list has come whole if all its parts have the same.
 	Version int
 	Photos  []Photo
 	// More says that there are more, with higher numbers.
