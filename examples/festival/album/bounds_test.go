@@ -201,3 +201,25 @@ func TestAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What others add to an album has room in its home, however much of the owner's own there is.
+func TestRoomForContributors(t *testing.T) {
+	t.Parallel()
+	a := new(album.Album)
+	put := func(by string, n int) {
+		for range n {
+			number := len(a.Photos) + 1
+			a.Photos = append(a.Photos, album.Photo{Number: number, Size: album.MaxPhoto, By: by})
+			a.Blobs = append(a.Blobs, album.Blob{Number: number, Size: album.MaxPhoto})
+		}
+	}
+	put("", 100)
+	put("bob", 15)
+	if in, beyond := album.Fits(a); in != 115 || beyond != 0 {
+		t.Errorf("%d of an owner's and %d beyond", in, beyond)
+	}
+	put("bob", 1)
+	if in, beyond := album.Fits(a); in != 115 || beyond != 1 {
+		t.Errorf("%d of an owner's and %d beyond", in, beyond)
+	}
+}

@@ -24,18 +24,22 @@ type Kept struct {
 	Bad []Failure
 }
 
-// fits returns the photos of an album for which there is room here, from the first.
+// fits returns the photos of an album for which there is room here, from the first. Those of its owner take none at home.
 func (a *Album) fits() (in []Blob, beyond int) {
 	room := a.Room
 	if a.Own() {
 		room = contributed
 	}
-	for _, each := range a.Blobs {
-		if room < each.Size+overhead {
+	for i, each := range a.Blobs {
+		cost := each.Size + overhead
+		if a.Own() && a.Photos[i].By == "" {
+			cost = 0
+		}
+		if room < cost {
 			beyond++
 			continue
 		}
-		room -= each.Size + overhead
+		room -= cost
 		in = append(in, each)
 	}
 	return in, beyond

@@ -107,7 +107,7 @@ type Album struct {
 	ID      ID
 	Title   string // empty for keepers
 	Version int
-	// Photos are for owners and readers, Blobs for all.
+	// Photos are for owners and readers, Blobs, the same in the same order, for all.
 	Photos []Photo
 	Blobs  []Blob
 	// Shelves are where others say that the photos lie.
