@@ -185,6 +185,31 @@ func TestOwnerWhoFillsDisks(t *testing.T) {
 	})
 }
 
+// An owner who lists others each time gets no more kept than there is room for, at no moment.
+func TestOwnerWhoChangesAlbums(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, kit := w.open("ada"), w.open("kit")
+		one, two := goodPhoto(t, w, 1), goodPhoto(t, w, 2)
+		list := one
+		w.opens["album"] = lyingFacet.SpawnIn(w.plain, &liar{sealed: func(int) album.Sealed {
+			return album.Sealed{Version: list.Number, Blobs: []album.Blob{{list.Number, list.Key.Name(), list.Size}}, Shelves: []album.Where{{Shelf: place("ada")}}}
+		}})
+		w.shelf["ada"] = album.ShelfFacet.SpawnIn(w.plain, sourceFunc(func(name seal.Name, n int) ([]byte, error) {
+			if _, err := kit.blobs.Piece(ctx, one.Key.Name(), 0); name != one.Key.Name() && !errors.Is(err, seal.ErrAbsent) {
+				t.Errorf("what is listed no more is there while the next is fetched: %v", err)
+			}
+			return ada.blobs.Piece(ctx, name, n)
+		}))
+		a := w.follow(kit, album.AsKeeper, "album")
+		for _, list = range []album.Photo{one, two} {
+			if k, err := kit.Keep(ctx, a.Number, 5000); err != nil || k.Here != 1 {
+				t.Errorf("%+v, %v", k, err)
+			}
+		}
+	})
+}
+
 // Keepers that lie are found out at the first piece that is not the photo's, whatever they do, and somebody else is asked; what was good of what
 // they gave is not asked for again. When everybody lies nothing is left behind.
 func TestLyingKeeper(t *testing.T) {
@@ -333,6 +358,28 @@ func TestSlowKeeper(t *testing.T) {
 				t.Errorf("%s: left behind: %v, %v", name, left, err)
 			}
 			close(stop)
+		}
+	})
+}
+
+// Who is away is asked once for a whole album, and not for each of its photos.
+func TestKeepingOfTheAway(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, kit := w.open("ada"), w.open("kit")
+		harbour := w.begin(ada, "Harbour")
+		for range 20 {
+			w.add(ada, harbour, "choir.png", 10)
+		}
+		sealed := w.follow(kit, album.AsKeeper, w.invite("ada", harbour, album.AsKeeper, "kit"))
+		w.away["ada"] = true
+		began := time.Now()
+		if k, err := kit.Keep(ctx, sealed.Number, 1<<20); !album.Away(err) || k.Missing != 20 || time.Since(began) > 30*time.Second {
+			t.Errorf("%+v, %v after %v", k, err, time.Since(began))
+		}
+		w.away["ada"] = false
+		if k, err := kit.Sync(ctx, sealed.Number); err != nil || k.Here != 20 {
+			t.Errorf("%+v, %v", k, err)
 		}
 	})
 }

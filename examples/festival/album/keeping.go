@@ -64,11 +64,12 @@ func (p *Peer) Keep(ctx context.Context, number int, room int64) (Kept, error) {
 // Sync asks an album's home what is new, and fetches what is to be kept of it and is not here. The error says why its home did not answer, or
 // that the disk fails: others may have had photos nevertheless.
 func (p *Peer) Sync(ctx context.Context, number int) (Kept, error) {
-	p.syncing.Lock()
-	defer p.syncing.Unlock()
 	a, silent := p.Read(ctx, number)
 	if a.Number == 0 || ctx.Err() != nil {
 		return Kept{}, silent
+	}
+	if err := p.retain(ctx); err != nil { // what is listed no more makes room first
+		return Kept{}, err
 	}
 	k, err := p.keep(ctx, &a)
 	if err == nil && !a.Own() && a.Role != AsReader && silent == nil {
@@ -86,7 +87,9 @@ func (p *Peer) keep(ctx context.Context, a *Album) (k Kept, err error) {
 	sources := p.sources(a.Shelves)
 	for _, each := range in {
 		if !p.blobs.own(ctx, each.name()) {
+			p.keeping.Lock()
 			bad, err := p.blobs.Keep(ctx, each.name(), each.Size, sources)
+			p.keeping.Unlock()
 			k.Bad = append(k.Bad, bad...)
 			if err != nil && !errors.Is(err, ErrNowhere) {
 				return k, err
@@ -116,8 +119,10 @@ func (p *Peer) announce(ctx context.Context, a *Album) error {
 	return err
 }
 
-// retain drops what nobody wants kept any more. p.syncing is held.
+// retain drops what nobody wants kept any more.
 func (p *Peer) retain(ctx context.Context) error {
+	p.keeping.Lock()
+	defer p.keeping.Unlock()
 	wanted := make(map[seal.Name]bool)
 	_, err := turn(ctx, p, func(ctx context.Context, c *collection) (any, error) {
 		var all []int

@@ -27,7 +27,7 @@ type Peer struct {
 	reach  Reach
 	shelf  string
 
-	syncing sync.Mutex // held while albums are kept, and while what is not wanted is dropped
+	keeping sync.Mutex // held while a photo is fetched that is kept for others, and while what is not wanted is dropped
 }
 
 // OpenPeer returns the peer of a durable vat; shelf is the sturdyref of the shelf that it serves blobs at.
@@ -178,8 +178,6 @@ func (p *Peer) Begin(ctx context.Context, title string) (int, error) {
 
 // End ends one of one's own albums. Those who read it find it empty, and its photos are dropped, unless others of one's albums have them.
 func (p *Peer) End(ctx context.Context, number int) error {
-	p.syncing.Lock()
-	defer p.syncing.Unlock()
 	were, err := turn(ctx, p, func(ctx context.Context, c *collection) ([]row, error) {
 		o, err := c.own(number)
 		if err != nil {
@@ -250,8 +248,6 @@ func (p *Peer) Follow(ctx context.Context, role Role, object [32]byte, invitatio
 
 // Drop forgets an album of somebody else's, all that is kept of it, and photos of one's own that were given to it.
 func (p *Peer) Drop(ctx context.Context, number int) error {
-	p.syncing.Lock()
-	defer p.syncing.Unlock()
 	given, err := turn(ctx, p, func(_ context.Context, c *collection) ([]lent, error) { return c.drop(number) })
 	if err != nil {
 		return err

@@ -36,25 +36,33 @@ func (s shelf) Piece(ctx context.Context, name []byte, n int) ([]byte, error) {
 type remote struct {
 	get func() (ShelfRef, error)
 
-	mu  sync.Mutex
-	ref ShelfRef // null at first
+	mu   sync.Mutex
+	ref  ShelfRef // null at first
+	away error    // why it is not asked any more
 }
 
-// Piece implements seal.Source. It asks once more when a session was lost: the peer's program may just have been started again.
+// Piece implements seal.Source. It asks once more when a session was lost: the peer's program may just have been started again. Who is away,
+// or has not answered in time, is not asked again.
 func (r *remote) Piece(ctx context.Context, name seal.Name, n int) ([]byte, error) {
-	return asked(ctx, slowest, func(ctx context.Context) ([]byte, error) {
+	piece, err := asked(ctx, slowest, func(ctx context.Context) ([]byte, error) {
 		piece, by, err := r.ask(ctx, ShelfRef{}, name, n)
 		if errors.Is(err, net.ErrClosed) {
 			piece, _, err = r.ask(ctx, by, name, n)
 		}
 		return piece, err
 	})
+	if err != nil && Away(err) {
+		r.mu.Lock()
+		r.away = err
+		r.mu.Unlock()
+	}
+	return piece, err
 }
 
 // ask asks by a reference that is another than the one that was lost, and returns it, too.
 func (r *remote) ask(ctx context.Context, lost ShelfRef, name seal.Name, n int) (piece []byte, by ShelfRef, err error) {
 	r.mu.Lock()
-	if r.ref == lost {
+	if err = r.away; err == nil && r.ref == lost {
 		r.ref, err = r.get()
 	}
 	by = r.ref
