@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hawser-go/hawser/examples/festival/album"
 )
@@ -80,9 +81,18 @@ func (v *viewer) round(ctx context.Context) (lines []string, err error) {
 	return lines, nil
 }
 
-// keepUp is sync, unasked: it says nothing when all is well.
-func (v *viewer) keepUp(ctx context.Context) {
-	if _, err := v.round(ctx); err != nil && ctx.Err() == nil {
-		say("! %s", oneLine(err))
+// keepUp is sync, unasked, every so often until ctx ends: it says nothing when all is well.
+func (v *viewer) keepUp(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := v.round(ctx); err != nil && ctx.Err() == nil {
+			say("! %s", words(err))
+		}
 	}
 }

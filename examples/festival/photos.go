@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -63,18 +64,17 @@ func photosOpen(ctx context.Context, args []string) error {
 	say("key %s", p.Key())
 	v := &viewer{p}
 	commands := v.commands()
-	var tick <-chan time.Time
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
 	if *every > 0 {
-		t := time.NewTicker(max(*every, time.Second))
-		defer t.Stop()
-		tick = t.C
+		background.Go(func() { v.keepUp(ctx, max(*every, time.Second)) })
 	}
 	for lines := typed(ctx); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick:
-			v.keepUp(ctx)
 		case line, ok := <-lines:
 			if !ok || line == "quit" {
 				return nil

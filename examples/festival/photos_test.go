@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPhotosDemo runs what the README has of photos.
@@ -80,6 +81,53 @@ func TestPhotosUsage(t *testing.T) {
 			t.Errorf("%q: %v\n%s", args, err, out)
 		}
 	}
+}
+
+// Owners are asked from time to time what is new, and whoever types need not wait for one who is away.
+func TestPhotosInTheBackground(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	opens := func(who string) (*actor, string) {
+		a := begin(t, who, "photos", "open", "--dir", filepath.Join(dir, who), "--listen", loopback, "--sync", "1s")
+		return a, strings.TrimPrefix(a.sees("key "), "key ")
+	}
+	ada, _ := opens("ada")
+	kit, key := opens("kit")
+	photo := filepath.Join(dir, "photo.png")
+	if err := os.WriteFile(photo, []byte("a photo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ada.says("album Harbour")
+	ada.says("share 1 keeper " + key + " kit")
+	kit.says("accept " + ada.sees("invitation hawser-grant:"))
+	kit.sees("accepted album 1")
+	kit.says("keep 1 1")
+	kit.sees("kept 1: 0 photos")
+	ada.says("add 1 " + photo)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for began, line := time.Now(), ""; !strings.Contains(line, "1 photo,"); {
+		if time.Since(began) > 30*time.Second {
+			t.Fatal(line)
+		}
+		<-tick.C
+		kit.says("albums")
+		line = kit.sees("album 1:")
+	}
+	if err := ada.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); time.Since(began) < 4*time.Second; {
+		<-tick.C
+		asked := time.Now()
+		kit.says("key")
+		kit.sees("key " + key)
+		if wait := time.Since(asked); wait > 3*time.Second {
+			t.Fatalf("answered after %v", wait)
+		}
+	}
+	kit.says("quit")
+	kit.ends(0)
 }
 
 // What is typed wrongly is answered in a line, and changes nothing.
