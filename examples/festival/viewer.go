@@ -130,9 +130,6 @@ func (v *viewer) add(ctx context.Context, rest string) (string, error) {
 		return "", errors.New("which file? add ALBUM FILE | CAPTION")
 	}
 	photo, err := v.program.Add(ctx, n[0], path, strings.TrimSpace(caption))
-	if err != nil && album.Away(err) {
-		err = fmt.Errorf("the album's owner did not answer, and may have taken it or not: read the album later: %w", err)
-	}
 	return clean(fmt.Sprintf("added %d.%d %q, %s", n[0], photo.Number, photo.Name, size(photo.Size))), err
 }
 

@@ -41,6 +41,7 @@ type other struct {
 
 type lent struct {
 	Number int // of the album
+	Photo  int // its number there, 0 if that is not known
 	Blob   [32]byte
 }
 
@@ -153,8 +154,17 @@ func (c *collection) lend(number int, name seal.Name) error {
 	if len(c.Lent) >= maxLent {
 		return because(ErrFull, "at most %d photos of yours are in albums of others", maxLent)
 	}
-	c.Lent = append(c.Lent, lent{number, name})
+	c.Lent = append(c.Lent, lent{Number: number, Blob: name})
 	return nil
+}
+
+// taken notes under which number a photo is in an album of somebody else's.
+func (c *collection) taken(name seal.Name, photo int) {
+	for i := range c.Lent {
+		if c.Lent[i].Blob == name {
+			c.Lent[i].Photo = photo
+		}
+	}
 }
 
 func (c *collection) unlend(name seal.Name) {

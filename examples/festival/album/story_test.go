@@ -2,8 +2,10 @@ package album_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,7 +183,23 @@ func (p *person) known(t *testing.T, number int) album.Album {
 	return a
 }
 
-// A contributor's photo that the home does not answer for stays, and one that it refuses does not.
+// forgetful is the home of an album that does not say whether it has added a photo.
+type forgetful struct{ stop chan struct{} }
+
+func (f forgetful) Serve(context.Context, string) {}
+func (f forgetful) Add(context.Context, album.Photo) int {
+	<-f.stop
+	return 1
+}
+
+type forgetting interface {
+	Serve(ctx context.Context, shelf string)
+	Add(ctx context.Context, p album.Photo) int
+}
+
+var forgettingFacet = vat.FacetOf[forgetting]("test.forgetful")
+
+// A contributor's photo that the home does not answer for stays, and one that it refuses, or was never asked about, does not.
 func TestContributingToSilence(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
@@ -191,9 +209,20 @@ func TestContributingToSilence(t *testing.T) {
 		a := w.follow(bob, album.AsContributor, line)
 		w.away["ada"] = true
 		p, err := bob.Add(ctx, a.Number, w.file("a.png", 10), "")
-		if !album.Away(err) {
+		if !album.Away(err) || strings.Contains(err.Error(), "may have taken") {
 			t.Fatal(err)
 		}
+		if _, err := bob.blobs.Piece(ctx, p.Key.Name(), 0); err == nil {
+			t.Error("what nobody was asked about is kept")
+		}
+		v, f := vat.New(nil), forgetful{make(chan struct{})}
+		defer v.Close()
+		defer close(f.stop)
+		w.opens[line] = forgettingFacet.SpawnIn(v, f)
+		if p, err = bob.Add(ctx, a.Number, w.file("a.png", 10), ""); !album.Away(err) || !strings.Contains(err.Error(), "may have taken") {
+			t.Fatal(err)
+		}
+		delete(w.opens, line)
 		if _, err := bob.blobs.Piece(ctx, p.Key.Name(), 0); err != nil {
 			t.Error(err)
 		}
@@ -215,6 +244,57 @@ func TestContributingToSilence(t *testing.T) {
 		}
 		if _, err := bob.blobs.Piece(ctx, p.Key.Name(), 0); err == nil {
 			t.Error("it is still there when the album was dropped")
+		}
+	})
+}
+
+// A contributor who takes out what they have just added, without having read the album since, has it no more.
+func TestContributedAndRemoved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, bob := w.open("ada"), w.open("bob")
+		harbour := w.begin(ada, "Harbour")
+		a := w.follow(bob, album.AsContributor, w.invite("ada", harbour, album.AsContributor, "bob"))
+		stays, goes := w.add(bob, a.Number, "stays.png", 10), w.add(bob, a.Number, "goes.png", 10)
+		w.crash()
+		bob = w.people["bob"]
+		if err := bob.Remove(ctx, a.Number, goes.Number); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bob.blobs.Piece(ctx, goes.Key.Name(), 0); err == nil {
+			t.Error("what was removed is still served")
+		}
+		if _, err := bob.blobs.Piece(ctx, stays.Key.Name(), 0); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What nobody could have, since there is no room to say where it is, is not added.
+func TestContributorWithoutShelf(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, bob := w.open("ada"), w.open("bob")
+		harbour := w.begin(ada, "Harbour")
+		a := w.follow(bob, album.AsContributor, w.invite("ada", harbour, album.AsContributor, "bob"))
+		for i := range album.MaxShelves {
+			facet, err := w.Redeem(w.invite("ada", harbour, album.AsKeeper, fmt.Sprint("kit", i)))
+			if err == nil {
+				_, err = (album.KeeperRef{Ref: facet}).Serve(ctx, place("kit")).Await(ctx)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := bob.Add(ctx, a.Number, w.file("a.png", 10), "")
+		if !isCode(err, album.ErrFull) {
+			t.Error(err)
+		}
+		if all := ada.known(t, harbour).Photos; len(all) != 0 {
+			t.Errorf("added: %v", all)
+		}
+		if _, err := bob.blobs.Piece(ctx, p.Key.Name(), 0); err == nil {
+			t.Error("what was refused is kept")
 		}
 	})
 }

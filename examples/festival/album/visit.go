@@ -3,7 +3,9 @@ package album
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/examples/festival/legible"
@@ -191,25 +193,33 @@ func (p *Peer) Add(ctx context.Context, number int, path, caption string) (Photo
 	return photo, err
 }
 
-// contribute gives a photo to somebody else's album. If nobody answers it may have been taken, and stays here.
+// contribute gives a photo to somebody else's album, when that has noted where it can be had. If the answer does not come it may have been taken,
+// and stays here.
 func (p *Peer) contribute(ctx context.Context, a Album, photo Photo) (int, error) {
-	name := photo.Key.Name()
-	if _, err := turn(ctx, p, func(_ context.Context, c *collection) (any, error) { return nil, c.lend(a.Number, name) }); err != nil {
-		return 0, err
-	}
 	ref, err := p.reach.Redeem(a.Invitation)
 	if err != nil {
 		return 0, err
 	}
-	album := vat.As[ContributorRef](ref)
-	n, err := asked(ctx, wait, func(ctx context.Context) (int, error) {
-		_ = album.Serve(ctx, p.shelf) // goes first; if it is refused then so is the other, or the album has room for no more shelves and asks the owner's
-		return album.Add(ctx, photo).Await(ctx)
-	})
-	if err != nil && !Away(err) {
-		_, _ = turn(context.WithoutCancel(ctx), p, func(_ context.Context, c *collection) (any, error) { c.unlend(name); return nil, nil })
+	album, name := vat.As[ContributorRef](ref), photo.Key.Name()
+	if _, err := asked(ctx, wait, func(ctx context.Context) (any, error) { return album.Serve(ctx, p.shelf).Await(ctx) }); err != nil {
+		return 0, err
 	}
-	return n, err
+	if _, err := turn(ctx, p, func(_ context.Context, c *collection) (any, error) { return nil, c.lend(a.Number, name) }); err != nil {
+		return 0, err
+	}
+	n, err := asked(ctx, wait, func(ctx context.Context) (int, error) { return album.Add(ctx, photo).Await(ctx) })
+	if err != nil && (Away(err) || ctx.Err() != nil) {
+		return 0, fmt.Errorf("the album's owner may have taken it or not: read the album later: %w", err)
+	}
+	_, e := turn(context.WithoutCancel(ctx), p, func(_ context.Context, c *collection) (any, error) {
+		if err != nil {
+			c.unlend(name)
+		} else {
+			c.taken(name, n)
+		}
+		return nil, nil
+	})
+	return n, errors.Join(err, e)
 }
 
 // Remove takes a photo out of an album: any out of one's own, and what one has added oneself out of another. Whoever has read it has it.
@@ -238,17 +248,22 @@ func (p *Peer) Remove(ctx context.Context, number, photo int) error {
 	if err != nil {
 		return err
 	}
-	for _, each := range a.Photos {
-		if each.Number != photo {
-			continue
+	gone, err := turn(ctx, p, func(_ context.Context, c *collection) (gone []lent, err error) {
+		for _, l := range c.Lent {
+			listed := slices.ContainsFunc(a.Blobs, func(b Blob) bool { return b.Number == photo && b.Name == l.Blob })
+			if l.Number == number && (l.Photo == photo || listed) {
+				gone = append(gone, l)
+			}
 		}
-		name := each.Key.Name()
-		if _, err := turn(ctx, p, func(_ context.Context, c *collection) (any, error) { c.unlend(name); return nil, nil }); err != nil {
-			return err
+		for _, l := range gone {
+			c.unlend(l.Blob)
 		}
-		return p.dropUnused(ctx, name)
+		return gone, nil
+	})
+	for _, l := range gone {
+		err = errors.Join(err, p.dropUnused(ctx, l.Blob))
 	}
-	return nil
+	return err
 }
 
 // Fetch writes a photo of an album to a file that is not there yet: from this disk, or from whoever has it and can be reached, the album's home
