@@ -129,7 +129,7 @@ func (c *collection) other(number int) (*other, error) {
 }
 
 // drop forgets an album of somebody else's, and returns what was given to it.
-func (c *collection) drop(number int) (given []lent, err error) {
+func (c *collection) drop(number int) (given []seal.Name, err error) {
 	if _, err := c.other(number); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (c *collection) drop(number int) (given []lent, err error) {
 	var left []lent
 	for _, l := range c.Lent {
 		if l.Number == number {
-			given = append(given, l)
+			given = append(given, l.Blob)
 		} else {
 			left = append(left, l)
 		}
@@ -171,19 +171,20 @@ func (c *collection) unlend(name seal.Name) {
 	c.Lent = slices.DeleteFunc(slices.Clone(c.Lent), func(l lent) bool { return l.Blob == name })
 }
 
-// uses reports whether a photo that was sealed here is on a list.
-func (c *collection) uses(ctx context.Context, name seal.Name) (bool, error) {
-	if slices.ContainsFunc(c.Lent, func(l lent) bool { return l.Blob == name }) {
-		return true, nil
+// used returns the photos that are on a list, of those that were sealed here.
+func (c *collection) used(ctx context.Context) (map[seal.Name]bool, error) {
+	all := make(map[seal.Name]bool)
+	for _, l := range c.Lent {
+		all[l.Blob] = true
 	}
 	for _, o := range c.Own {
 		h, err := near[home](ctx, o.Home.Ref)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if slices.ContainsFunc(h.Photos, func(r row) bool { return r.Photo.Key.Name() == name }) {
-			return true, nil
+		for i := range h.Photos {
+			all[h.Photos[i].Photo.Key.Name()] = true
 		}
 	}
-	return false, nil
+	return all, nil
 }

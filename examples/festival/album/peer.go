@@ -82,20 +82,27 @@ func (p *Peer) tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var names []seal.Name
 	for _, each := range all {
-		if err := p.dropUnused(ctx, each.Name); err != nil {
-			return err
+		names = append(names, each.Name)
+	}
+	return p.dropUnused(ctx, names...)
+}
+
+// dropUnused drops those of the photos that are on no list.
+func (p *Peer) dropUnused(ctx context.Context, names ...seal.Name) error {
+	used, err := turn(ctx, p, func(ctx context.Context, c *collection) (map[seal.Name]bool, error) { return c.used(ctx) })
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !used[name] {
+			if err := p.blobs.Drop(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-func (p *Peer) dropUnused(ctx context.Context, name seal.Name) error {
-	used, err := turn(ctx, p, func(ctx context.Context, c *collection) (bool, error) { return c.uses(ctx, name) })
-	if err != nil || used {
-		return err
-	}
-	return p.blobs.Drop(name)
 }
 
 // An Album is what there is to show of one.
@@ -178,7 +185,7 @@ func (p *Peer) Begin(ctx context.Context, title string) (int, error) {
 
 // End ends one of one's own albums. Those who read it find it empty, and its photos are dropped, unless others of one's albums have them.
 func (p *Peer) End(ctx context.Context, number int) error {
-	were, err := turn(ctx, p, func(ctx context.Context, c *collection) ([]row, error) {
+	were, err := turn(ctx, p, func(ctx context.Context, c *collection) (were []seal.Name, err error) {
 		o, err := c.own(number)
 		if err != nil {
 			return nil, err
@@ -187,7 +194,9 @@ func (p *Peer) End(ctx context.Context, number int) error {
 		if err != nil {
 			return nil, err
 		}
-		were := h.Photos
+		for i := range h.Photos {
+			were = append(were, h.Photos[i].Photo.Key.Name())
+		}
 		h.Photos, h.Shelves, h.Own, h.Ended = nil, nil, "", true
 		h.Version++
 		c.Own = slices.DeleteFunc(slices.Clone(c.Own), func(o own) bool { return o.Number == number })
@@ -196,10 +205,8 @@ func (p *Peer) End(ctx context.Context, number int) error {
 	if err != nil {
 		return err
 	}
-	for _, each := range were {
-		if err := p.dropUnused(ctx, each.Photo.Key.Name()); err != nil {
-			return err
-		}
+	if err := p.dropUnused(ctx, were...); err != nil {
+		return err
 	}
 	return p.retain(ctx)
 }
@@ -248,14 +255,12 @@ func (p *Peer) Follow(ctx context.Context, role Role, object [32]byte, invitatio
 
 // Drop forgets an album of somebody else's, all that is kept of it, and photos of one's own that were given to it.
 func (p *Peer) Drop(ctx context.Context, number int) error {
-	given, err := turn(ctx, p, func(_ context.Context, c *collection) ([]lent, error) { return c.drop(number) })
+	given, err := turn(ctx, p, func(_ context.Context, c *collection) ([]seal.Name, error) { return c.drop(number) })
 	if err != nil {
 		return err
 	}
-	for _, each := range given {
-		if err := p.dropUnused(ctx, each.Blob); err != nil {
-			return err
-		}
+	if err := p.dropUnused(ctx, given...); err != nil {
+		return err
 	}
 	return p.retain(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/examples/festival/legible"
+	"github.com/hawser-go/hawser/seal"
 	"github.com/hawser-go/hawser/vat"
 	"github.com/hawser-go/hawser/warden"
 )
@@ -248,22 +249,22 @@ func (p *Peer) Remove(ctx context.Context, number, photo int) error {
 	if err != nil {
 		return err
 	}
-	gone, err := turn(ctx, p, func(_ context.Context, c *collection) (gone []lent, err error) {
+	gone, err := turn(ctx, p, func(_ context.Context, c *collection) (gone []seal.Name, err error) {
 		for _, l := range c.Lent {
 			listed := slices.ContainsFunc(a.Blobs, func(b Blob) bool { return b.Number == photo && b.Name == l.Blob })
 			if l.Number == number && (l.Photo == photo || listed) {
-				gone = append(gone, l)
+				gone = append(gone, l.Blob)
 			}
 		}
-		for _, l := range gone {
-			c.unlend(l.Blob)
+		for _, name := range gone {
+			c.unlend(name)
 		}
 		return gone, nil
 	})
-	for _, l := range gone {
-		err = errors.Join(err, p.dropUnused(ctx, l.Blob))
+	if err != nil {
+		return err
 	}
-	return err
+	return p.dropUnused(ctx, gone...)
 }
 
 // Fetch writes a photo of an album to a file that is not there yet: from this disk, or from whoever has it and can be reached, the album's home
