@@ -19,6 +19,7 @@ import (
 // Blobs are the sealed photos on a disk: one's own, and those kept for others. It is a seal.Source of both. Its methods may be called by
 // several goroutines.
 type Blobs struct {
+	store               *store.Store
 	mine, kept, passing *seal.Shelf
 
 	fetching sync.Mutex // held while something is on the shelf passing
@@ -26,9 +27,10 @@ type Blobs struct {
 	whole    map[seal.Name]bool // what is on the shelf kept, and whether all of it is known to be as it should be
 }
 
-// OpenBlobs returns the blobs in a store, of which nothing else uses the buckets "mine", "kept" and "passing".
+// OpenBlobs returns the blobs in a store, of which nothing else uses the buckets "mine", "kept", "passing" and "unfinished". What a process that
+// was killed has left half fetched, in the store and in files, is removed.
 func OpenBlobs(st *store.Store) (*Blobs, error) {
-	b := &Blobs{whole: make(map[seal.Name]bool)}
+	b := &Blobs{store: st, whole: make(map[seal.Name]bool)}
 	var err error
 	open := func(bucket string) *seal.Shelf {
 		s, e := seal.NewShelf(st, bucket)
@@ -39,7 +41,10 @@ func OpenBlobs(st *store.Store) (*Blobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := b.passing.All() // by a process that was killed
+	if err := sweep(st); err != nil {
+		return nil, err
+	}
+	left, err := b.passing.All()
 	if err != nil {
 		return nil, err
 	}

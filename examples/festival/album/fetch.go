@@ -3,10 +3,6 @@ package album
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -103,7 +99,7 @@ func (b *Blobs) Fetch(ctx context.Context, p Photo, sources []Source, path strin
 	if err != nil {
 		return got, because(ErrPhoto, "its key is none")
 	}
-	out, err := newFile(path)
+	out, err := newFile(b.store, path)
 	if err != nil {
 		return got, err
 	}
@@ -140,59 +136,4 @@ func opened(err error) error {
 		return because(ErrPhoto, "it came whole, but its key does not open it: whoever added it made it so")
 	}
 	return err
-}
-
-// file is one that is being written, and will have its name when it is whole.
-type file struct {
-	*os.File
-	path string
-	done bool
-}
-
-func newFile(path string) (*file, error) {
-	if _, err := os.Lstat(path); err == nil {
-		return nil, fmt.Errorf("%s exists: name a file that does not", path)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, plain(path, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".photo-*") // 0600
-	if err != nil {
-		return nil, plain(filepath.Dir(path), err)
-	}
-	return &file{File: f, path: path}, nil
-}
-
-// again empties the file.
-func (f *file) again() error {
-	if _, err := f.Seek(0, 0); err != nil {
-		return err
-	}
-	return f.Truncate(0)
-}
-
-// keep gives the file its name.
-func (f *file) keep() error {
-	err := f.Sync()
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(f.path); err == nil {
-		return fmt.Errorf("%s exists by now: name a file that does not", f.path)
-	}
-	if err := os.Rename(f.Name(), f.path); err != nil {
-		return err
-	}
-	f.done = true
-	return nil
-}
-
-// discard removes what was written unless it was kept.
-func (f *file) discard() {
-	if !f.done {
-		_ = f.Close()
-		_ = os.Remove(f.Name())
-	}
 }

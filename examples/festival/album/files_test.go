@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hawser-go/hawser/examples/festival/album"
 	"github.com/hawser-go/hawser/seal"
@@ -189,6 +191,37 @@ func TestKilled(t *testing.T) {
 		if _, err := passing.Piece(ctx, blob.Name(), 0); err == nil {
 			t.Error("what was being fetched is still there")
 		}
+	})
+}
+
+// A file that was being written when the process was killed is gone when the next one has opened, and nothing else beside it.
+func TestKilledWhileFetching(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ada, vera := w.open("ada"), w.open("vera")
+		harbour := w.begin(ada, "Harbour")
+		w.add(ada, harbour, "choir.png", 100_000)
+		a := w.follow(vera, album.AsReader, w.invite("ada", harbour, album.AsReader, "vera"))
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, ".photo-mine"), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.away["ada"] = true
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		var fetching sync.WaitGroup
+		fetching.Go(func() { _, _ = vera.Fetch(ctx, a.Number, 1, filepath.Join(dir, "choir.png")) })
+		synctest.Wait()
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+			t.Fatalf("nothing was being written: %v, %v", left, err)
+		}
+		w.crash()
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != ".photo-mine" {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+		kill()
+		fetching.Wait()
+		w.away["ada"] = false
+		w.fetch(w.people["vera"], a.Number, 1)
 	})
 }
 
