@@ -92,19 +92,25 @@ const asking = 4
 // ask sends a message to the peer's bootstrap object and hands on the bytes it answers. The message changes nothing there, and is sent again
 // if it went with an earlier process of the peer's, which the session has outlived.
 func ask(l *link, then func([]byte, error), selector string, args ...any) {
-	var again func(left int)
-	again = func(left int) {
-		answer := l.session.Bootstrap().Send(context.Background(), selector, args...)
-		answer.PromiseCell().Subscribe(settled(func(v any, err error) {
+	again(func() vat.Ref { return l.session.Bootstrap().Send(context.Background(), selector, args...) }, func(v any, err error) {
+		b, _ := v.([]byte)
+		then(b, err)
+	})
+}
+
+// again asks what may be asked again, once more for each process of the peer's with which it went that the session has outlived.
+func again(ask func() vat.Ref, then func(v any, err error)) {
+	var try func(left int)
+	try = func(left int) {
+		ask().PromiseCell().Subscribe(settled(func(v any, err error) {
 			if e, ok := errors.AsType[*vat.Error](err); ok && e.Code == vat.ErrLost.Code && left > 0 {
-				again(left - 1)
+				try(left - 1)
 				return
 			}
-			b, _ := v.([]byte)
-			then(b, err)
+			then(v, err)
 		}))
 	}
-	again(asking)
+	try(asking)
 }
 
 // settled is a promise.Waiter.

@@ -40,10 +40,15 @@ func (h *Home) Redeem(g *grant.Grant, signer crypto.Signer, at sturdyref.Peer) v
 }
 
 // Answer returns a promise for what the call of a message comes to that the holder of a grant has signed: signer is their key, which shows the
-// grant as Redeem does. The message is heard if it was not before. The promise breaks with warden.ErrRefused as that of Deliver does, and as
+// grant as Redeem does. The message is heard if it was not before, and brought again if the peer's process
+// ends meanwhile and the session goes on. The promise breaks with warden.ErrRefused as that of Deliver does, and as
 // warden.Office.Answer says.
 func (h *Home) Answer(g *grant.Grant, signer crypto.Signer, message []byte, at sturdyref.Peer) vat.Ref {
-	return h.useGrant(g, signer, at, selectorAnswer, func(o *warden.Office) vat.Ref { return o.Answer(g, message) }, message)
+	w := vat.NewVow(nil)
+	again(func() vat.Ref {
+		return h.useGrant(g, signer, at, selectorAnswer, func(o *warden.Office) vat.Ref { return o.Answer(g, message) }, message)
+	}, func(v any, err error) { w.Settle(v, err, true, nil) })
+	return w.Ref()
 }
 
 // useGrant shows a grant to the node that has issued it and asks something of its bootstrap object, with further arguments; here is the same at

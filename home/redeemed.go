@@ -94,7 +94,7 @@ func (h *Home) redeems(l *link, args []any) captp.Errand {
 	})
 }
 
-// answers is redeems for the author of a message, who asks again if this process dies before there is an answer. It must not wait for its turn:
+// answers is redeems for the author of a message, who asks again if this process ends before there is an answer. It must not wait for its turn:
 // presentations are numbered as they come.
 func (h *Home) answers(l *link, args []any) captp.Errand {
 	message, ok := args[2].([]byte)
