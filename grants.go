@@ -148,7 +148,8 @@ func (n *Node) SignCall(g *grant.Grant, signer crypto.Signer, seq uint64, method
 // Deliver brings a message by a grant to the object's home, at the place given. Anybody may: it is signed, and whoever carries it
 // is told only whether it was taken. The promise is fulfilled when it is certain that the call is made, once, and on the disk if
 // the object is durable, however often the message is brought. It breaks with ErrGrantRefused if the message is not good, or
-// comes too late: after a revocation that does not spare it, or after the grant's accept-by time.
+// comes too late: after a revocation that does not spare it, or after the grant's accept-by time. At a home with durable vats that
+// has been started and has not offered the object yet, a message waits for that.
 func (n *Node) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promise.Promise[bool] {
 	return n.home.Deliver(g, message, at)
 }
@@ -161,8 +162,8 @@ func (n *Node) Deliver(g *grant.Grant, message []byte, at sturdyref.Peer) promis
 // What is kept is data: for a call that brings references, or more than 4096 bytes, the promise breaks with ErrAnswerUnfit. It is
 // kept as long as the message would be heard, until its accept-by time, of the last 64 messages by the grant; after that it is
 // ErrAnswerGone. Who was revoked is told of the messages that the revocation spares, and of no others. The promise breaks with
-// ErrGrantRefused if the message is not good, or comes too late; and with the session, or with vat.ErrLost if the home's process
-// ends: ask again. signer is the holder's key, nil for the node's own, and is asked as by Redeem.
+// ErrGrantRefused if the message is not good, or comes too late; and with the session: ask again. signer is the holder's key, nil
+// for the node's own, and is asked as by Redeem.
 func (n *Node) Answer(g *grant.Grant, signer crypto.Signer, message []byte, at sturdyref.Peer) vat.Ref {
 	signer, err := n.holder(signer)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hawser-go/hawser/promise"
@@ -52,8 +53,15 @@ func (o *Office) Owes(g *grant.Grant) bool {
 // owe notes that an answer is owed, until what it is about is on offer. It is called with mu held.
 func (o *Office) owe(a asked) {
 	o.owed = append(o.owed, a)
-	for _, id := range idsOf(a.grant) {
-		o.owing[id]++
+	o.count(a.grant, 1)
+}
+
+// count counts what waits for the object that a grant is about. It is called with mu held.
+func (o *Office) count(g *grant.Grant, n int) {
+	for _, id := range idsOf(g) {
+		if o.owing[id] += n; o.owing[id] == 0 {
+			delete(o.owing, id)
+		}
 	}
 }
 
@@ -128,17 +136,76 @@ func (o *Office) recall(view View, d *vat.Depot) error {
 	})
 }
 
+// unheard is a message about an object that the program has not offered yet, since it was started.
+type unheard struct {
+	grant    *grant.Grant
+	message  []byte
+	selector string
+	vow      *vat.Vow
+}
+
+const (
+	// maxUnheard bounds the messages by one grant that wait for the object to be on offer; Config.MaxOpen those that are by way of one link,
+	maxUnheard = 64
+	// and maxUnheardBytes what all take.
+	maxUnheardBytes = 16 << 20
+)
+
+// wait has a message that is good wait for its object, if that may come to be on offer: the program may be starting, and whoever brings the
+// message would take a refusal for the last word. What waits is not stored; it is brought again.
+func (o *Office) wait(g *grant.Grant, message []byte, selector string) (vat.Ref, bool) {
+	o.mu.Lock()
+	if of := o.offers[g.Object()]; of != nil {
+		_, ok := of.roles[g.Role()]
+		o.mu.Unlock()
+		if ok { // by now
+			return o.hand(g, message, selector), true
+		}
+		return vat.Ref{}, false
+	}
+	_, gone := o.withdrawn[g.Object()]
+	_, crowded := o.crowded(idsOf(g), func(id grant.LinkID) int { return o.owing[id] })
+	if o.depot == nil || o.closed || gone || crowded || o.owing[g.ID()] >= maxUnheard || o.unheardBytes+len(message) > maxUnheardBytes {
+		o.mu.Unlock()
+		return vat.Ref{}, false
+	}
+	u := unheard{g, message, selector, vat.NewVow(nil)}
+	o.unheard = append(o.unheard, u)
+	o.unheardBytes += len(message)
+	o.count(g, 1)
+	o.mu.Unlock()
+	o.windBy(g.Accept())
+	return u.vow.Ref(), true
+}
+
+// hear has messages heard that have waited, or refused.
+func (o *Office) hear(due []unheard) {
+	for _, u := range due {
+		u.vow.Resolve(o.hand(u.grant, u.message, u.selector))
+	}
+}
+
+// audible returns the messages that wait for an object no more. It is called with mu held.
+func (o *Office) audible(now time.Time) (due []unheard) {
+	o.unheard = slices.DeleteFunc(o.unheard, func(u unheard) bool {
+		if o.offers[u.grant.Object()] == nil && !o.closed && now.Before(u.grant.Accept().Add(o.cfg.Skew)) {
+			return false
+		}
+		o.unheardBytes -= len(u.message)
+		o.count(u.grant, -1)
+		due = append(due, u)
+		return true
+	})
+	return due
+}
+
 // due returns what is owed, and can be paid: about an object that has come to be on offer, or by a grant that is over. It is called with mu held.
 func (o *Office) due(now time.Time) (due []asked) {
 	var left []asked
 	for _, a := range o.owed {
 		if o.offers[a.grant.Object()] != nil || !now.Before(a.grant.Expires().Add(o.cfg.Skew)) {
 			due = append(due, a)
-			for _, id := range idsOf(a.grant) {
-				if o.owing[id]--; o.owing[id] == 0 {
-					delete(o.owing, id)
-				}
-			}
+			o.count(a.grant, -1)
 		} else {
 			left = append(left, a)
 		}

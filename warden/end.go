@@ -37,6 +37,9 @@ func (o *Office) wind() {
 	for _, a := range o.owed {
 		sooner(a.grant.Expires())
 	}
+	for _, u := range o.unheard {
+		sooner(u.grant.Accept())
+	}
 	if o.remembers() {
 		sooner(now.Add(longestWait))
 	}
@@ -93,11 +96,12 @@ func (o *Office) expire() {
 			silent = append(silent, e)
 		}
 	}
-	due := o.due(now)
+	due, audible := o.due(now), o.audible(now)
 	o.mu.Unlock()
 	for _, a := range due {
 		o.pay(a)
 	}
+	o.hear(audible)
 	for _, e := range silent {
 		o.silence(e)
 	}
@@ -172,13 +176,17 @@ func (o *Office) unpin(keys []string) {
 	}, nil)
 }
 
-// Close ends what the office does by itself. What it has given stays.
+// Close ends what the office does by itself. What it has given stays; what has waited for an object breaks.
 func (o *Office) Close() {
 	o.mu.Lock()
 	o.closed = true
 	if o.alarm != nil {
 		o.alarm.Stop()
 	}
+	audible := o.audible(o.clock.Now())
 	o.mu.Unlock()
+	for _, u := range audible {
+		u.vow.Break(vat.ErrVatClosed)
+	}
 	o.running.Wait()
 }

@@ -112,6 +112,11 @@ func (o *Office) hand(g *grant.Grant, message []byte, selector string) vat.Ref {
 		_, err = o.hears(g, m)
 	}
 	v, role, off := o.role(g)
+	if err == nil && off != nil {
+		if r, ok := o.wait(g, message, selector); ok {
+			return r
+		}
+	}
 	if err = cmp.Or(err, off); err != nil {
 		return vat.Broken(o.refused(g, err))
 	}

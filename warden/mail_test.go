@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,6 +201,119 @@ func TestHeardTooLate(t *testing.T) {
 		}
 		if got := s.title(); got != "0 notes" {
 			t.Error(got)
+		}
+	})
+}
+
+// A message that comes when the program has started and not offered its object yet waits for that, if there is room; not for one that was taken
+// back, or for a role that there is not.
+func TestMessagesWaitForTheirObject(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		g, hers := labGrant(t, anna, accept(3*time.Hour)), labGrant(t, billie, accept(3*time.Hour))
+		ups := make([][]byte, 70)
+		for i := range ups {
+			ups[i] = say(t, anna, g, uint64(i)+1, "up")
+		}
+		hidden := say(t, billie, hers, 1, "up")
+		waits := func(r vat.Ref) bool {
+			synctest.Wait()
+			_, _, settled := r.PromiseCell().Outcome()
+			return !settled
+		}
+		if s.m == nil {
+			want(t, s.deliver(g, ups[0]), warden.ErrRefused)
+			return
+		}
+		var delivered, answers []vat.Ref
+		for i, m := range ups {
+			if i%2 == 0 {
+				delivered = append(delivered, s.office.Deliver(g, m))
+			} else {
+				answers = append(answers, s.office.Answer(g, m))
+			}
+		}
+		for i, r := range append(delivered[:len(delivered):len(delivered)], answers...) {
+			if waits(r) != (i%35 < 32) {
+				t.Errorf("%d waits: %t", i, waits(r))
+			}
+		}
+		again := s.office.Answer(hers, hidden)
+		if !waits(again) {
+			t.Error("there is no room for others")
+		}
+		inside, _ := s.openLab()
+		synctest.Wait()
+		for _, r := range delivered[:32] {
+			if ok, err := vat.Result[bool](r).Await(t.Context()); !ok || err != nil {
+				t.Error(ok, err)
+			}
+		}
+		for i, r := range append(answers[:32:32], again) {
+			if n, err := vat.Result[int](r).Await(t.Context()); err != nil || i < 32 && n != 2*i+2 {
+				t.Errorf("%d: %d, %v", i, n, err)
+			}
+		}
+		if n := must[int](t, inside, "counted"); n != 65 {
+			t.Errorf("%d calls, want 65", n)
+		}
+		s.office.Withdraw(theLab)
+		want(t, s.deliver(g, ups[0]), warden.ErrRefused)
+
+		s.restart(true)
+		late, lost := s.office.Deliver(g, ups[69]), say(t, anna, g, 71, "up")
+		if !waits(late) {
+			t.Error("it does not wait after a restart")
+		}
+		time.Sleep(4 * time.Hour)
+		_, err := vat.Result[bool](late).Await(t.Context())
+		want(t, err, warden.ErrRefused)
+		want(t, s.deliver(g, lost), warden.ErrRefused)
+		g = labGrant(t, anna, accept(3*time.Hour))
+		last := s.office.Deliver(g, say(t, anna, g, 1, "up"))
+		if !waits(last) {
+			t.Error("there is no room when what has waited is over")
+		}
+		s.office.Close()
+		_, err = vat.Result[bool](last).Await(t.Context())
+		want(t, err, vat.ErrVatClosed)
+	})
+}
+
+// Messages that wait take so much memory, and no more, from whoever can pass a grant on.
+func TestWaitingMessagesAreBounded(t *testing.T) {
+	durable(t, func(t *testing.T, s *site) {
+		long := strings.Repeat("x", 500<<10)
+		waiting := 0
+		for range 40 {
+			g := labGrant(t, anna, accept(3*time.Hour))
+			r := s.office.Deliver(g, say(t, anna, g, 1, "echo", long))
+			synctest.Wait()
+			if _, _, settled := r.PromiseCell().Outcome(); !settled {
+				waiting++
+			}
+		}
+		if waiting != 32 {
+			t.Errorf("%d messages of 500 KiB wait, want 32", waiting)
+		}
+		s.office.Close()
+		s.office = warden.New(warden.Config{Signer: host, MaxOpen: 8})
+		s.m.Config.Kinds = append(s.office.Kinds(), testKinds...)
+		s.m.Crash()
+		if err := s.office.Use(s.m.Depot(), s.m.Store().View); err != nil {
+			t.Fatal(err)
+		}
+		s.office.Start()
+		root, waiting := labGrant(t, anna, accept(3*time.Hour)), 0
+		for range 20 {
+			g := pass(t, root, anna, billie, accept(3*time.Hour))
+			r := s.office.Deliver(g, say(t, billie, g, 1, "up"))
+			synctest.Wait()
+			if _, _, settled := r.PromiseCell().Outcome(); !settled {
+				waiting++
+			}
+		}
+		if waiting != 8 {
+			t.Errorf("%d messages by way of one link wait, want 8", waiting)
 		}
 	})
 }

@@ -77,21 +77,25 @@ type Office struct {
 	given   map[grant.LinkID]*given // by the last link
 	names   map[[16]byte]*given     // by the first half of that
 	links   map[grant.LinkID]map[*given]struct{}
-	heard   map[grant.LinkID]*heard   // likewise: where messages are
-	hearers map[grant.LinkID]int      // how many of these there are by way of a link
-	owed    []asked                   // from before, until the object is offered
-	owing   map[grant.LinkID]int      // how many of these there are by way of a link
-	tallies map[grant.LinkID]tallying // of links that count uses
-	homes   map[grant.Key]*elsewhere  // of other nodes
-	shared  bool                      // see Share
-	ended   func(name [16]byte)
-	endings map[*given][]func(error) // who waits until what is being severed has ended
-	begins  []func()                 // what Start does
-	started bool
-	alarm   *time.Timer
-	next    time.Time // when it goes off
-	closed  bool
-	running sync.WaitGroup // what the alarm has set off
+	heard   map[grant.LinkID]*heard // likewise: where messages are
+	hearers map[grant.LinkID]int    // how many of these there are by way of a link
+	owed    []asked                 // from before, until the object is offered
+	owing   map[grant.LinkID]int    // how many of these, and of the next, there are by way of a link
+	unheard []unheard
+	// unheardBytes is how long the messages are in that; withdrawn are the objects that were on offer, and are not.
+	unheardBytes int
+	withdrawn    map[grant.ObjectID]struct{}
+	tallies      map[grant.LinkID]tallying // of links that count uses
+	homes        map[grant.Key]*elsewhere  // of other nodes
+	shared       bool                      // see Share
+	ended        func(name [16]byte)
+	endings      map[*given][]func(error) // who waits until what is being severed has ended
+	begins       []func()                 // what Start does
+	started      bool
+	alarm        *time.Timer
+	next         time.Time // when it goes off
+	closed       bool
+	running      sync.WaitGroup // what the alarm has set off
 }
 
 // offer is an object on offer.
@@ -118,7 +122,7 @@ func New(cfg Config) *Office {
 		host: grant.KeyOf(cfg.Signer), homes: make(map[grant.Key]*elsewhere), endings: make(map[*given][]func(error)),
 		cfg: cfg, log: cfg.Logger, offers: make(map[grant.ObjectID]*offer), given: make(map[grant.LinkID]*given), names: make(map[[16]byte]*given),
 		links: make(map[grant.LinkID]map[*given]struct{}), heard: make(map[grant.LinkID]*heard), hearers: make(map[grant.LinkID]int),
-		owing:   make(map[grant.LinkID]int),
+		owing: make(map[grant.LinkID]int), withdrawn: make(map[grant.ObjectID]struct{}),
 		tallies: make(map[grant.LinkID]tallying),
 	}
 	if cfg.Store != nil {
@@ -200,17 +204,22 @@ func (o *Office) Offer(object grant.ObjectID, v *vat.Vat, roles map[string]Role)
 		return fmt.Errorf("warden: the object %s is on offer already: withdraw it first", object)
 	}
 	o.offers[object] = &offer{v, maps.Clone(roles)}
-	due := o.due(now)
+	delete(o.withdrawn, object)
+	due, audible := o.due(now), o.audible(now)
 	o.mu.Unlock()
 	for _, a := range due {
 		o.pay(a)
 	}
+	o.hear(audible)
 	return nil
 }
 
 // Withdraw ends an offer: grants about the object are refused. What was given stays.
 func (o *Office) Withdraw(object grant.ObjectID) {
 	o.mu.Lock()
+	if o.offers[object] != nil {
+		o.withdrawn[object] = struct{}{}
+	}
 	delete(o.offers, object)
 	o.mu.Unlock()
 }
