@@ -40,10 +40,10 @@ func kept(number int, k album.Kept, err error) string {
 	}
 	switch {
 	case err == nil:
-	case album.Away(err):
-		text += "; the album's owner is away"
+	case album.Away(err), album.Refused(err):
+		text += "; " + album.Trouble(err)
 	default:
-		text += "; " + err.Error()
+		text += "; " + words(err)
 	}
 	return clean(text)
 }

@@ -41,11 +41,16 @@ func (v *viewer) commands() map[string]command {
 	return all
 }
 
-// numbers reads numbers that a text begins with, and returns the rest.
+// numbers reads numbers that a text begins with, with blanks or, as they are shown, points between them, and returns the rest.
 func numbers(text string, n int) (all []int, rest string, err error) {
-	for range n {
+	for left := n; left > 0; left-- {
+		text = strings.TrimSpace(text)
+		end := strings.IndexByte(text+" ", ' ')
+		if point := strings.IndexByte(text[:end], '.'); point > 0 && left > 1 {
+			end = point
+		}
 		var word string
-		word, text, _ = strings.Cut(strings.TrimSpace(text), " ")
+		word, text = text[:end], text[min(end+1, len(text)):]
 		i, err := strconv.Atoi(word)
 		if err != nil || i < 0 {
 			return nil, "", errNumber
@@ -96,7 +101,7 @@ func head(a *album.Album) string {
 	}
 	text += ", as " + string(a.Role)
 	if !a.Synced.IsZero() {
-		text += ", as of " + a.Synced.Local().Format(time.TimeOnly)
+		text += ", as of " + a.Synced.Local().Format("2006-01-02 15:04:05")
 	}
 	if a.Room > 0 {
 		text += fmt.Sprintf(", kept up to %d MiB", a.Room>>20)
@@ -213,14 +218,19 @@ func (v *viewer) read(ctx context.Context, rest string) (string, error) {
 			lines = append(lines, fmt.Sprintf("= %d.%d sealed, %s", a.Number, b.Number, size(b.Size)))
 		}
 	}
-	switch {
-	case err == nil:
-	case album.Away(err):
-		lines = append(lines, "! the album's owner is away: this is what you have read before")
-	default:
-		lines = append(lines, fmt.Sprintf("! you are not a %s of this album any more, or not yet: this is what you have read before", a.Role))
+	if err != nil {
+		lines = append(lines, asBefore(a.Role, err))
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// asBefore says why an album is shown as it was read before.
+func asBefore(role album.Role, err error) string {
+	why := album.Trouble(err)
+	if album.Refused(err) {
+		why = fmt.Sprintf("you are not a %s of this album any more, or not yet", role)
+	}
+	return clean("! " + why + ": this is what you have read before")
 }
 
 func (v *viewer) fetch(ctx context.Context, rest string) (string, error) {

@@ -75,7 +75,10 @@ func (p *Peer) Sync(ctx context.Context, number int) (Kept, error) {
 	if err == nil && !a.Own() && a.Role != AsReader && silent == nil {
 		silent = p.announce(ctx, &a)
 	}
-	return k, errors.Join(err, p.retain(ctx), silent)
+	if err = errors.Join(err, p.retain(ctx)); err == nil {
+		err = silent
+	}
+	return k, err
 }
 
 func (p *Peer) keep(ctx context.Context, a *Album) (k Kept, err error) {

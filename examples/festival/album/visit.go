@@ -34,7 +34,7 @@ func (p *Peer) Read(ctx context.Context, number int) (Album, error) {
 			return Album{}, err
 		}
 		if failed != nil {
-			o.Trouble = trouble(failed)
+			o.Trouble = Trouble(failed)
 			return c.album(ctx, number)
 		}
 		o.Trouble, o.Synced = "", time.Now().UTC()
@@ -152,15 +152,20 @@ func reason(err error) string {
 	return text
 }
 
-// trouble says why an album's home did not tell what is on its list.
-func trouble(err error) string {
+// Trouble says why an album's home did not tell what is on its list, in words that are safe to show.
+func Trouble(err error) string {
 	switch {
-	case errors.Is(err, warden.ErrRefused), errors.Is(err, warden.ErrOver):
-		return "its owner refuses: what you were granted was revoked, or has expired"
+	case Refused(err):
+		return "its owner refuses: what you were granted was revoked or has expired, or the album has ended"
 	case Away(err):
 		return "its owner is away"
 	}
 	return reason(err)
+}
+
+// Refused reports whether an error says that what was granted is not good, or not any more.
+func Refused(err error) bool {
+	return errors.Is(err, warden.ErrRefused) || errors.Is(err, warden.ErrOver)
 }
 
 // Away reports whether an error says that somebody cannot be reached, rather than that they refuse.
