@@ -223,3 +223,13 @@ func TestInvitations(t *testing.T) {
 	mara.says("quit")
 	mara.ends(0)
 }
+
+// A line that is too long is said to be, and what ends a program is not silent.
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	a := begin(t, "ada", "photos", "open", "--dir", t.TempDir(), "--listen", loopback)
+	a.sees("key ")
+	a.says("album " + strings.Repeat("x", maxLine))
+	a.sees("! a line of more than 16384 bytes")
+	a.ends(0)
+}

@@ -140,7 +140,7 @@ func (p *place) reached(node *hawser.Node) func() int {
 // maxLine is the length of the longest line that is read.
 const maxLine = 16 << 10
 
-// typed returns the lines that are typed; it is closed at their end.
+// typed returns the lines that are typed; it is closed at their end, and after one that is too long, which is said.
 func typed(ctx context.Context) <-chan string {
 	lines := make(chan string)
 	go func() { // ends with its input, or with the process: a read cannot be called off
@@ -153,6 +153,9 @@ func typed(ctx context.Context) <-chan string {
 			case <-ctx.Done():
 				return
 			}
+		}
+		if errors.Is(in.Err(), bufio.ErrTooLong) {
+			say("! a line of more than %d bytes was typed: nothing after it is heeded", maxLine)
 		}
 	}()
 	return lines
