@@ -233,3 +233,19 @@ func TestLongLine(t *testing.T) {
 	a.sees("! a line of more than 16384 bytes")
 	a.ends(0)
 }
+
+// A directory that photos has is not for a festival.
+func TestPhotosDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := begin(t, "ada", "photos", "open", "--dir", dir, "--listen", loopback)
+	a.sees("key ")
+	a.says("quit")
+	a.ends(0)
+	for _, command := range []string{"keep", "join"} {
+		out, err := runs(t, command, "--dir", dir, "--listen", loopback, "--page", "-").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "one of its own") {
+			t.Errorf("%s: %v, %s", command, err, out)
+		}
+	}
+}

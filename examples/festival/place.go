@@ -20,6 +20,7 @@ import (
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
+	"github.com/hawser-go/hawser/vat"
 )
 
 // place is where a program is, and what it keeps: what keep and join have in common.
@@ -59,7 +60,11 @@ func (p *place) open(ctx context.Context) (*hawser.Node, error) {
 			return nil, fmt.Errorf("%s: --mailbox: %w", p.command, err)
 		}
 	}
-	return hawser.Open(ctx, cfg)
+	node, err := hawser.Open(ctx, cfg)
+	if errors.Is(err, vat.ErrUnknownKind) {
+		return nil, fmt.Errorf("%s: %s is another program's directory, or a later version's: give %s one of its own", p.command, p.dir, p.command)
+	}
+	return node, err
 }
 
 // identify finds the key by which the person is known, and which signs what is said of their events; the first time it is made.
