@@ -131,25 +131,13 @@ func (l *copied) check(role Role) (last int, err error) {
 	for i := range l.Photos {
 		p := &l.Photos[i]
 		if err := p.check(); err != nil {
-			return 0, because(ErrList, "photo %d: %s", p.Number, reason(err))
+			return 0, because(ErrList, "photo %d: %s", p.Number, legible.Reason(err, 4*MaxTitle))
 		}
 		if legible.Line(p.By, 0, MaxTitle) != nil {
 			return 0, because(ErrList, "who has added photo %d cannot be shown", p.Number)
 		}
 	}
 	return last, nil
-}
-
-// reason returns an error's words for people: what others say is bounded, and safe to show.
-func reason(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[*vat.Error](err); ok {
-		text = e.Message
-	}
-	if legible.Line(text, 1, 4*MaxTitle) != nil {
-		return "refused, for a reason that cannot be shown"
-	}
-	return text
 }
 
 // Trouble says why an album's home did not tell what is on its list, in words that are safe to show.
@@ -160,7 +148,7 @@ func Trouble(err error) string {
 	case Away(err):
 		return "its owner is away"
 	}
-	return reason(err)
+	return legible.Reason(err, 4*MaxTitle)
 }
 
 // Refused reports whether an error says that what was granted is not good, or not any more.

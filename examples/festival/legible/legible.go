@@ -50,5 +50,21 @@ func Text(text string, max int) error {
 	return nil
 }
 
+// Reason returns why others have refused something, in words for people of one line of at most max bytes: those of the error's message, if it has
+// one that crosses, as a vat.Error does, and they are legible.
+func Reason(err error, max int) string {
+	text := err.Error()
+	if e, ok := errors.AsType[interface {
+		error
+		ErrorMessage() string
+	}](err); ok {
+		text = e.ErrorMessage()
+	}
+	if Line(text, 1, max) != nil {
+		return "refused, for a reason that cannot be shown"
+	}
+	return text
+}
+
 // Scripts such as Persian, and many emoji, are written with these two invisible characters.
 const zwnj, zwj = '\u200c', '\u200d'

@@ -1,10 +1,13 @@
 package legible_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/hawser-go/hawser/examples/festival/legible"
+	"github.com/hawser-go/hawser/vat"
 )
 
 func TestTexts(t *testing.T) {
@@ -37,5 +40,24 @@ func TestTexts(t *testing.T) {
 	}
 	if err := legible.Text("one\n\ttwo", 20); err != nil {
 		t.Error(err)
+	}
+}
+
+// What others give as a reason is shown if it can be.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	const not = "refused, for a reason that cannot be shown"
+	for err, want := range map[error]string{
+		errors.New("it is full"):                                          "it is full",
+		vat.NewError("x", "it is full"):                                   "it is full",
+		fmt.Errorf("asked: %w", vat.NewError("x", "it is full")):          "it is full",
+		errors.New(""):                                                    not,
+		errors.New("a\nb"):                                                not,
+		vat.NewError("x", "\x1b[2J"):                                      not,
+		vat.NewError("x", "it is a reason that is longer than it may be"): not,
+	} {
+		if got := legible.Reason(err, 20); got != want {
+			t.Errorf("%q: %q", err, got)
+		}
 	}
 }

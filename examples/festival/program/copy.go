@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-go/hawser/examples/festival/legible"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -130,7 +131,7 @@ func (c *copybook) follow(ctx context.Context) {
 
 // fail notes why the festival does not tell what is new. It is asked again in a while.
 func (c *copybook) fail(ctx context.Context, err error) {
-	c.Seen.Trouble = reason(err)
+	c.Seen.Trouble = legible.Reason(err, 4*MaxTitle)
 	if !c.Retries {
 		c.Retries = true
 		vat.After(ctx, retryAfter, c.Self, copySelfRef.Again)

@@ -126,17 +126,5 @@ func (d *desk) changed(ctx context.Context) {
 	d.Bell.ring(ctx, d.Change)
 }
 
-// reason returns an error's words for people: what others say is bounded, and safe to show.
-func reason(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[*vat.Error](err); ok {
-		text = e.Message
-	}
-	if checkLine("", text, 1, 4*MaxTitle) != nil {
-		return "refused, for a reason that cannot be shown"
-	}
-	return text
-}
-
 // lost reports whether an error says that what was held of the other side is void.
 func lost(err error) bool { return errors.Is(err, net.ErrClosed) || errors.Is(err, vat.ErrRevoked) }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"time"
 
+	"github.com/hawser-go/hawser/examples/festival/legible"
 	"github.com/hawser-go/hawser/promise"
 	"github.com/hawser-go/hawser/vat"
 )
@@ -146,7 +147,7 @@ func (e *event) Taken(ctx context.Context, version int, o promise.Outcome[Receip
 			e.Mine.Trouble = ""
 		}
 	case version == e.Mine.Said.Version && !e.Mine.Withdrawn:
-		e.Mine.Trouble = reason(err)
+		e.Mine.Trouble = legible.Reason(err, 4*MaxTitle)
 	}
 	if err != nil && e.Mine.Number == 0 || lost(err) {
 		e.Slot = SlotRef{} // so that what is said next is added anew
@@ -158,7 +159,7 @@ func (e *event) Taken(ctx context.Context, version int, o promise.Outcome[Receip
 func (e *event) Ended(ctx context.Context, o promise.Outcome[any]) {
 	e.Mine.Waiting--
 	if _, err := o.Get(); err != nil {
-		e.Mine.Trouble = reason(err)
+		e.Mine.Trouble = legible.Reason(err, 4*MaxTitle)
 	}
 	if d, err := near[desk](ctx, e.Desk.Ref); err == nil && e.Mine.Waiting == 0 && e.Mine.Trouble == "" {
 		d.forget(e.Mine.ID)
