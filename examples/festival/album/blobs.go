@@ -126,7 +126,7 @@ func plain(path string, err error) error {
 // Keep gets a sealed photo from one of the sources and keeps it, if it is as long as limit at most. It need not, and cannot, be opened here. It
 // returns who had something else than the photo, or did not serve it to the end, also if another did.
 func (b *Blobs) Keep(ctx context.Context, name seal.Name, limit int64, sources []Source) (bad []Failure, err error) {
-	if b.has(name) {
+	if size, e := seal.Size(ctx, b.kept, name); e == nil && size <= limit && b.has(name) {
 		return nil, nil
 	}
 	b.mu.Lock()
@@ -157,13 +157,15 @@ func (b *Blobs) own(ctx context.Context, name seal.Name) bool {
 	return err == nil
 }
 
-// Retain drops everything that is kept for others but what is wanted.
-func (b *Blobs) Retain(wanted map[seal.Name]bool) error {
+// Retain drops everything that is kept for others but what is wanted, if that is as long as it is said there to be, or shorter.
+func (b *Blobs) Retain(ctx context.Context, wanted map[seal.Name]int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name := range b.whole {
-		if wanted[name] {
-			continue
+		if room, ok := wanted[name]; ok {
+			if size, err := seal.Size(ctx, b.kept, name); err != nil || size <= room {
+				continue // if it is damaged it is fetched again
+			}
 		}
 		if err := b.kept.Drop(name); err != nil {
 			return err

@@ -207,6 +207,40 @@ func TestOwnerWhoChangesAlbums(t *testing.T) {
 	})
 }
 
+// An owner of two albums who says that what is large in one is small in the other gets nothing kept by that when the one is kept no more.
+func TestOwnerWhoSaysLess(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, kit := w.open("ada"), w.open("kit")
+		big, err := ada.blobs.Put(ctx, w.file("big.png", 300_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keeps := func(line string, size, room int64) int {
+			w.opens[line] = lyingFacet.SpawnIn(w.plain, &liar{sealed: func(int) album.Sealed {
+				return album.Sealed{Version: 1, Blobs: []album.Blob{{1, big.Key.Name(), size}}, Shelves: []album.Where{{Shelf: place("ada")}}}
+			}})
+			a := w.follow(kit, album.AsKeeper, line)
+			k, err := kit.Keep(ctx, a.Number, room)
+			if want := map[bool]int{true: 1, false: 0}[size == big.Size]; err != nil || k.Here != want || k.Missing != 1-want {
+				t.Errorf("%s: %+v, %v", line, k, err)
+			}
+			return a.Number
+		}
+		honest := keeps("honest", big.Size, 1<<20)
+		keeps("less", 1, 10_000)
+		if _, err := kit.blobs.Piece(ctx, big.Key.Name(), 0); err != nil {
+			t.Error(err)
+		}
+		if err := kit.Drop(ctx, honest); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kit.blobs.Piece(ctx, big.Key.Name(), 0); !errors.Is(err, seal.ErrAbsent) {
+			t.Errorf("300 kB are kept where there is room for 10: %v", err)
+		}
+	})
+}
+
 // Holders can do what their facet has, within bounds, and nothing else.
 func TestHostileHolders(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

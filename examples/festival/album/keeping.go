@@ -126,7 +126,7 @@ func (p *Peer) announce(ctx context.Context, a *Album) error {
 func (p *Peer) retain(ctx context.Context) error {
 	p.keeping.Lock()
 	defer p.keeping.Unlock()
-	wanted := make(map[seal.Name]bool)
+	wanted := make(map[seal.Name]int64) // and how long they may be
 	_, err := turn(ctx, p, func(ctx context.Context, c *collection) (any, error) {
 		var all []int
 		for _, o := range c.Own {
@@ -142,7 +142,7 @@ func (p *Peer) retain(ctx context.Context) error {
 			}
 			in, _ := a.fits()
 			for _, each := range in {
-				wanted[each.name()] = true
+				wanted[each.name()] = max(wanted[each.name()], each.Size)
 			}
 		}
 		return nil, nil
@@ -150,5 +150,5 @@ func (p *Peer) retain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.blobs.Retain(wanted)
+	return p.blobs.Retain(ctx, wanted)
 }
