@@ -42,6 +42,7 @@ var (
 	ErrMayNot  = vat.NewError("photos.may-not", "that is not yours to do")
 	ErrAbsent  = vat.NewError("photos.absent", "that is not on this shelf")
 	ErrSilent  = vat.NewError("photos.silent", "there is no answer: whoever is asked cannot be reached at the moment")
+	ErrLong    = vat.NewError("photos.long", "it takes long: what is missing is fetched the next time")
 	ErrList    = vat.NewError("photos.list", "what came as the album's list cannot be one")
 )
 

@@ -185,3 +185,31 @@ func TestKeepingOfTheAway(t *testing.T) {
 		}
 	})
 }
+
+// A shelf that is just not too slow to be given up has an album's turn end, so that others have theirs, and what has come is there the next time.
+func TestKeepingTakesLong(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ada, kit := w.open("ada"), w.open("kit")
+		harbour := w.begin(ada, "Harbour")
+		w.add(ada, harbour, "choir.png", 30<<20)
+		w.add(ada, harbour, "nets.png", 10)
+		sealed := w.follow(kit, album.AsKeeper, w.invite("ada", harbour, album.AsKeeper, "kit"))
+		v, asked := vat.New(nil), 0
+		defer v.Close()
+		w.shelf["ada"] = album.ShelfFacet.SpawnIn(v, sourceFunc(func(name seal.Name, n int) ([]byte, error) {
+			time.Sleep(3 * time.Second)
+			asked++
+			return ada.blobs.Piece(ctx, name, n)
+		}))
+		began := time.Now()
+		k, err := kit.Keep(ctx, sealed.Number, 100<<20)
+		if !isCode(err, album.ErrLong) || k.Missing != 2 || time.Since(began) > 20*time.Minute {
+			t.Errorf("%+v, %v after %v", k, err, time.Since(began))
+		}
+		time.Sleep(time.Minute) // it still has questions to answer that nobody waits for
+		if k, err = kit.Sync(ctx, sealed.Number); err != nil || k.Here != 2 || asked > 520 {
+			t.Errorf("%+v, %v, asked %d times for 482 pieces", k, err, asked)
+		}
+	})
+}

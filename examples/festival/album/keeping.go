@@ -3,6 +3,7 @@ package album
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hawser-go/hawser/seal"
 	"github.com/hawser-go/hawser/vat"
@@ -13,6 +14,8 @@ const (
 	overhead = 4 << 10
 	// contributed is how much of one's own album is kept here that others have added, in bytes.
 	contributed = 1 << 30
+	// longest is how long photos of one album are fetched before it is the turn of others.
+	longest = 15 * time.Minute
 )
 
 // Kept says what is here of the photos of an album.
@@ -61,8 +64,8 @@ func (p *Peer) Keep(ctx context.Context, number int, room int64) (Kept, error) {
 	return p.Sync(ctx, number)
 }
 
-// Sync asks an album's home what is new, and fetches what is to be kept of it and is not here. The error says why its home did not answer, or
-// that the disk fails: others may have had photos nevertheless.
+// Sync asks an album's home what is new, and fetches what is to be kept of it and is not here, for a quarter of an hour at the most: then it
+// returns ErrLong. Another error says why its home did not answer, or that the disk fails: others may have had photos nevertheless.
 func (p *Peer) Sync(ctx context.Context, number int) (Kept, error) {
 	a, silent := p.Read(ctx, number)
 	if a.Number == 0 || ctx.Err() != nil {
@@ -71,14 +74,20 @@ func (p *Peer) Sync(ctx context.Context, number int) (Kept, error) {
 	if err := p.retain(ctx); err != nil { // what is listed no more makes room first
 		return Kept{}, err
 	}
-	k, err := p.keep(ctx, &a)
-	if err == nil && !a.Own() && a.Role != AsReader && silent == nil {
+	some, cancel := context.WithTimeoutCause(ctx, longest, ErrLong)
+	k, failed := p.keep(some, &a)
+	cancel()
+	long := errors.Is(failed, ErrLong)
+	if !a.Own() && a.Role != AsReader && silent == nil && (failed == nil || long) {
 		silent = p.announce(ctx, &a)
 	}
-	if err = errors.Join(err, p.retain(ctx)); err == nil {
-		err = silent
+	if err := p.retain(ctx); err != nil {
+		return k, err
 	}
-	return k, err
+	if silent != nil && (failed == nil || long) {
+		return k, silent
+	}
+	return k, failed
 }
 
 func (p *Peer) keep(ctx context.Context, a *Album) (k Kept, err error) {
@@ -88,13 +97,14 @@ func (p *Peer) keep(ctx context.Context, a *Album) (k Kept, err error) {
 		return Kept{}, nil
 	}
 	sources := p.sources(a.Shelves)
-	for _, each := range in {
+	for i, each := range in {
 		if !p.blobs.own(ctx, each.name()) {
 			p.keeping.Lock()
 			bad, err := p.blobs.Keep(ctx, each.name(), each.Size, sources)
 			p.keeping.Unlock()
 			k.Bad = append(k.Bad, bad...)
 			if err != nil && !errors.Is(err, ErrNowhere) {
+				k.Missing += len(in) - i
 				return k, err
 			}
 			if err != nil {
