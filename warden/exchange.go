@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -46,8 +47,8 @@ var (
 
 // Exchange asks a peer for the notices about a home's grants that it has and this office has not, and tells it of those that it
 // lacks. From now on such notices matter here (see Share). It returns how many were new here: they are verified, on the disk,
-// and have taken effect. An error says what has kept the exchange from being complete; what was learned before stays. Exchange
-// must not be called in a turn.
+// and have taken effect. An error says what has kept the exchange from being complete; what was learned stays. One that matches
+// grant.Full says that there was no room for some notices; the others were exchanged. Exchange must not be called in a turn.
 func (o *Office) Exchange(ctx context.Context, home grant.Key, with Correspondent) (learned int, err error) {
 	o.Share(home)
 	x := &exchange{office: o, home: home, set: o.setOf(home), with: with, left: fruitless}
@@ -61,10 +62,14 @@ func (o *Office) Exchange(ctx context.Context, home grant.Key, with Corresponden
 			break
 		}
 	}
-	return x.learned, x.tell(ctx)
+	if err := x.tell(ctx); err != nil {
+		return x.learned, err
+	}
+	return x.learned, x.full
 }
 
-// exchange is one of them.
+// exchange is one of them. It goes through what differs in an order that nobody knows: whoever may make notices in any number, for
+// which there is no room here, or there, would otherwise have all questions spent on these, each time, and never on what is behind them.
 type exchange struct {
 	office  *Office
 	home    grant.Key
@@ -73,6 +78,7 @@ type exchange struct {
 	left    int        // how many more questions may bring nothing
 	learned int        // how many notices were new
 	lacking [][32]byte // what the peer lacks
+	full    error      // there was no room for something
 }
 
 // ask counts a question.
@@ -97,9 +103,9 @@ func (x *exchange) compare(ctx context.Context, prefix []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errPage, err)
 	}
-	for i, digest := range theirs.Parts {
+	for _, i := range rand.Perm(len(theirs.Parts)) {
 		at := append(prefix[:len(prefix):len(prefix)], byte(i))
-		if x.set.Digest(at) == digest {
+		if x.set.Digest(at) == theirs.Parts[i] {
 			continue
 		}
 		if err := x.compare(ctx, at); err != nil {
@@ -128,14 +134,14 @@ func (x *exchange) miss(theirs [][32]byte, prefix []byte) {
 	var walk func(prefix []byte)
 	walk = func(prefix []byte) {
 		mine := x.set.List(prefix)
-		for i, digest := range mine.Parts {
-			if len(x.lacking) < maxTold && digest != ([32]byte{}) {
+		for _, i := range rand.Perm(len(mine.Parts)) {
+			if len(x.lacking) < maxTold && mine.Parts[i] != ([32]byte{}) {
 				walk(append(prefix[:len(prefix):len(prefix)], byte(i)))
 			}
 		}
-		for _, name := range mine.Names {
-			if len(x.lacking) < maxTold && !has[name] {
-				x.lacking = append(x.lacking, name)
+		for _, i := range rand.Perm(len(mine.Names)) {
+			if len(x.lacking) < maxTold && !has[mine.Names[i]] {
+				x.lacking = append(x.lacking, mine.Names[i])
 			}
 		}
 	}
@@ -144,6 +150,7 @@ func (x *exchange) miss(theirs [][32]byte, prefix []byte) {
 
 // get asks for notices by their names.
 func (x *exchange) get(ctx context.Context, names [][32]byte) error {
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for len(names) > 0 {
 		if err := x.ask(); err != nil {
 			return err
@@ -200,7 +207,10 @@ func (x *exchange) learn(ctx context.Context, notices [][]byte) error {
 	for range notices {
 		select {
 		case err := <-learned:
-			if err != nil && (errors.Is(err, grant.Full) || !errors.Is(err, grant.ErrRefused)) {
+			switch {
+			case errors.Is(err, grant.Full):
+				x.full = err
+			case err != nil && !errors.Is(err, grant.ErrRefused):
 				failed = err
 			}
 		case <-ctx.Done():

@@ -479,7 +479,7 @@ func (m *mint) Get(_ context.Context, names []byte) (all [][]byte, err error) {
 func (m *mint) Tell(context.Context, [][]byte) (int, error) { return 0, nil }
 
 // T23: good revocations without end, by somebody who may make them, fill the share of those at the same distance from the same
-// root; the exchange ends then and says so, and what the host revokes is learned all the same.
+// root; the exchange says so, and what the host revokes is learned all the same.
 func TestT23ExchangeWithAMint(t *testing.T) {
 	m := &mint{t: t, by: anna, g: issue(t, "reader", anna)}
 	a := visitor(10)
