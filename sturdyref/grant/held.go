@@ -38,6 +38,9 @@ func (s *Set) roomLocked(r *record, now time.Time) (fresh bool, err error) {
 	if s.used+size > s.bytes {
 		return false, refuse(Full, 0, "the set holds %d bytes and may hold %d", s.used, s.bytes)
 	}
+	if r.share != nil && s.held+size > s.bytes-s.bytes/16 {
+		return false, refuse(Full, 0, "the notices by holders take %d bytes and may take %d, the rest is the subjects'", s.held, s.bytes-s.bytes/16)
+	}
 	if r.share != nil && s.shares[*r.share]+share > s.share {
 		return false, refuse(Full, 0, "the notices by holders %d links down from %s fill their share of %d bytes", r.share.level, r.share.root, s.share)
 	}
@@ -105,6 +108,7 @@ func (s *Set) count(r *record, size int) {
 	if r.share == nil {
 		return
 	}
+	s.held += size
 	if s.shares[*r.share] += size; s.shares[*r.share] == 0 {
 		delete(s.shares, *r.share)
 	}

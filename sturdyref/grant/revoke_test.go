@@ -322,6 +322,47 @@ func TestT23RevocationSpam(t *testing.T) {
 	refused(t, "another subject", err, grant.Misdirected)
 }
 
+// T23: however many holders there are, each with a share of their own, who revoke what is theirs again and again: the subject can still revoke.
+func TestT23SpamByManyHolders(t *testing.T) {
+	const size = 64 << 10
+	s := newSet(t, &grant.SetConfig{Bytes: size})
+	var err error
+	for i := 0; i < 40; i++ {
+		k := newPerson(fmt.Sprint("visitor ", i))
+		g := mustIssue(t, home, "", terms(k, 0))
+		for n := 0; ; n++ {
+			b, rErr := g.Revoke(k, grant.Withdrawal{Link: g.ID(), Reason: fmt.Sprint(n)}, grant.Feed{})
+			if rErr != nil {
+				t.Fatal(rErr)
+			}
+			if _, err = s.Add(b, start); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, grant.Full) {
+			t.Fatal(err)
+		}
+	}
+	n, used := s.Len()
+	if used < size/2 {
+		t.Errorf("%d notices take no more than %d bytes", n, used)
+	}
+	revoke(t, s, mustIssue(t, home, "", terms(anna, 0)), 1, home, nil)
+	// In another order they fit, too, as they do when they come from a store.
+	again := newSet(t, &grant.SetConfig{Bytes: size})
+	for _, notice := range slices.Backward(slices.Collect(s.All())) {
+		if err := again.Load(notice.Bytes, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, now := again.Len(); m != n+1 || now <= used {
+		t.Errorf("%d of %d notices, %d bytes", m, n+1, now)
+	}
+	if gone := s.Evict(start.Add(1000 * time.Hour)); len(gone) != n+1 {
+		t.Errorf("%d of %d are gone", len(gone), n+1)
+	}
+}
+
 // A revocation is forgotten when what it revokes is over, not earlier.
 func TestEvict(t *testing.T) {
 	s := newSet(t, nil)

@@ -24,6 +24,7 @@ type Set struct {
 	names   branch
 	feeds   map[feedKey]*feed
 	used    int
+	held    int              // how much of that is by others than the subjects
 	shares  map[shareKey]int // how much of used is theirs
 }
 
@@ -40,7 +41,8 @@ type SetConfig struct {
 	Bytes int
 	// Share bounds what those can fill together who have their authority from one and the same root link, over equally
 	// many others; a sixteenth of Bytes by default. It does not bind the subject, who issued the root. So holders can use
-	// up the place of their like, who are then to be revoked, and nobody's above them.
+	// up the place of their like, who are then to be revoked, and nobody's above them; and if there are so many that their shares
+	// together are more than Bytes, that of each other. A sixteenth of Bytes is the subjects' in any case.
 	Share int
 	// Skew is that of the [Verifier] that asks the Set; 0 is DefaultSkew, less is none.
 	Skew time.Duration
