@@ -24,6 +24,7 @@ type browser struct {
 	mu      sync.Mutex
 	next    int
 	answers map[int]chan reply
+	loads   map[string]int // how often each tab has had a page loaded
 	urls    []string
 	console []string
 }
@@ -71,7 +72,7 @@ func chromium(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	conn.SetReadLimit(64 << 20)
-	b := &browser{t: t, conn: conn, answers: make(map[int]chan reply)}
+	b := &browser{t: t, conn: conn, answers: make(map[int]chan reply), loads: make(map[string]int)}
 	done := make(chan struct{})
 	go func() { defer close(done); b.read() }()
 	t.Cleanup(func() { _ = conn.CloseNow(); <-done })
@@ -122,9 +123,10 @@ func (b *browser) read() {
 			return
 		}
 		var m struct {
-			ID     int
-			Method string
-			Params json.RawMessage
+			ID        int
+			SessionID string
+			Method    string
+			Params    json.RawMessage
 			reply
 		}
 		if json.Unmarshal(text, &m) != nil {
@@ -137,6 +139,8 @@ func (b *browser) read() {
 				answer <- m.reply
 				delete(b.answers, m.ID)
 			}
+		case "Page.loadEventFired":
+			b.loads[m.SessionID]++
 		case "Network.requestWillBeSent":
 			var p struct{ Request struct{ URL string } }
 			_ = json.Unmarshal(m.Params, &p)
@@ -208,6 +212,23 @@ func (p *tab) goTo(url string) {
 	p.t.Helper()
 	p.do("Page.navigate", map[string]any{"url": url})
 	p.until(`document.readyState === "complete"`)
+}
+
+// reload loads the page again, and waits until it is there: until then what is asked is answered by the page of before.
+func (p *tab) reload() {
+	p.t.Helper()
+	loads := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.loads[p.session]
+	}
+	before := loads()
+	p.do("Page.reload", nil)
+	for began := time.Now(); loads() == before; time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > patience {
+			p.t.Fatal("the page is not loaded again")
+		}
+	}
 }
 
 // eval evaluates JavaScript, waits for it if it is a promise, and puts the value into out unless that is nil.

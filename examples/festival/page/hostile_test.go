@@ -45,7 +45,7 @@ func TestBrowserVisitor(t *testing.T) {
 	if strings.ContainsAny(at, "#?") {
 		t.Error(at)
 	}
-	vis.do("Page.reload", nil)
+	vis.reload()
 	vis.shows("Tide Tables")
 	vis.click(`[data-act=day][data-key=all]`)
 	vis.shows("Nothing on this day yet.")
