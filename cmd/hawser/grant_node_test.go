@@ -71,7 +71,7 @@ func TestGrantAtANode(t *testing.T) {
 	for range 2 { // it says so as often as it is told
 		receipt := hawserRuns(0, "what was given by the grant has ended", "grant", "notify", "-at", where, notice)
 		hawserRuns(0, "home     "+homeKey, "grant", "show", receipt)
-		hawserRuns(0, "good: "+g.ID().String()+" has had effect since ", "grant", "verify", "-home", homeKey, "-of", notice, receipt)
+		hawserRuns(0, "good: the revocation of "+g.ID().String()+" has had effect since ", "grant", "verify", "-home", homeKey, "-of", notice, receipt)
 		hawserRuns(1, "(of another home)", "grant", "verify", "-home", guest, receipt)
 		hawserRuns(1, "bad signature", "grant", "verify", receipt[:len(receipt)-20]+strings.Repeat("A", 20))
 		hawserRuns(2, "-at and -revoked are about grants", "grant", "verify", "-at", "1h", receipt)
@@ -84,6 +84,22 @@ func TestGrantAtANode(t *testing.T) {
 	}
 	receipt := hawserRuns(0, "", "grant", "notify", "-at", where, notice)
 	hawserRuns(1, "(of another notice)", "grant", "verify", "-of", other, receipt)
+	// A receipt does not say by itself that anything was revoked: it may be of a head.
+	head, err := new(grant.Set).Head(host.Signer(), g, g.ID(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	headReceipt, err := visitor.Notify(head, host.Location()).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofHead := grant.ReceiptText(headReceipt)
+	if got := hawserRuns(0, "has known notice ", "grant", "verify", ofHead); strings.Contains(got, "effect") {
+		t.Errorf("of a head: %q", got)
+	}
+	if got := hawserRuns(0, "has known how far the revocations by "+homeKey, "grant", "verify", "-of", grant.NoticeText(head), ofHead); strings.Contains(got, "effect") {
+		t.Errorf("of a head: %q", got)
+	}
 	visitor.ShareNotices(grant.KeyOf(host.Signer()))
 	if got := hawserRuns(0, "gives no receipt", "grant", "notify", "-at", visitor.Location().URI(), notice); got != "" {
 		t.Errorf("printed by who is not the home: %q", got)

@@ -17,7 +17,7 @@ func (c *grantCommand) receiptLines(text, from string) ([]string, error) {
 	}
 	return []string{
 		"verified: the home that is named here has signed it",
-		fmt.Sprintf("%-9sa receipt: the home has learned of a notice, and what a revoked link had given has ended", "this is"),
+		fmt.Sprintf("%-9sa receipt: the home has learned of a notice about the link, and if that revokes it what it had given has ended", "this is"),
 		fmt.Sprintf("%-9s%s, who says so: it is worth something if that is whom you mean", "home", r.Home),
 		fmt.Sprintf("%-9s%s", "link", r.Link),
 		fmt.Sprintf("%-9s%x", "notice", r.Notice),
@@ -31,6 +31,7 @@ func (c *grantCommand) verifyReceipt(text, from, home, of string) error {
 	if err != nil {
 		return err
 	}
+	said := fmt.Sprintf("since %s %s has known notice %x, about %s; what that says, and so what has ended, -of NOTICE tells", stamp(r.AsOf), r.Home, r.Notice, r.Link)
 	if home != "" {
 		key, err := c.publicKey(home)
 		if err != nil {
@@ -56,8 +57,12 @@ func (c *grantCommand) verifyReceipt(text, from, home, of string) error {
 		if !r.Confirms(concern) {
 			return &notGood{fmt.Sprintf("%s is not good (of another notice): it does not confirm %s", from, noticeFrom)}
 		}
+		said = fmt.Sprintf("since %s %s has known how far the revocations by %s go", stamp(r.AsOf), r.Home, concern.By)
+		if concern.Revokes {
+			said = fmt.Sprintf("the revocation of %s has had effect since %s, by %s", r.Link, stamp(r.AsOf), r.Home)
+		}
 	}
-	return c.print(showable(fmt.Sprintf("good: %s has had effect since %s, by %s", r.Link, stamp(r.AsOf), r.Home)) + "\n")
+	return c.print(showable("good: "+said) + "\n")
 }
 
 func readReceipt(text, from string) (*grant.Receipt, error) {

@@ -18,7 +18,7 @@ type Receipt struct {
 	// Notice is the name of the notice: SHA-256 of the external data of its kind and its claims. See [Concern].
 	Notice [32]byte
 	// AsOf is when all that was given by a revoked link had ended, by the home's clock, in whole seconds: no call by it has
-	// begun since.
+	// begun since, but those of messages that had been heard before, or that the notice makes an exception for.
 	AsOf time.Time
 }
 
