@@ -16,7 +16,7 @@ import (
 // expires, ends the same sessions after a restart as before it. It is written soon, not at once: what a crash loses the peer shows again.
 
 // bucketCredits has, behind a session's id, the public names of what its peer has shown, and whether these are of secrets or of grants; and the
-// id alone if the peer has something of this node's.
+// id alone if the peer has something of this node's. That the secret shown at the door is over is stored, too: the door's handshake is there still.
 const bucketCredits = "credits"
 
 // bucketPresented has the highest number of the presentations of grants that have come in a session, behind its id.
@@ -25,6 +25,7 @@ const bucketPresented = "presented"
 var (
 	bySecret = []byte{0}
 	byGrant  = []byte{1}
+	spent    = []byte{2}
 )
 
 func creditKey(l *link, name []byte) []byte {
@@ -106,7 +107,13 @@ func (h *Home) evict(id [16]byte) {
 	}
 	h.mu.Unlock()
 	for _, l := range had {
-		h.noting(nil, l, func(tx *vat.Tx) { tx.Batch().Delete(bucketCredits, creditKey(l, id[:])) })
+		h.noting(nil, l, func(tx *vat.Tx) {
+			if id == l.info().AdmittedBy {
+				tx.Batch().Put(bucketCredits, creditKey(l, id[:]), spent)
+			} else {
+				tx.Batch().Delete(bucketCredits, creditKey(l, id[:]))
+			}
+		})
 	}
 	for _, l := range over {
 		h.showOut(l)
@@ -150,6 +157,9 @@ func (h *Home) eraseCredits(l *link) {
 			old = append(old, row{bucketCredits, creditKey(l, nil)})
 		}
 		for id := range l.shown {
+			old = append(old, row{bucketCredits, creditKey(l, id[:])})
+		}
+		if id := l.info().AdmittedBy; id != ([16]byte{}) {
 			old = append(old, row{bucketCredits, creditKey(l, id[:])})
 		}
 	}
@@ -225,30 +235,30 @@ func (h *Home) restoreCredit(l *link, name, kind []byte) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(name) == 0 {
+	switch {
+	case len(name) == 0:
 		l.withdrew = true
-	} else {
+	case kind[0] == spent[0]:
+		delete(l.shown, [16]byte(name))
+	default:
 		l.shown[[16]byte(name)] = struct{}{}
 	}
 	return true
 }
 
 // receive has the peer of a session from before stay for the grant that has let it in; if that is over, and nothing else holds it, the session
-// is. If it is good, and not open here any more, the peer is a guest once more.
+// is. If it is good, and not open here any more, the peer is a guest once more; so is one that a secret has let in which is over, as is all else.
 func (h *Home) receive(l *link) {
 	g := h.grantAtDoor(l.info())
-	if g == nil {
-		return
-	}
-	if h.cfg.Office.Holds(nameOf(g.ID())) {
+	if g != nil && h.cfg.Office.Holds(nameOf(g.ID())) {
 		h.credit(l, nameOf(g.ID()), byGrant)
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case !h.unwelcome(l):
-	case h.cfg.Office.Over(g):
+	case l.info().Outbound || !h.unwelcome(l):
+	case g != nil && h.cfg.Office.Over(g):
 		h.wg.Go(func() { l.session.Close("no longer admitted") })
 	default:
 		h.guest(l, g)

@@ -175,6 +175,63 @@ func TestLastingSessionOfAFleetingGrant(t *testing.T) {
 	}
 }
 
+// A session that a secret has let in, which was revoked, and that a grant holds ends with the grant, after a restart as before it: the secret holds
+// it no more, although it is the one that was shown at the door.
+func TestLastingSessionAfterItsSecret(t *testing.T) {
+	for what, c := range map[string]struct {
+		end  func(t *testing.T, b *site, g *grant.Grant)
+		left int
+	}{
+		"the grant stays":                  {func(*testing.T, *site, *grant.Grant) {}, 1},
+		"a crash":                          {func(_ *testing.T, b *site, _ *grant.Grant) { b.crash() }, 1},
+		"revoked":                          {withdraw, 0},
+		"revoked after a crash":            {func(t *testing.T, b *site, g *grant.Grant) { b.crash(); withdraw(t, b, g) }, 0},
+		"revoked after two":                {func(t *testing.T, b *site, g *grant.Grant) { b.crash(); b.crash(); withdraw(t, b, g) }, 0},
+		"it has expired while it was away": {func(_ *testing.T, b *site, _ *grant.Grant) { b.kill(); time.Sleep(25 * time.Hour); b.start() }, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			scene(t, func(t *testing.T, n *mem.Network) {
+				a, b := newSite(t, n, "a"), newSite(t, n, "b")
+				defer a.stop()
+				defer b.stop()
+				b.door = home.Door{Closed: true}
+				signer := grant.SignerOf(a.id)
+				g := b.offering(grant.KeyOf(signer))
+				at, err := b.home.Publish(context.Background(), "x", b.actor())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.home.Enliven(at).Await(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				r, err := a.home.Redeem(g, signer, b.home.Location()).Await(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				tell(t, a.actor(), "link", r)
+				synctest.Wait()
+				if err := b.home.Revoke(context.Background(), "x"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if n := len(b.home.Lasting()); n != 1 {
+					t.Fatalf("%d sessions last when the secret was revoked", n)
+				}
+				c.end(t, b, g)
+				time.Sleep(20 * time.Minute)
+				synctest.Wait()
+				if n := len(b.home.Lasting()); n != c.left {
+					t.Errorf("%d sessions last, want %d", n, c.left)
+				}
+				if n := len(b.rows("credits")); (n > 0) != (c.left > 0) {
+					t.Errorf("%d rows are left, and %d sessions", n, c.left)
+				}
+			})
+		})
+	}
+}
+
 // A grant that is too long to be shown in a handshake opens no closed door, and its holder is told that; where the door is open it is redeemed.
 func TestLongGrantAtClosedDoor(t *testing.T) {
 	for _, closed := range []bool{false, true} {

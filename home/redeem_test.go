@@ -273,6 +273,45 @@ func TestGrantAtClosedDoor(t *testing.T) {
 	})
 }
 
+// Who is known stays, also when they show a grant at the door that they do not redeem.
+func TestKnownPeerWithAGrant(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		scene(t, func(t *testing.T, n *mem.Network) {
+			e := grantingAt(t, n, func(c *home.Config) {
+				c.Door.Closed = true
+				if known {
+					c.Door.Known = []sturdyref.PeerID{{Transport: mem.Transport, Designator: "ann"}}
+				}
+			})
+			defer e.leave()
+			ann := newKey()
+			g := e.issue(ann)
+			conn, at, err := showing(t, n, "ann", e.Location(), func(info netlayer.Info) []any {
+				p, err := grant.Present(ann, g, info.Binding, e.office.Host(), 1)
+				if err != nil {
+					t.Error(err)
+				}
+				return []any{g.Bytes(), p}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := speak(t, conn, at, newKey())
+			time.Sleep(4 * time.Minute)
+			synctest.Wait()
+			if n := len(e.Sessions()); n != 1 {
+				t.Errorf("%d sessions, want 1", n)
+			}
+			time.Sleep(30 * time.Minute)
+			synctest.Wait()
+			if there := len(e.Sessions()) == 1; there != known {
+				t.Errorf("whether it is known is %v, and whether it is there %v", known, there)
+			}
+			s.hangUp()
+		})
+	}
+}
+
 // A sturdyref from anybody is never taken for a grant, whatever its secret spells: who holds the grant would send what is for the one to the other.
 func TestLiveSecretIsNoGrant(t *testing.T) {
 	scene(t, func(t *testing.T, n *mem.Network) {
