@@ -2,6 +2,7 @@ package warden
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"encoding/binary"
@@ -156,7 +157,7 @@ func (o *Office) learn(notice []byte, matters func(home grant.Key) bool, done fu
 		}
 	}, all.done)
 	if n.Bytes != nil {
-		o.wind()
+		o.windBy(now.Add(longestWait))
 	}
 	switch {
 	case c.Home == o.host && c.Revokes:
@@ -282,14 +283,23 @@ func (o *Office) load(view View) (old []stale, err error) {
 		} {
 			var bad error
 			keys := make(map[[32]byte]*grant.Set)
+			var revocations []func() error
 			r.Scan(bucket, nil, func(key, value []byte) bool {
 				var c grant.Concern
 				if c, bad = grant.ConcernOf(value); bad == nil && len(key) == 32 {
-					keys[[32]byte(key)] = of(c.Home)
-					bad = of(c.Home).Load(bytes.Clone(value), o.clock.Now())
+					set, notice := of(c.Home), bytes.Clone(value)
+					keys[[32]byte(key)] = set
+					if load := func() error { return set.Load(notice, o.clock.Now()) }; c.Revokes {
+						revocations = append(revocations, load) // behind the heads: what they count is taken in even when it has lapsed
+					} else {
+						bad = load()
+					}
 				}
 				return bad == nil
 			})
+			for _, load := range revocations {
+				bad = cmp.Or(bad, load())
+			}
 			if bad != nil {
 				return fmt.Errorf("warden: the store is damaged: a revocation cannot be read: restore it from a backup, or use a new directory: %w", bad)
 			}

@@ -226,6 +226,42 @@ func TestNoReceiptOfWhatIsOver(t *testing.T) {
 	})
 }
 
+// T25: what a head counts is known after a restart as it was before, although it is over: else the head would say nothing any more.
+func TestT25HeadsAfterARestart(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		root := issue(t, "reader", anna)
+		said, err := grant.NewSet(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		learn := func(b []byte, err error) {
+			t.Helper()
+			if err == nil {
+				_, err = said.Add(b, time.Now())
+			}
+			if err == nil {
+				_, err = s.office.Learn(t.Context(), b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 20 {
+			g := pass(t, root, anna, billie, until(time.Minute))
+			learn(g.Revoke(anna, grant.Withdrawal{Link: g.ID()}, said.Feed(anna.key(), host.key())))
+		}
+		time.Sleep(30 * time.Second)
+		longer := pass(t, root, anna, billie)
+		learn(said.Head(anna, longer, longer.ID(), time.Now()))
+		asOf := s.office.Known().AsOf(anna.key(), host.key())
+		time.Sleep(5 * time.Minute)
+		s.restart(true)
+		if again := s.office.Known().AsOf(anna.key(), host.key()); asOf.IsZero() || !again.Equal(asOf) {
+			t.Errorf("all is known up to %v, and after a restart to %v", asOf, again)
+		}
+	})
+}
+
 // T25: a link may demand that the host has heard lately that nothing was revoked. The host's own links are always fresh to itself.
 func TestT25Fresh(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
