@@ -88,3 +88,24 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 }
+
+// What is pressed stays where it is until it is let go, whatever comes meanwhile.
+func TestBrowserPress(t *testing.T) {
+	b := chromium(t)
+	w := newWorld(t)
+	ada, vera := w.peer(program.AsOrganiser, "Ada"), w.peer(program.AsVisitor, "Vera")
+	w.add(ada, details("Tide Tables", "Harbour", "2027-07-02", 1200, 60), vera)
+	vis := b.open(w.serve(vera).URL(), 375, 720, "light")
+	vis.shows("Tide Tables")
+	var at []float64
+	vis.eval(`(() => { const r = document.querySelector("[data-act=day][data-key=all]").getBoundingClientRect(); return [r.x + r.width/2, r.y + r.height/2] })()`, &at)
+	mouse := func(kind string) {
+		vis.do("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
+	}
+	mouse("mousePressed")
+	w.add(ada, details("Net Mending", "Harbour", "2027-07-02", 1300, 30), vera)
+	vis.until(`document.querySelector("#said").textContent.includes("Net Mending")`) // the page has heard
+	mouse("mouseReleased")
+	vis.shows("Nothing on this day yet.") // so all days are shown
+	vis.shows("Net Mending")
+}

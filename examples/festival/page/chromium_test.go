@@ -258,7 +258,10 @@ func (p *tab) until(js string) {
 		return false
 	})()`, patience.Milliseconds(), js), &met)
 	if !met {
-		p.t.Fatalf("never true: %s\n%s\n%s", js, p.text("body"), strings.Join(p.console, "\n"))
+		text := p.text("body")
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.t.Fatalf("never true: %s\n%s\n%s", js, text, strings.Join(p.console, "\n"))
 	}
 }
 
@@ -278,19 +281,29 @@ func (p *tab) shows(text string) {
 // click clicks on the first element, as a person does: it must be there to be seen, and nothing over it.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
-	var at []float64
-	p.eval(fmt.Sprintf(`(() => {
-		const e = document.querySelector(%q); e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect(), x = r.x + r.width/2, y = r.y + r.height/2, hit = document.elementFromPoint(x, y);
-		return e.contains(hit) || hit?.contains(e) ? [x, y] : [];
-	})()`, selector), &at)
-	if len(at) == 0 {
-		p.t.Fatalf("%s is covered by something", selector)
+	for range 5 { // what has been found may be drawn elsewhere before it is pressed
+		p.until(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+		var at []float64
+		p.eval(fmt.Sprintf(`(() => {
+			const e = document.querySelector(%[1]q);
+			e?.scrollIntoView({block: "center", behavior: "instant"});
+			const r = e?.getBoundingClientRect(), x = r?.x + r?.width/2, y = r?.y + r?.height/2, on = e && document.elementFromPoint(x, y);
+			window.hit = false;
+			addEventListener("click", (c) => { window.hit = c.target === on || c.target.closest(%[1]q) !== null }, {capture: true, once: true});
+			return e?.contains(on) || on?.contains(e) ? [x, y] : [];
+		})()`, selector), &at)
+		if len(at) == 0 {
+			continue
+		}
+		for _, kind := range []string{"mousePressed", "mouseReleased"} {
+			p.do("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
+		}
+		var hit bool
+		if p.eval("window.hit !== false", &hit); hit {
+			return
+		}
 	}
-	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		p.do("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
-	}
+	p.t.Fatalf("%s is not to be clicked on: something covers it, or it is never still", selector)
 }
 
 // fill puts a text in the place of what is in a field, by the keyboard.

@@ -137,9 +137,20 @@ function festivalDialog() {
   }));
 }
 
+// What is being pressed stays under the finger: it is drawn when it is let go, or after a while.
+let pressed = 0, postponed = false;
+function release() {
+  clearTimeout(pressed);
+  pressed = 0;
+  if (postponed) draw();
+}
+addEventListener("pointerdown", () => { clearTimeout(pressed); pressed = setTimeout(release, 2000); }, true);
+for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(release), true);
+
 // Drawing: everything anew, with the focus and what was open where it was.
 function draw() {
   if (!sheet) return;
+  if (postponed = pressed !== 0) return;
   const at = document.activeElement;
   const focused = at?.dataset?.key && [at.dataset.act, at.dataset.key];
   const summary = at?.tagName === "SUMMARY" && at.closest("article")?.dataset.key;
