@@ -20,7 +20,7 @@ race: ## the tests under the race detector, in random order
 	go test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target, FUZZTIME each (5s)
+fuzz: ## every fuzz target, FUZZTIME each (3s)
 	bash .ci/fuzz
 
 .PHONY: model
