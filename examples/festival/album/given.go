@@ -37,52 +37,53 @@ var (
 // maxGiven is how many grants are given and not taken back, at the most.
 const maxGiven = 512
 
-func (p *Peer) withLedger(ctx context.Context, fn func(l *ledger) error) error {
-	_, err := vat.Do(ctx, p.vat, func(ctx context.Context) (any, error) {
+// withLedger runs fn in a turn with the ledger, perhaps after ctx has ended: what it finds is what it returns.
+func withLedger[T any](ctx context.Context, p *Peer, fn func(l *ledger) (T, error)) (T, error) {
+	return vat.Do(ctx, p.vat, func(ctx context.Context) (T, error) {
 		l, err := near[ledger](ctx, p.ledger.Ref)
-		if err == nil {
-			err = fn(l)
+		if err != nil {
+			var none T
+			return none, err
 		}
-		return nil, err
+		return fn(l)
 	})
-	return err
 }
 
 // Give notes what is given, and returns it with its number.
 func (p *Peer) Give(ctx context.Context, g Given) (Given, error) {
-	err := p.withLedger(ctx, func(l *ledger) error {
+	number, err := withLedger(ctx, p, func(l *ledger) (int, error) {
 		if len(l.Rows) >= maxGiven { // one that was revoked need not be known any more
 			i := slices.IndexFunc(l.Rows, func(g Given) bool { return g.Revoked })
 			if i < 0 {
-				return because(ErrFull, "at most %d grants can be given", maxGiven)
+				return 0, because(ErrFull, "at most %d grants can be given", maxGiven)
 			}
 			l.Rows = slices.Delete(slices.Clone(l.Rows), i, i+1)
 		}
 		l.Last++
-		g.Number = l.Last
-		l.Rows = append(l.Rows, g)
-		return nil
+		row := g
+		row.Number = l.Last
+		l.Rows = append(l.Rows, row)
+		return l.Last, nil
 	})
-	return g, err
+	given := g
+	given.Number = number
+	return given, err
 }
 
 // Given returns what was given.
-func (p *Peer) Given(ctx context.Context) (all []Given, err error) {
-	err = p.withLedger(ctx, func(l *ledger) error {
-		all = slices.Clone(l.Rows)
-		return nil
-	})
-	return all, err
+func (p *Peer) Given(ctx context.Context) ([]Given, error) {
+	return withLedger(ctx, p, func(l *ledger) ([]Given, error) { return slices.Clone(l.Rows), nil })
 }
 
 // Revoked notes that what was given under a number was taken back.
 func (p *Peer) Revoked(ctx context.Context, number int) error {
-	return p.withLedger(ctx, func(l *ledger) error {
+	_, err := withLedger(ctx, p, func(l *ledger) (any, error) {
 		for i := range l.Rows {
 			if l.Rows[i].Number == number {
 				l.Rows[i].Revoked = true
 			}
 		}
-		return nil
+		return nil, nil
 	})
+	return err
 }

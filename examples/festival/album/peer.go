@@ -165,16 +165,16 @@ func (c *collection) album(ctx context.Context, number int) (Album, error) {
 
 // Albums returns the numbers of one's own albums, and of those of others.
 func (p *Peer) Albums(ctx context.Context) (mine, others []int, err error) {
-	_, err = turn(ctx, p, func(_ context.Context, c *collection) (any, error) {
+	numbers, err := turn(ctx, p, func(_ context.Context, c *collection) (all [2][]int, err error) { // a turn may run after ctx has ended
 		for _, o := range c.Own {
-			mine = append(mine, o.Number)
+			all[0] = append(all[0], o.Number)
 		}
 		for _, o := range c.Others {
-			others = append(others, o.Number)
+			all[1] = append(all[1], o.Number)
 		}
-		return nil, nil
+		return all, nil
 	})
-	return mine, others, err
+	return numbers[0], numbers[1], err
 }
 
 // Begin makes an album and returns its number.
