@@ -24,15 +24,20 @@ const demoTime = 50 * time.Second
 var errDemoTime = fmt.Errorf("the demo took longer than %v", demoTime)
 
 func demoCommand(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	if err := parse(flags, args, demoHelp); err != nil {
+	return perform(ctx, "demo", demoHelp, args, (*demo).play)
+}
+
+// perform is the command that plays a story.
+func perform(ctx context.Context, name, help string, args []string, story func(*demo) error) error {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	if err := parse(flags, args, help); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, errDemoTime)
 	defer cancel()
 	began := time.Now()
 	d := &demo{play.Play{Ctx: ctx, Width: 5}}
-	if err := d.Run(d.play); err != nil {
+	if err := d.Run(func() error { return story(d) }); err != nil {
 		return err
 	}
 	fmt.Printf("\nAll as it should be: %d lines were expected and seen, in %.0f s.\n", d.Seen, time.Since(began).Seconds())

@@ -87,15 +87,7 @@ func (a *actor) ends(code int) {
 // TestDemo runs what the README begins with.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	cmd := runs(t, "demo")
-	temp := t.TempDir()
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TMP="+temp)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
-		t.Fatalf("%v\n%s\n%s", err, &stdout, &stderr)
-	}
-	for _, want := range []string{
+	demonstrates(t, []string{"demo"},
 		`vera  sees   + 1: "Foghorn Choir"`,
 		"vera  sees   ! vat: no such method",
 		"mara  is killed\n",
@@ -105,7 +97,21 @@ func TestDemo(t *testing.T) {
 		`zoe   sees   + 1: "Foghorn Choir" Harbour 2027-07-03 20:00`,
 		"mara  sees   revoked 2\n",
 		"\nAll as it should be: ",
-	} {
+	)
+}
+
+// demonstrates runs a demo, which says that and leaves nothing behind.
+func demonstrates(t *testing.T, args []string, wants ...string) {
+	t.Helper()
+	cmd := runs(t, args...)
+	temp := t.TempDir()
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TMP="+temp)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v\n%s\n%s", err, &stdout, &stderr)
+	}
+	for _, want := range wants {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("not in the output: %q", want)
 		}
@@ -116,6 +122,18 @@ func TestDemo(t *testing.T) {
 	left, err := os.ReadDir(temp)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind in the temporary directory: %v %v", left, err)
+	}
+}
+
+// misused runs the command with arguments that are wrong, which is said, in one line unless the help is.
+func misused(t *testing.T, args []string, code int, want string, oneLine bool) {
+	t.Helper()
+	cmd := runs(t, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != code || !strings.Contains(stderr.String(), want) || oneLine && strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("%q: %d\n%s\n%s", args, got, &stdout, &stderr)
 	}
 }
 
@@ -142,13 +160,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"keep", "--dir", filepath.Join(dir, "c"), "--page", "0.0.0.0:0"}, 1, "loopback"},
 		{[]string{"join", "--dir", filepath.Join(dir, "d"), "--mailbox", file}, 1, "--mailbox"},
 	} {
-		cmd := runs(t, c.args...)
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		_ = cmd.Run()
-		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr.String(), c.want) || c.args != nil && strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%q: %d\n%s\n%s", c.args, code, &stdout, &stderr)
-		}
+		misused(t, c.args, c.code, c.want, c.args != nil)
 	}
 	out, err := runs(t, "join", "--help").Output()
 	if err != nil || !strings.Contains(string(out), "-mailbox") {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"image"
 	"image/color"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/hawser-go/hawser/examples/play"
 	"github.com/hawser-go/hawser/store"
@@ -24,19 +22,7 @@ the loopback interface, and prints what each of them sees. It ends with exit cod
 `
 
 func photosDemo(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("photos demo", flag.ContinueOnError)
-	if err := parse(flags, args, photosDemoHelp); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, demoTime, errDemoTime)
-	defer cancel()
-	began := time.Now()
-	d := &demo{play.Play{Ctx: ctx, Width: 5}}
-	if err := d.Run(d.photos); err != nil {
-		return err
-	}
-	fmt.Printf("\nAll as it should be: %d lines were expected and seen, in %.0f s.\n", d.Seen, time.Since(began).Seconds())
-	return nil
+	return perform(ctx, "photos demo", photosDemoHelp, args, (*demo).photos)
 }
 
 // opens has somebody's program start, and returns it and its key.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,15 +11,7 @@ import (
 // TestPhotosDemo runs what the README has of photos.
 func TestPhotosDemo(t *testing.T) {
 	t.Parallel()
-	cmd := runs(t, "photos", "demo")
-	temp := t.TempDir()
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TMP="+temp)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
-		t.Fatalf("%v\n%s\n%s", err, &stdout, &stderr)
-	}
-	for _, want := range []string{
+	demonstrates(t, []string{"photos", "demo"},
 		"kit   sees   ! vat: no such method",
 		"ada   is killed\n",
 		"vera  sees   fetched 1.1 to ",
@@ -33,18 +24,7 @@ func TestPhotosDemo(t *testing.T) {
 		"fred  sees   ! you are not a reader of this album any more",
 		`vera  sees   = 2: "Ferries", 2 photos`,
 		"\nAll as it should be: ",
-	} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("not in the output: %q", want)
-		}
-	}
-	if t.Failed() {
-		t.Log(stdout.String())
-	}
-	left, err := os.ReadDir(temp)
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind in the temporary directory: %v %v", left, err)
-	}
+	)
 }
 
 // What is wrong is said in one line.
@@ -68,13 +48,7 @@ func TestPhotosUsage(t *testing.T) {
 		{[]string{"photos", "open", "--dir", file}, 1, "cannot make the directory"},
 		{[]string{"photos", "demo", "--dir", dir}, 2, "-dir"},
 	} {
-		cmd := runs(t, c.args...)
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		_ = cmd.Run()
-		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr.String(), c.want) || len(c.args) > 1 && strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%q: %d\n%s\n%s", c.args, code, &stdout, &stderr)
-		}
+		misused(t, c.args, c.code, c.want, len(c.args) > 1)
 	}
 	for _, args := range [][]string{{"photos", "--help"}, {"photos", "open", "--help"}, {"photos", "demo", "--help"}} {
 		if out, err := runs(t, args...).Output(); err != nil || !strings.Contains(string(out), "festival photos") {
