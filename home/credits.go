@@ -43,8 +43,7 @@ func (h *Home) notes(l *link) bool { return h.cfg.Door.Closed && !l.info().Outbo
 
 // notePresented stores the number of a presentation, so that none is good twice in a session, after a restart either.
 func notePresented(tx *vat.Tx, l *link, n uint64) {
-	id := l.session.ID()
-	tx.Batch().Put(bucketPresented, id[:], binary.BigEndian.AppendUint64(nil, n))
+	tx.Batch().Put(bucketPresented, creditKey(l, nil), binary.BigEndian.AppendUint64(nil, n))
 }
 
 // noting calls fn with a transaction, if it is stored what the peer of a session has shown: the one given, unless that is nil.
