@@ -8,36 +8,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hawser-go/hawser/sturdyref"
+	"github.com/hawser-go/hawser/examples/festival/invite"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 )
 
-// invitation is a grant, and where it can be redeemed: a line that is no secret, because the owner of the key that the grant is for
-// alone can use it.
-type invitation struct {
-	grant *grant.Grant
-	at    sturdyref.Peer
-}
-
-// String returns the line.
-func (i invitation) String() (string, error) {
-	text, err := i.grant.MarshalText()
-	return "invitation " + string(text) + " " + i.at.URI(), err
-}
-
 var errInvitation = errors.New("that is no invitation: it is the line that the admin's program, or that of whoever passes it on, has printed")
 
-func parseInvitation(line string) (invitation, error) {
-	words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "invitation "))
-	if len(words) != 2 {
-		return invitation{}, errInvitation
+func parseInvitation(line string) (invite.Invitation, error) {
+	i, err := invite.Parse(line)
+	if errors.Is(err, invite.ErrLine) {
+		err = errInvitation
 	}
-	i := invitation{grant: new(grant.Grant)}
-	if err := i.grant.UnmarshalText([]byte(words[0])); err != nil {
-		return invitation{}, errInvitation
-	}
-	var err error
-	i.at, err = sturdyref.ParsePeer(words[1])
 	return i, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/examples/festival/invite"
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -85,7 +86,7 @@ func (g *guest) home() (grant.Key, bool) {
 	if err != nil {
 		return grant.Key{}, false
 	}
-	return i.grant.Subject(), true
+	return i.Grant.Subject(), true
 }
 
 // places returns where the invitation is from.
@@ -94,7 +95,7 @@ func (g *guest) places() []sturdyref.Peer {
 	if err != nil {
 		return nil
 	}
-	return []sturdyref.Peer{i.at}
+	return []sturdyref.Peer{i.At}
 }
 
 // join asks for an invitation, and redeems it.
@@ -116,21 +117,21 @@ func (g *guest) follow(ctx context.Context, line string) error {
 	if err != nil {
 		return err
 	}
-	if i.grant.Holder() != grant.KeyOf(g.node.Signer()) {
+	if i.Grant.Holder() != grant.KeyOf(g.node.Signer()) {
 		return errors.New("that invitation is for somebody else: it names another key")
 	}
 	waiting, cancel := context.WithTimeoutCause(ctx, joinTime, program.ErrSilent)
 	defer cancel()
-	if err := g.peer.Accept(waiting, g.node.Redeem(i.grant, nil, i.at)); err != nil {
+	if err := g.peer.Accept(waiting, g.node.Redeem(i.Grant, nil, i.At)); err != nil {
 		return err
 	}
 	return os.WriteFile(g.file, []byte(strings.TrimSpace(line)+"\n"), 0o600)
 }
 
-func (g *guest) invitation() (invitation, error) {
+func (g *guest) invitation() (invite.Invitation, error) {
 	text, err := os.ReadFile(g.file)
 	if err != nil {
-		return invitation{}, err
+		return invite.Invitation{}, err
 	}
 	return parseInvitation(string(text))
 }
@@ -144,7 +145,7 @@ func (g *guest) held() error {
 	if err != nil {
 		return err
 	}
-	for _, words := range i.grant.Describe() {
+	for _, words := range i.Grant.Describe() {
 		g.peer.Held = append(g.peer.Held, program.Held{Role: "grant", From: words})
 	}
 	return nil
@@ -171,15 +172,15 @@ func (g *guest) pass(_ context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	links := i.grant.Links()
-	longer, err := i.grant.Delegate(g.node.Signer(), grant.Terms{Audience: key, Expires: i.grant.Expires(), Depth: max(0, links[len(links)-1].Depth-1)})
+	links := i.Grant.Links()
+	longer, err := i.Grant.Delegate(g.node.Signer(), grant.Terms{Audience: key, Expires: i.Grant.Expires(), Depth: max(0, links[len(links)-1].Depth-1)})
 	if err != nil {
 		return "", err
 	}
 	if err := g.given.add(longer); err != nil {
 		return "", err
 	}
-	return invitation{longer, i.at}.String()
+	return invite.Invitation{Grant: longer, At: i.At}.String(), nil
 }
 
 func (g *guest) revoke(ctx context.Context, rest string) (string, error) {
@@ -198,7 +199,7 @@ func (g *guest) revoke(ctx context.Context, rest string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, joinTime, program.ErrSilent)
 	defer cancel()
-	if _, err := g.node.Notify(notice, i.at).Await(ctx); err != nil {
+	if _, err := g.node.Notify(notice, i.At).Await(ctx); err != nil {
 		return "", fmt.Errorf("revoked, but the festival does not know yet: %w", err)
 	}
 	return "revoked " + number, nil

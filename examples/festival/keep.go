@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/examples/festival/invite"
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref"
 	"github.com/hawser-go/hawser/sturdyref/grant"
@@ -153,7 +154,7 @@ func (h *host) grant(ctx context.Context, rest string) (string, error) {
 	if err := h.given.add(g); err != nil {
 		return "", err
 	}
-	return invitation{g, h.node.Location()}.String()
+	return invite.Invitation{Grant: g, At: h.node.Location()}.String(), nil
 }
 
 func (h *host) revoke(ctx context.Context, rest string) (string, error) {

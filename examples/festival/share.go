@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser"
+	"github.com/hawser-go/hawser/examples/festival/invite"
 	"github.com/hawser-go/hawser/examples/festival/program"
 	"github.com/hawser-go/hawser/sturdyref/grant"
 	"github.com/hawser-go/hawser/vat"
@@ -43,23 +44,23 @@ func (g *guest) share(_ context.Context, line string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if theirs.grant.Links()[0].Issuer != mine.grant.Links()[0].Issuer || theirs.grant.Object() != mine.grant.Object() {
+	if theirs.Grant.Links()[0].Issuer != mine.Grant.Links()[0].Issuer || theirs.Grant.Object() != mine.Grant.Object() {
 		return "", errStranger
 	}
-	if err := g.node.VerifyGrant(theirs.grant); err != nil {
+	if err := g.node.VerifyGrant(theirs.Grant); err != nil {
 		return "", err
 	}
-	own, err := g.node.Issue(lent, string(program.AsVisitor), grant.Terms{Audience: theirs.grant.Holder(), Expires: theirs.grant.Expires()})
+	own, err := g.node.Issue(lent, string(program.AsVisitor), grant.Terms{Audience: theirs.Grant.Holder(), Expires: theirs.Grant.Expires()})
 	if err != nil {
 		return "", err
 	}
-	if err := g.lent.add(own, theirs.grant); err != nil {
+	if err := g.lent.add(own, theirs.Grant); err != nil {
 		return "", err
 	}
 	if err := g.given.add(own); err != nil {
 		return "", err
 	}
-	return invitation{own, g.node.Location()}.String()
+	return invite.Invitation{Grant: own, At: g.node.Location()}.String(), nil
 }
 
 // welcome says whether somebody may have the guest's copy by a grant of the guest's: whether what the festival has given them is good still, as

@@ -199,7 +199,7 @@ func (p *Program) Share(ctx context.Context, number int, role album.Role, key gr
 	if err != nil {
 		return Invitation{}, err
 	}
-	return p.give(ctx, number, Invitation{g, p.node.Location()}, name)
+	return p.give(ctx, number, Invitation{Grant: g, At: p.node.Location()}, name)
 }
 
 // give notes what is given.
@@ -230,7 +230,7 @@ func (p *Program) Pass(ctx context.Context, number int, key grant.Key) (Invitati
 	if err != nil {
 		return Invitation{}, err
 	}
-	return p.give(ctx, number, Invitation{g, i.At}, key.String())
+	return p.give(ctx, number, Invitation{Grant: g, At: i.At}, key.String())
 }
 
 // Accept notes an invitation to somebody else's album, and returns the album's number here. The album's home is not asked yet.
